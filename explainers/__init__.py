@@ -1,0 +1,1 @@
+"""The science: pure functions on tensors, and the service that serves them."""

@@ -1,0 +1,207 @@
+"""Visual-TCAV as pages and the command line ask for it: what was found, with its settings and provenance.
+
+LocalExplanation   one photo: concept maps and attributions to some classes, per concept and depth
+ClassExplanation   many photos and one class: the distribution of attributions, their mean, their tests
+HealthReport       no class at all: what each concept's CAV is worth at every depth
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from explainers.attribution import ClassFigure, Figure, FitSettings
+from explainers.errors import BadSettings
+from explainers.significance import CavHealth, holm
+from models.encoder import EncoderInfo
+
+N_CLASSES = 3  # how many of the most probable classes are explained unless some are named
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """What decides an explanation, besides encoder, photos, concepts and random counterpart."""
+
+    depths: tuple[int, ...] = ()  # () means the encoder's default depths, as far as they can be attributed to
+    class_idx: tuple[int, ...] = ()  # () means the three most probable classes
+    n_steps: int = 50
+    n_null: int = 400  # pseudo-concepts: with fewer, twenty figures shown together could never be significant after Holm
+    n_bootstrap: int = 100  # replicates behind every interval
+    input_size: int = 0  # 0 means the size the encoder was trained at
+    seed: int = 0
+
+    @property
+    def fit(self) -> FitSettings:
+        return FitSettings(self.n_null, self.n_bootstrap, self.seed)
+
+
+@dataclass(frozen=True)
+class SetUsed:
+    """Provenance of a concept or of the random counterpart."""
+
+    name: str
+    fingerprint: str
+    n_images: int
+
+
+@dataclass(frozen=True)
+class DepthFacts:
+    """What holds for one photo at one depth whatever the concept; one entry per class."""
+
+    depth: int
+    class_shares: tuple[float, ...]  # rise of the class's logit, relative to the class that rises most
+    off_map_shares: tuple[float, ...]  # of the evidence for the class: what lies on prefix tokens, on no map
+    logit_changes: tuple[float, ...]
+    completeness_gaps: tuple[float, ...]  # in units of the logit
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptAtDepth:
+    """One concept in one photo at one depth."""
+
+    concept: str
+    depth: int
+    concept_map: np.ndarray  # (h, w) float32 in [0, 1]; it covers the whole photo
+    cav_norm: float
+    emblems: tuple[float, float]  # of the concept, of the random counterpart
+    health: CavHealth
+    figures: tuple[Figure, ...]  # one per class
+
+
+@dataclass(frozen=True, eq=False)
+class LocalExplanation:
+    """One photo. Data on the CPU."""
+
+    settings: ExplainSettings
+    encoder: EncoderInfo
+    photo_name: str
+    photo_sha256: str
+    class_idx: tuple[int, ...]
+    class_names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    depths: tuple[DepthFacts, ...]
+    concepts: tuple[ConceptAtDepth, ...]  # by concept, then by depth
+    refused_depths: Mapping[int, str]  # why nothing can be attributed to these
+    sets: tuple[SetUsed, ...]
+    random: SetUsed
+    seconds: Mapping[str, float]
+    versions: Mapping[str, str]
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        return tuple(used.name for used in self.sets)
+
+    def at(self, concept: str, depth: int) -> ConceptAtDepth:
+        return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassConcept:
+    """One concept's contribution to the class at one depth."""
+
+    concept: str
+    depth: int
+    cav_norm: float
+    emblems: tuple[float, float]  # of the concept, of the random counterpart
+    health: CavHealth
+    figure: ClassFigure
+
+
+@dataclass(frozen=True, eq=False)
+class ClassExplanation:
+    """Many photos and one class. Data on the CPU."""
+
+    settings: ExplainSettings
+    encoder: EncoderInfo
+    class_idx: int
+    class_name: str
+    photo_names: tuple[str, ...]
+    photo_sha256s: tuple[str, ...]
+    concepts: tuple[ClassConcept, ...]  # by concept, then by depth
+    refused_depths: Mapping[int, str]
+    sets: tuple[SetUsed, ...]
+    random: SetUsed
+    seconds: Mapping[str, float]
+    versions: Mapping[str, str]
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        return tuple(used.name for used in self.sets)
+
+    def at(self, concept: str, depth: int) -> ClassConcept:
+        return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptHealth:
+    """One concept's CAV at one depth."""
+
+    concept: str
+    depth: int
+    health: CavHealth
+    vector: np.ndarray  # (C,)
+    responses: np.ndarray  # (n_concept,), in the order of the set's images
+    random_responses: np.ndarray  # (n_random,)
+
+
+@dataclass(frozen=True, eq=False)
+class HealthReport:
+    """What the CAVs of some concepts are worth. Data on the CPU."""
+
+    settings: ExplainSettings
+    encoder: EncoderInfo
+    depths: tuple[int, ...]
+    concepts: tuple[ConceptHealth, ...]  # by concept, then by depth
+    sets: tuple[SetUsed, ...]
+    random: SetUsed
+    versions: Mapping[str, str]
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        return tuple(used.name for used in self.sets)
+
+    def at(self, concept: str, depth: int) -> ConceptHealth:
+        return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
+
+    def similarity(self, depth: int) -> np.ndarray:
+        """Cosine between the concepts' CAVs at one depth, (n_concepts, n_concepts)."""
+        vectors = np.stack([c.vector for c in self.concepts if c.depth == depth])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit = vectors / np.where(lengths > 0, lengths, 1)
+        return unit @ unit.T
+
+
+def require_valid(settings: ExplainSettings, info: EncoderInfo) -> None:
+    """Raises BadSettings where the encoder has no such depth or class, or a number makes no sense."""
+    if not info.has_classifier:
+        raise BadSettings(
+            f"'{info.name}' has no classifier, so there is no class to attribute to. Choose an encoder with classes; "
+            "NAVE on the Explore page works with this one."
+        )
+    for depth in settings.depths:
+        if not 0 <= depth < len(info.depths):
+            raise BadSettings(f"'{info.name}' has no depth {depth}. Choose from 0 to {len(info.depths) - 1}.")
+    for idx in settings.class_idx:
+        if not 0 <= idx < len(info.class_names):
+            raise BadSettings(f"'{info.name}' has no class {idx}. Choose from 0 to {len(info.class_names) - 1}.")
+    limits = {"n_steps": (1, 1000), "n_null": (1, 10_000), "n_bootstrap": (1, 10_000)}
+    for name, (low, high) in limits.items():
+        if not low <= getattr(settings, name) <= high:
+            raise BadSettings(f"{name} is {getattr(settings, name)}; a number from {low} to {high} is needed.")
+
+
+def holm_corrected(concepts: Sequence[ConceptAtDepth]) -> tuple[ConceptAtDepth, ...]:
+    """With p-values corrected over concepts and depths, class by class."""
+    n_classes = len(concepts[0].figures) if concepts else 0
+    by_class = [holm([c.figures[row].p_value for c in concepts]) for row in range(n_classes)]
+    return tuple(
+        replace(c, figures=tuple(replace(f, corrected_p_value=by_class[row][n]) for row, f in enumerate(c.figures)))
+        for n, c in enumerate(concepts)
+    )
+
+
+def holm_corrected_over_class(concepts: Sequence[ClassConcept]) -> tuple[ClassConcept, ...]:
+    """The same for the figures of one class."""
+    corrected = holm([c.figure.p_value for c in concepts])
+    pairs = zip(concepts, corrected, strict=True)
+    return tuple(replace(c, figure=replace(c.figure, corrected_p_value=p)) for c, p in pairs)

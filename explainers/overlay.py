@@ -1,0 +1,89 @@
+"""Drawing a segmentation map over its photo: one colour per cluster, the same in every picture, table and plot.
+
+    photo   (H, W, 3) uint8, as a person sees it
+    labels  (h, w), cluster index per position; it covers the whole photo, at any resolution and aspect ratio
+
+The palette begins with seven colours of Okabe and Ito (2008). Each further colour is the one of a regular grid that
+lies farthest (CIELAB) from all before it, as seen by people with normal vision, without green and without red cones
+(Machado et al. 2009), so that whatever k, the colours in use are about as distinct as k colours can be.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+_COLOURS = np.frombuffer(
+    bytes.fromhex("""
+E69F00 0072B2 F0E442 009E73 CC79A7 56B4E9 D55E00 001EA5 5A2D00 00FF96
+003C3C FFE1F0 0078FF 5A0F69 F02D5A 96C35A 5A693C B40F78 B4D2B4 003C96
+B487FF 00C3D2 963CD2 A5FF78 C3783C FFC3FF 004BFF F07887 C30000 4B3C2D
+D22DC3 786996 6900D2 00D21E C3B478 A53C5A 96FFC3 2D3C5A B43C3C C33CFF
+"""),
+    dtype=np.uint8,
+).reshape(-1, 3)
+
+PALETTE: tuple[tuple[int, int, int], ...] = tuple(map(tuple, _COLOURS.tolist()))
+"""Red, green, blue of each cluster index; from 40 on it starts again."""
+
+_LINE, _CASING = (255, 255, 255), (20, 20, 20)  # a light line in a dark casing shows on every background
+_FADED_TOWARDS, _FADED_SHARE = 235.0, 0.75
+
+
+def hex_colour(cluster_idx: int) -> str:
+    """The colour of a cluster as '#RRGGBB', for tables and plots."""
+    return "#{:02X}{:02X}{:02X}".format(*PALETTE[cluster_idx % len(PALETTE)])
+
+
+def colour_map(labels: np.ndarray) -> np.ndarray:
+    """The clusters alone, (h, w, 3) uint8."""
+    return _COLOURS[labels % len(_COLOURS)]
+
+
+def overlay(
+    photo: np.ndarray, labels: np.ndarray, opacity: float = 0.55, outlines: bool = True, only: int | None = None
+) -> np.ndarray:
+    """The photo tinted in cluster colours, (H, W, 3) uint8 at the photo's size.
+
+    ``opacity`` 0 leaves the photo as it is, 1 hides it. With ``only``, the other clusters fade to a pale grey photo.
+    """
+    labels = at_size(labels, photo.shape[:2])
+    picture = _blended(photo, colour_map(labels), opacity)
+    if only is not None:
+        elsewhere = labels != only
+        picture[elsewhere] = _faded(photo[elsewhere])
+        labels = elsewhere.astype(np.uint8)
+    if outlines:
+        _trace(picture, labels)
+    return picture
+
+
+def at_size(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The label map resized to ``shape`` by nearest neighbour (pixel centres), so no label is invented."""
+    rows, columns = (_nearest(n_from, n_to) for n_from, n_to in zip(labels.shape, shape, strict=True))
+    return labels[rows[:, None], columns[None, :]]
+
+
+def _nearest(n_from: int, n_to: int) -> np.ndarray:
+    return (2 * np.arange(n_to) + 1) * n_from // (2 * n_to)
+
+
+def _blended(photo: np.ndarray, colours: np.ndarray, opacity: float) -> np.ndarray:
+    share = np.uint32(round(opacity * 256))
+    return ((photo * (256 - share) + colours * share + 128) >> 8).astype(np.uint8)
+
+
+def _faded(pixels: np.ndarray) -> np.ndarray:
+    luminance = pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    return (luminance + _FADED_SHARE * (_FADED_TOWARDS - luminance)).astype(np.uint8)[:, None]
+
+
+def _trace(picture: np.ndarray, labels: np.ndarray) -> None:
+    """Draws the borders between clusters into ``picture``, 1/400 of its shorter side wide but at least one pixel."""
+    width = max(1, round(min(labels.shape) / 400))
+    picture[_border(labels, width + 2 * -(-width // 2))] = _CASING
+    picture[_border(labels, width)] = _LINE
+
+
+def _border(labels: np.ndarray, width: int) -> np.ndarray:
+    """Where a line of ``width`` pixels runs along every place at which two clusters meet, (H, W) bool."""
+    size = width + 1  # a window of n + 1 pixels sees both sides of a straight border from n positions
+    return ndimage.maximum_filter(labels, size) != ndimage.minimum_filter(labels, size)

@@ -1,0 +1,441 @@
+"""Where encoders meet explainers: look up, queue, compute, hand back CPU data. One object per process, no Streamlit.
+
+All torch work of the device runs in one thread: two pools of threads contending for the same cores made a forward pass
+25 times slower. Weights are fetched from the network elsewhere, so that a slow download holds nobody up.
+
+    encoders      kept in memory by name and by the state of their files; the least recently used is dropped
+    feature maps  by encoder fingerprint, hash of the photo's file, input shape and depth
+    results       by encoder fingerprint, hash of the photo's file and settings
+
+Arguments and results are frozen plain data: nothing here asks for the service to live in the caller's process.
+"""
+
+import os
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from importlib import metadata
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from explainers import nave
+from explainers.batches import in_batches, is_out_of_memory
+from explainers.caches import CacheStatus, LruCache, n_bytes
+from explainers.errors import BadSettings, OutOfMemory
+from explainers.explaining import ConceptExplainer, Inquiry
+from explainers.explanations import ClassExplanation, ExplainSettings, HealthReport, LocalExplanation
+from explainers.jobs import Desk, Job, Lane, Task, own_thread
+from explainers.library import ConceptLibrary, OpenSet
+from explainers.nave import NaveSettings, Segmentation
+from models.catalog import BUNDLED_FOLDER, Catalog
+from models.encoder import Encoder, EncoderInfo
+from models.preprocessing import Photo
+
+T = TypeVar("T")
+
+MB = 2**20
+N_PREDICTIONS = 10
+BATCH_SIZE = 8  # photos of one input shape that go through the encoder together
+RESULT_SHARE = 0.25  # of the cache's bytes; feature maps get the rest
+VERSIONED = ("torch", "timm", "numpy", "scikit-learn", "pillow")
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentationResult:
+    """Segmentation maps with their provenance."""
+
+    segmentation: Segmentation  # its settings name the depths that were used
+    encoder: EncoderInfo
+    photo_name: str
+    photo_sha256: str
+    seconds: dict[str, float]  # "encoder", "clustering": what computing took, also when it comes from the cache
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The classes an encoder finds most probable, best first; empty where it has no classifier."""
+
+    encoder: EncoderInfo
+    class_idx: tuple[int, ...]
+    class_names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    logits: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class LoadedEncoder:
+    """An encoder in memory."""
+
+    name: str
+    fingerprint: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """What the service holds and does at this moment."""
+
+    device: str
+    n_threads: int
+    encoders: tuple[LoadedEncoder, ...]  # least recently used first
+    encoder_cache: CacheStatus
+    feature_map_cache: CacheStatus
+    result_cache: CacheStatus
+    queue_length: int
+    running: tuple[str, ...]
+
+
+class ExplainerService:
+    """Everything that pages and the command line ask for.
+
+    A method that computes returns a Job at once. ``view`` names what shows the result (any hashable): a newer request of
+    the same kind and view cancels the older one. Views that show several results at a time need a name for each.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog | None = None,
+        device: str | None = None,
+        cache_bytes: int | None = None,
+        encoder_bytes: int | None = None,
+        library: ConceptLibrary | None = None,
+    ):
+        if cache_bytes is None:
+            cache_bytes = _number_from("ENCODERSCOPE_CACHE_MB", 1024) * MB
+        if encoder_bytes is None:
+            encoder_bytes = _number_from("ENCODERSCOPE_ENCODER_MB", 4096) * MB
+        self.catalog = catalog or Catalog()
+        self.library = library or ConceptLibrary()
+        self._concepts = ConceptExplainer(self.library, self._feature_maps_of, versions)
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.n_threads = _n_threads()
+        self._encoders: LruCache[Encoder] = LruCache(encoder_bytes, lambda encoder: encoder.n_bytes, always_newest=True)
+        self._feature_maps: LruCache[Tensor] = LruCache(int(cache_bytes * (1 - RESULT_SHARE)), n_bytes)
+        self._results: LruCache = LruCache(int(cache_bytes * RESULT_SHARE), n_bytes)
+        self._infos: dict[Hashable, EncoderInfo] = {}  # facts outlive the loaded encoder, so that results can be found
+        self._desk = Desk()
+        self._lane = Lane("encoderscope-torch", prepare=partial(_set_threads, self.n_threads))
+
+    def open_encoder(self, name: str, view: Hashable = None) -> Job[EncoderInfo]:
+        """The facts of an encoder once it is loaded; its weights are fetched first where needed."""
+        encoder = self._encoders.peek(self._encoder_key(name))
+        if encoder is not None:
+            return Job.finished(encoder.info)
+        return self._desk.request(
+            key=("open", self._encoder_key(name)),
+            work=_memory_errors_told(lambda task: self._encoder(name, task).info),
+            lane=own_thread if self._needs_network(name) else self._lane,
+            doing=f"opening the encoder '{name}'",
+            view=_scoped("open", view),
+        )
+
+    def segment(self, encoder_name: str, photo: Photo, settings: NaveSettings, view: Hashable = None) -> Job[SegmentationResult]:
+        """Segmentation maps of a photo for every k; ``settings.depths == ()`` means the encoder's default depths."""
+        question = _Question(
+            "segment",
+            encoder_name,
+            asked=(photo.name, photo.sha256, settings),
+            content_of=lambda info: (photo.sha256, resolved(settings, info)),
+            compute=lambda encoder, task: self._segmented(encoder, photo, resolved(settings, encoder.info), task),
+            named={"photo_name": photo.name},
+        )
+        return self._request(question, f"segmenting '{photo.name}'", view)
+
+    def classify(self, encoder_name: str, photo: Photo, view: Hashable = None) -> Job[Predictions]:
+        """The most probable classes of a photo, at the size the encoder was trained at."""
+        question = _Question(
+            "classify",
+            encoder_name,
+            asked=photo.sha256,
+            content_of=lambda info: photo.sha256,
+            compute=lambda encoder, task: self._classified(encoder, photo, task),
+        )
+        return self._request(question, f"classifying '{photo.name}'", view)
+
+    def explain(
+        self,
+        encoder_name: str,
+        photo: Photo,
+        concepts: Sequence[OpenSet],
+        random: OpenSet,
+        settings: ExplainSettings,
+        view: Hashable = None,
+    ) -> Job[LocalExplanation]:
+        """Where each concept is seen in a photo, and what it contributes to some classes, at several depths."""
+        inquiry = Inquiry(tuple(concepts), random, settings)
+        question = _Question(
+            "explain",
+            encoder_name,
+            asked=(photo.name, photo.sha256, inquiry.content),
+            content_of=lambda info: (photo.sha256, inquiry.content),
+            compute=lambda encoder, task: self._concepts.local(encoder, photo, inquiry, task),
+            named={"photo_name": photo.name},
+        )
+        return self._request(question, f"explaining '{photo.name}'", view)
+
+    def explain_class(
+        self,
+        encoder_name: str,
+        photos: Sequence[Photo],
+        concepts: Sequence[OpenSet],
+        random: OpenSet,
+        settings: ExplainSettings,
+        view: Hashable = None,
+    ) -> Job[ClassExplanation]:
+        """What each concept contributes to one class over many photos of it; ``settings.class_idx`` names that class."""
+        inquiry = Inquiry(tuple(concepts), random, settings)
+        names, hashes = tuple(photo.name for photo in photos), tuple(photo.sha256 for photo in photos)
+        question = _Question(
+            "explain class",
+            encoder_name,
+            asked=(names, hashes, inquiry.content),
+            content_of=lambda info: (hashes, inquiry.content),
+            compute=lambda encoder, task: self._concepts.of_class(encoder, photos, inquiry, task),
+            named={"photo_names": names},
+        )
+        return self._request(question, f"explaining {len(photos)} images", view)
+
+    def check_concepts(
+        self, encoder_name: str, concepts: Sequence[OpenSet], random: OpenSet, settings: ExplainSettings, view: Hashable = None
+    ) -> Job[HealthReport]:
+        """What the concepts' CAVs are worth, at every depth unless some are named."""
+        inquiry = Inquiry(tuple(concepts), random, settings)
+        question = _Question(
+            "check concepts",
+            encoder_name,
+            asked=inquiry.content,
+            content_of=lambda info: inquiry.content,
+            compute=lambda encoder, task: self._concepts.health(encoder, inquiry, task),
+        )
+        return self._request(question, f"checking {len(concepts)} concepts", view)
+
+    def status(self) -> ServiceStatus:
+        """What is loaded, kept, queued and running."""
+        loaded = [LoadedEncoder(name, encoder.info.fingerprint, encoder.n_bytes) for (name, _), encoder in self._encoders.items()]
+        return ServiceStatus(
+            device=self.device,
+            n_threads=self.n_threads,
+            encoders=tuple(loaded),
+            encoder_cache=self._encoders.status(),
+            feature_map_cache=self._feature_maps.status(),
+            result_cache=self._results.status(),
+            queue_length=self._desk.waiting(),
+            running=self._desk.running(),
+        )
+
+    def unload(self, name: str) -> None:
+        """Drops an encoder from memory; it is loaded again when it is asked for. What was computed stays."""
+        self._encoders.discard(lambda key: key[0] == name)
+
+    def clear_caches(self) -> None:
+        """Forgets feature maps and results; encoders stay loaded."""
+        self._feature_maps.discard(lambda key: True)
+        self._results.discard(lambda key: True)
+
+    def close(self) -> None:
+        """Cancels everything, waits for the running step, takes no more requests."""
+        self._desk.close()
+        self._lane.close(timeout=30)
+
+    def _request(self, question: "_Question", doing: str, view: Hashable) -> Job:
+        """A finished job if the answer is known; else one that opens the encoder where needed, then computes."""
+        name = question.encoder_name
+        key = self._encoder_key(name)
+        info = self._infos.get(key)
+        answer = self._results.get(question.result_key(info)) if info else None
+        if answer is not None:
+            return Job.finished(question.addressed(answer, info))
+        return self._desk.request(
+            key=(question.kind, key, question.asked),
+            work=_memory_errors_told(partial(self._answer, question)),
+            lane=self._lane,
+            doing=f"{doing} with the encoder '{name}'",
+            view=_scoped(question.kind, view),
+            after=(lambda: self.open_encoder(name)) if self._encoders.peek(key) is None else None,
+        )
+
+    def _answer(self, question: "_Question", task: Task) -> Any:
+        """In the worker: looked up again (the same may have been computed for another name), else computed and kept."""
+        encoder = self._encoder(question.encoder_name, task)
+        key = question.result_key(encoder.info)
+        answer = self._results.peek(key)
+        if answer is None:
+            answer = question.compute(encoder, task)
+            self._results.put(key, answer)
+        return question.addressed(answer, encoder.info)
+
+    def _segmented(self, encoder: Encoder, photo: Photo, settings: NaveSettings, task: Task) -> SegmentationResult:
+        nave.require_valid(settings, len(encoder.info.depths))
+        started = time.perf_counter()
+        task.report(0.0, "Looking through the encoder")
+        (maps,) = self._feature_maps_of(encoder, [photo], settings.input_size, settings.depths, task)
+        looked = time.perf_counter()
+        segmentation = nave.segment(
+            [depth_map.to(self.device) for depth_map in maps],
+            settings,
+            encoder.input_shape(photo.shape, settings.input_size),
+            progress=lambda share, doing: task.report_or_stop(0.1 + 0.9 * share, doing),
+        )
+        seconds = {"encoder": looked - started, "clustering": time.perf_counter() - looked}
+        return SegmentationResult(segmentation, encoder.info, photo.name, photo.sha256, seconds, versions())
+
+    def _classified(self, encoder: Encoder, photo: Photo, task: Task) -> Predictions:
+        if not encoder.info.has_classifier:
+            return Predictions(encoder.info, (), (), (), ())
+        task.report(None, "Asking the classifier")
+        images = encoder.prepare(photo, encoder.info.preprocessing.input_size)[None]
+        (logits,) = in_batches(encoder.logits, images, batch_size=1)
+        return _best(logits[0].cpu(), encoder.info)
+
+    def _feature_maps_of(
+        self, encoder: Encoder, photos: Sequence[Photo], input_size: int, depths: Sequence[int], task: Task
+    ) -> Iterator[list[Tensor]]:
+        """Per photo, in order, one map (C, h, w) on the CPU per depth; neighbours of one input shape share a batch.
+
+        The company in a batch changes the last bits, so whoever promises the same bytes asks for one photo at a time.
+        """
+        for shape, group in groupby(photos, key=lambda photo: encoder.input_shape(photo.shape, input_size)):
+            compute = partial(self._maps_of_batch, encoder, shape, input_size, depths)
+            for maps in in_batches(compute, list(group), BATCH_SIZE, task.check):
+                yield from maps
+
+    def _maps_of_batch(
+        self, encoder: Encoder, shape: tuple[int, int], input_size: int, depths: Sequence[int], photos: Sequence[Photo]
+    ) -> list[list[Tensor]]:
+        keys = [[(encoder.info.fingerprint, photo.sha256, shape, depth) for depth in depths] for photo in photos]
+        kept = [[self._feature_maps.get(key) for key in photo_keys] for photo_keys in keys]
+        wanted = [n for n, maps in enumerate(kept) if any(depth_map is None for depth_map in maps)]
+        if not wanted:
+            return kept
+        batches = encoder.feature_maps(torch.stack([encoder.prepare(photos[n], input_size) for n in wanted]), depths)
+        for position, n in enumerate(wanted):
+            kept[n] = [batch[position].to("cpu", copy=True) for batch in batches]  # a view would keep the whole batch
+            for key, depth_map in zip(keys[n], kept[n], strict=True):
+                self._feature_maps.put(key, depth_map)
+        return kept
+
+    def _encoder(self, name: str, task: Task) -> Encoder:
+        """The loaded encoder, loaded now if it is not; one whose files have changed takes the old one's place."""
+        key = self._encoder_key(name)
+        encoder = self._encoders.get(key)
+        if encoder is None:
+            self.unload(name)
+            encoder = self.catalog.open(name, self.device, task.report_or_stop)
+            self._encoders.put(key, encoder)
+            self._infos[key] = encoder.info
+        return encoder
+
+    def _encoder_key(self, name: str) -> tuple[str, Hashable]:
+        return name, _state_of_files(name, self.catalog.encoder_folder)
+
+    def _needs_network(self, name: str) -> bool:
+        try:
+            return self.catalog.entry(name).state == "needs download"
+        except Exception:  # whatever is wrong with it, opening it says so to whoever waits for the job
+            return False
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One request: how it is told from others, and how it is answered."""
+
+    kind: str
+    encoder_name: str
+    asked: Hashable  # what the caller gave, names included
+    content_of: Callable[[EncoderInfo], Hashable]  # what decides the answer besides the encoder: content, never names
+    compute: Callable[[Encoder, Task], Any]
+    named: Mapping[str, Any] = field(default_factory=dict)  # the answer's fields that are mere names
+
+    def result_key(self, info: EncoderInfo) -> Hashable:
+        """Under which the answer is kept."""
+        return self.kind, info.fingerprint, self.content_of(info)
+
+    def addressed(self, answer: Any, info: EncoderInfo) -> Any:
+        """The answer under the names of this question; the same content may have been asked about under others."""
+        return replace(answer, encoder=info, **self.named)
+
+
+def resolved(settings: NaveSettings, info: EncoderInfo) -> NaveSettings:
+    """The settings with the depths that are meant: the encoder's own if none is named, each once, shallow first."""
+    return replace(settings, depths=tuple(sorted(set(settings.depths))) or info.default_depths)
+
+
+def _scoped(kind: str, view: Hashable | None) -> Hashable | None:
+    return None if view is None else (kind, view)
+
+
+def _best(logits: Tensor, info: EncoderInfo) -> Predictions:
+    """The most probable classes."""
+    probabilities = logits.softmax(0)
+    top = probabilities.topk(min(N_PREDICTIONS, len(logits))).indices
+    return Predictions(
+        encoder=info,
+        class_idx=tuple(top.tolist()),
+        class_names=tuple(info.class_names[idx] for idx in top),
+        probabilities=tuple(probabilities[top].tolist()),
+        logits=tuple(logits[top].tolist()),
+    )
+
+
+def _memory_errors_told(work: Callable[[Task], T]) -> Callable[[Task], T]:
+    """The work, with lack of memory anywhere in it told as such."""
+
+    def told(task: Task) -> T:
+        try:
+            return work(task)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemory("The memory of this machine ran out. Choose a smaller input size or a smaller encoder.") from error
+
+    return told
+
+
+def _state_of_files(name: str, encoder_folder: Path | None) -> Hashable:
+    """What changes when the files of an encoder's folder do; () for what comes from a hub.
+
+    The folder is looked up as the catalog does: bundled, the operator's, any path.
+    """
+    try:
+        folders = [parent / name for parent in (BUNDLED_FOLDER, encoder_folder) if parent is not None and name]
+        folder = next((path for path in (*folders, Path(name).expanduser()) if (path / "config.json").is_file()), None)
+        files = [folder / "config.json", *sorted(folder.glob("*.safetensors"))] if folder is not None and name else []
+        return tuple((path.name, *_identity(path.stat())) for path in files)
+    except (OSError, ValueError, RuntimeError):  # no name of a folder on this system
+        return ()
+
+
+def _identity(state: os.stat_result) -> tuple[int, ...]:
+    return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of the packages that decide the figures."""
+    return {package: metadata.version(package) for package in VERSIONED}
+
+
+def _n_threads() -> int:
+    """ENCODERSCOPE_THREADS, else OMP_NUM_THREADS, else as many as there are usable cores."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, _number_from("ENCODERSCOPE_THREADS", _number_from("OMP_NUM_THREADS", usable)))
+
+
+def _set_threads(n_threads: int) -> None:
+    torch.set_num_threads(n_threads)
+    torch.get_num_threads()  # a thread takes the number over when it first asks for it; later changes elsewhere pass it by
+
+
+def _number_from(variable: str, default: int) -> int:
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return default
+    if not text.isdigit():
+        raise BadSettings(f"{variable} is '{text}'; a whole number is needed.")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Frozen encoders: how they are found, opened, fed and (the bundled ones) trained."""

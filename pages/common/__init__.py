@@ -1,0 +1,1 @@
+"""What several pages share: controls (widgets -> settings) and views (results -> pictures)."""

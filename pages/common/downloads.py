@@ -1,0 +1,58 @@
+"""What can be taken away from a picture, as bytes. Pure functions."""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+
+import numpy as np
+from PIL import Image
+
+from explainers.nave import cluster_table
+from explainers.overlay import hex_colour
+from explainers.service import SegmentationResult
+from models.preprocessing import Photo
+from pages.common.look import Look, draw
+
+
+def overlay_png(photo: Photo, result: SegmentationResult, look: Look) -> bytes:
+    """The picture at the photo's full size."""
+    buffer = io.BytesIO()
+    Image.fromarray(draw(photo.pixels, result.segmentation, look)).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def maps_npz(result: SegmentationResult) -> bytes:
+    """labels uint8 (n_k, H, W) and ks int (n_k,), as the command line writes them."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, labels=result.segmentation.labels, ks=np.array(result.segmentation.ks))
+    return buffer.getvalue()
+
+
+def clusters_csv(result: SegmentationResult, k: int) -> bytes:
+    """One line per cluster: colour, area, regions and the share of every depth."""
+    segmentation = result.segmentation
+    shares = segmentation.depth_shares[segmentation.ks.index(k)]
+    depths = [f"share_of_depth_{depth}" for depth in segmentation.settings.depths]
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["cluster_idx", "colour", "area", "n_regions", *depths])
+    for row, depth_shares in zip(cluster_table(segmentation.at(k), k), shares, strict=True):
+        writer.writerow([row.cluster_idx, hex_colour(row.cluster_idx), row.area, row.n_regions, *map(float, depth_shares)])
+    return table.getvalue().encode()
+
+
+def settings_json(photo: Photo, result: SegmentationResult, look: Look) -> bytes:
+    """Everything that is needed to get the same picture again, and to check that it is the same."""
+    height, width = photo.pixels.shape[:2]
+    encoder = result.encoder
+    facts = {
+        "encoder": {"name": encoder.name, "architecture": encoder.architecture, "fingerprint": encoder.fingerprint},
+        "photo": {"name": result.photo_name, "sha256": result.photo_sha256, "height": height, "width": width},
+        "settings": asdict(result.segmentation.settings),
+        "look": asdict(look),
+        "suggested_k": result.segmentation.suggested_k,
+        "seconds": result.seconds,
+        "versions": result.versions,
+    }
+    return json.dumps(facts, indent=2, ensure_ascii=False).encode()

@@ -1,0 +1,209 @@
+"""Explanations as Plotly figures. Pure functions: what they draw is their argument.
+
+Full colour is for what is significant, grey for what chance could have made as well; a star says the same in text.
+Names come from others, and Plotly reads tags in them, so they are escaped.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+import plotly.graph_objects as go
+
+from explainers.attribution import ClassFigure, Figure
+from explainers.explanations import ClassExplanation, LocalExplanation
+
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+STAR = " ★"
+_BLUE, _ORANGE = "#2E8BB0", "#D9822B"  # readable on light and on dark
+_GREY = "#9AA5AC"
+_MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
+_SCALE = [[0.0, "rgba(46, 139, 176, 0.04)"], [1.0, "#2E8BB0"]]
+_HOVER_FIGURE = (
+    "<b>%{customdata[0]}</b><br>attribution %{customdata[1]}<br>95 % interval %{customdata[2]} to %{customdata[3]}"
+    "<br>p %{customdata[4]}, corrected %{customdata[5]}<br>evidence against the class %{customdata[6]}"
+    "<br>chance alone gives %{customdata[7]}<br>%{customdata[8]}<extra></extra>"
+)
+
+
+def attributions(explanation: LocalExplanation, row: int, depth: int) -> go.Figure:
+    """Bars of every concept for one class (by its place in the explanation) at one depth, with intervals and chance."""
+    shown = [(name, explanation.at(name, depth).figures[row]) for name in explanation.concept_names]
+    positions = list(range(len(shown)))
+    bars = go.Bar(
+        x=[f.value for _, f in shown],
+        y=positions,
+        orientation="h",
+        marker={"color": [_BLUE if f.significant else _GREY for _, f in shown]},
+        error_x=_error_bars([f.value for _, f in shown], [f.interval for _, f in shown]),
+        customdata=[_hover_of(name, f) for name, f in shown],
+        hovertemplate=_HOVER_FIGURE,
+        name="attribution",
+    )
+    chance = go.Scatter(
+        x=[f.null_mean for _, f in shown],
+        y=positions,
+        mode="markers",
+        marker={"symbol": "line-ns-open", "size": 16, "color": _ORANGE, "line": {"width": 2}},
+        hovertemplate="chance alone gives %{x:.3f}<extra></extra>",
+        name="chance",
+    )
+    layout = {
+        "height": 56 + 34 * len(shown),
+        "margin": _MARGIN,
+        "bargap": 0.4,
+        "showlegend": False,
+        "xaxis": {"range": [0, reach(explanation, depth)], "fixedrange": True, "nticks": 4, "zeroline": True},
+        "yaxis": _names_axis(positions, [_starred(name, f) for name, f in shown]),
+    }
+    return go.Figure([bars, chance], layout)
+
+
+def reach(explanation: LocalExplanation, depth: int) -> float:
+    """The same end of the axis for every class of a depth, so that bars can be compared."""
+    figures = [f for c in explanation.concepts if c.depth == depth for f in c.figures]
+    return 1.08 * max(1e-6, *(max(f.value, f.interval[1], f.null_mean) for f in figures))
+
+
+def _names_axis(positions: list[int], names: list[str]) -> dict:
+    ticks = {"tickmode": "array", "tickvals": positions, "ticktext": names, "ticks": "", "automargin": True}
+    return {**ticks, "range": [len(positions) - 0.4, -0.6], "fixedrange": True, "showgrid": False, "zeroline": False}
+
+
+def _starred(name: str, figure: Figure | ClassFigure) -> str:
+    return escape(name) + (STAR if figure.significant else "")
+
+
+def _error_bars(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> dict:
+    above = [max(0.0, high - value) for value, (_, high) in zip(values, intervals, strict=True)]
+    below = [max(0.0, value - low) for value, (low, _) in zip(values, intervals, strict=True)]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": above,
+        "arrayminus": below,
+        "color": "#5C6970",
+        "thickness": 1.5,
+        "width": 4,
+    }
+
+
+def _hover_of(name: str, f: Figure) -> list[str]:
+    numbers = (f.value, *f.interval, f.p_value, f.corrected_p_value, f.negative, f.null_mean)
+    return [escape(name), *(f"{number:.3g}" for number in numbers), _in_words(f.significant)]
+
+
+def _in_words(significant: bool) -> str:
+    return "more than chance would give" if significant else "chance could give as much"
+
+
+def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
+    """Concept by depth for one class: the darker, the more; a star where it is significant."""
+    names = explanation.concept_names
+    depths = [facts.depth for facts in explanation.depths]
+    figures = [[explanation.at(name, depth).figures[row] for depth in depths] for name in names]
+    cells = go.Heatmap(
+        z=[[f.value for f in of_concept] for of_concept in figures],
+        x=list(range(len(depths))),
+        y=list(range(len(names))),
+        customdata=[[_hover_of(n, f) for f in of_concept] for n, of_concept in zip(names, figures, strict=True)],
+        hovertemplate=_HOVER_FIGURE,
+        colorscale=_SCALE,
+        zmin=0,
+        showscale=False,
+        xgap=3,
+        ygap=3,
+    )
+    numbers = go.Scatter(  # not the cells' own text, whose colour takes no notice of a dark page
+        x=[x for _ in names for x in range(len(depths))],
+        y=[y for y in range(len(names)) for _ in depths],
+        text=[f"{f.value:.2f}{STAR if f.significant else ''}" for of_concept in figures for f in of_concept],
+        mode="text",
+        hoverinfo="skip",
+    )
+    layout = {
+        "height": 60 + 38 * len(names),
+        "margin": _MARGIN,
+        "showlegend": False,
+        "xaxis": {
+            "range": [-0.5, len(depths) - 0.5],
+            "tickmode": "array",
+            "tickvals": list(range(len(depths))),
+            "ticktext": [f"depth {depth}" for depth in depths],
+            "side": "top",
+            "ticks": "",
+            "fixedrange": True,
+            "showgrid": False,
+            "zeroline": False,
+        },
+        "yaxis": _names_axis(list(range(len(names))), [escape(name) for name in names]) | {"range": [len(names) - 0.5, -0.5]},
+    }
+    return go.Figure([cells, numbers], layout)
+
+
+def distribution(explanation: ClassExplanation, depth: int, opened: int | None = None) -> go.Figure:
+    """Every image as a dot, a box per concept, and the mean with its interval; dots carry the image's index."""
+    shown = [(name, explanation.at(name, depth).figure) for name in explanation.concept_names]
+    traces = [
+        part for place, (name, figure) in enumerate(shown) for part in _of_concept(explanation, place, name, figure, opened)
+    ]
+    ends = [max(*f.values, f.interval[1]) for _, f in shown]
+    layout = {
+        "height": 70 + 62 * len(shown),
+        "margin": _MARGIN,
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": False,
+        "clickmode": "event+select",
+        "xaxis": {"title": {"text": "attribution"}, "range": [-0.02 * max(ends), 1.08 * max(1e-6, *ends)], "fixedrange": True},
+        "yaxis": _names_axis(list(range(len(shown))), [_starred(name, f) for name, f in shown]),
+    }
+    return go.Figure(traces, layout)
+
+
+def _of_concept(explanation: ClassExplanation, place: int, name: str, figure: ClassFigure, opened: int | None) -> list[go.Trace]:
+    colour = _BLUE if figure.significant else _GREY
+    n = len(figure.values)
+    box = go.Box(
+        x=figure.values,
+        y=[place] * n,
+        orientation="h",
+        boxpoints=False,
+        width=0.62,
+        line={"color": colour, "width": 1},
+        fillcolor="rgba(128, 140, 148, 0.12)",
+        hoverinfo="skip",
+    )
+    photos = [escape(photo) for photo in explanation.photo_names]
+    dots = go.Scatter(
+        x=figure.values,
+        y=[place + _spread(i) for i in range(n)],
+        mode="markers",
+        marker={
+            "color": [_ORANGE if i == opened else colour for i in range(n)],
+            "size": 9,
+            "line": {"width": 1, "color": "white"},
+        },
+        customdata=[[i, photos[i], f"{figure.values[i]:.3g}", f"{figure.negatives[i]:.3g}", escape(name)] for i in range(n)],
+        hovertemplate="<b>%{customdata[4]}</b> in %{customdata[1]}<br>attribution %{customdata[2]}"
+        "<br>evidence against the class %{customdata[3]}<br>click to open this image<extra></extra>",
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+    )
+    numbers = (figure.mean, *figure.interval, figure.corrected_p_value, figure.tcav_score, figure.tcav_p_value)
+    mean = go.Scatter(
+        x=[figure.mean],
+        y=[place],
+        mode="markers",
+        marker={"symbol": "diamond", "size": 11, "color": colour, "line": {"width": 1.5, "color": "white"}},
+        error_x=_error_bars([figure.mean], [figure.interval]),
+        customdata=[[escape(name), *(f"{number:.3g}" for number in numbers), _in_words(figure.significant)]],
+        hovertemplate="<b>%{customdata[0]}</b>, mean %{customdata[1]}<br>95 % interval %{customdata[2]} to %{customdata[3]}"
+        "<br>corrected p %{customdata[4]}: %{customdata[7]}"
+        "<br>TCAV score %{customdata[5]}, p %{customdata[6]}<extra></extra>",
+    )
+    return [box, dots, mean]
+
+
+def _spread(i: int) -> float:
+    """Where in its row a dot lies: always the same for the same image, so that it can be followed from row to row."""
+    return ((i * 0.618) % 1 - 0.5) * 0.44

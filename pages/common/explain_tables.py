@@ -1,0 +1,123 @@
+"""Explanations as rows, CSV and JSON. Pure functions."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from explainers.explanations import ClassExplanation, DepthFacts, LocalExplanation
+from models.encoder import EncoderInfo
+
+Row = dict[str, Any]
+GAP_LIMIT = 0.01  # of the logit change, above which more steps are advised
+
+
+def local_rows(explanation: LocalExplanation) -> list[Row]:
+    """One row per class, concept and depth."""
+    facts = {f.depth: f for f in explanation.depths}
+    return [
+        {
+            "class_idx": idx,
+            "class": name,
+            "concept": c.concept,
+            "depth": c.depth,
+            "attribution": c.figures[row].value,
+            "interval_low": c.figures[row].interval[0],
+            "interval_high": c.figures[row].interval[1],
+            "p_value": c.figures[row].p_value,
+            "corrected_p_value": c.figures[row].corrected_p_value,
+            "significant": c.figures[row].significant,
+            "evidence_against": c.figures[row].negative,
+            "chance": c.figures[row].null_mean,
+            "off_map_share": facts[c.depth].off_map_shares[row],
+            "completeness_gap": gap_share(facts[c.depth], row),
+            "map_peak": float(c.concept_map.max()),
+            "auc": c.health.auc,
+            "verdict": c.health.verdict,
+        }
+        for row, (idx, name) in enumerate(zip(explanation.class_idx, explanation.class_names, strict=True))
+        for c in explanation.concepts
+    ]
+
+
+def class_rows(explanation: ClassExplanation) -> list[Row]:
+    """One row per concept and depth."""
+    return [
+        {
+            "class_idx": explanation.class_idx,
+            "class": explanation.class_name,
+            "concept": c.concept,
+            "depth": c.depth,
+            "n_images": len(c.figure.values),
+            "mean": c.figure.mean,
+            "interval_low": c.figure.interval[0],
+            "interval_high": c.figure.interval[1],
+            "std": c.figure.std,
+            "p_value": c.figure.p_value,
+            "corrected_p_value": c.figure.corrected_p_value,
+            "significant": c.figure.significant,
+            "evidence_against": float(np.mean(c.figure.negatives)),
+            "tcav_score": c.figure.tcav_score,
+            "tcav_p_value": c.figure.tcav_p_value,
+            "auc": c.health.auc,
+            "verdict": c.health.verdict,
+        }
+        for c in explanation.concepts
+    ]
+
+
+def rows_of(explanation: LocalExplanation | ClassExplanation) -> list[Row]:
+    """The table of either kind."""
+    return local_rows(explanation) if isinstance(explanation, LocalExplanation) else class_rows(explanation)
+
+
+def gap_share(facts: DepthFacts, row: int) -> float:
+    """The completeness gap as a share of the logit's change; infinite where the logit does not change but the sum does."""
+    gap, change = facts.completeness_gaps[row], abs(facts.logit_changes[row])
+    if change == 0:
+        return 0.0 if gap == 0 else math.inf
+    return gap / change
+
+
+def depths_with_gap(explanation: LocalExplanation) -> dict[int, float]:
+    """Depths at which a class's completeness gap exceeds the limit, with the largest share."""
+    largest = {f.depth: max(gap_share(f, row) for row in range(len(explanation.class_idx))) for f in explanation.depths}
+    return {depth: share for depth, share in largest.items() if share > GAP_LIMIT}
+
+
+def as_csv(rows: Sequence[Row]) -> bytes:
+    """The rows under their names."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue().encode()
+
+
+def as_json(explanation: LocalExplanation | ClassExplanation) -> bytes:
+    """Everything that was found, its settings and provenance."""
+    return json.dumps(plain_data(explanation), indent=1, ensure_ascii=False, allow_nan=False).encode()
+
+
+def plain_data(value: Any) -> Any:
+    """Dataclasses, arrays and mappings as dicts, lists and numbers; what JSON cannot say is None."""
+    if isinstance(value, EncoderInfo):
+        return {
+            name: plain_data(getattr(value, name)) for name in ("name", "architecture", "fingerprint", "licence", "preprocessing")
+        }
+    if is_dataclass(value):
+        return {field.name: plain_data(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, np.ndarray):
+        return plain_data(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(key): plain_data(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_data(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,107 @@
+"""Between a page and the service: one service per process, one job per view of a session, and waiting with progress.
+
+A view is a place in the page that shows one result ("picture", "depth 3"). A page may rerun as often as it likes; the
+service is asked only when the request of a view changes, and then cancels what that view asked for before.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import streamlit as st
+
+from explainers.errors import Cancelled, EncoderscopeError
+from explainers.service import ExplainerService, Job
+from pages.common.plain import plain
+
+T = TypeVar("T")
+
+_JOBS = "jobs"  # view -> (request, job)
+_POLL_SECONDS = 0.05
+_PATIENCE_SECONDS = 1.0  # what takes longer can be stopped
+
+
+@st.cache_resource(show_spinner=False)
+def service() -> ExplainerService:
+    """The one service of this process, shared by all sessions."""
+    return ExplainerService()
+
+
+def requested(view: str, request: Hashable, ask: Callable[[Hashable], Job[T]]) -> Job[T]:
+    """The job of a view: the one in hand if the request is the same, else a new one from ``ask(view of this session)``."""
+    jobs = _held()
+    if view not in jobs or jobs[view][0] != request:
+        jobs[view] = request, ask((_session(), view))
+    return jobs[view][1]
+
+
+def give_up(prefix: str) -> None:
+    """Cancels what the views of that prefix still wait for, so that something more urgent need not wait behind it."""
+    for view, (_, job) in [*_held().items()]:
+        if view.startswith(prefix) and not job.done:
+            job.cancel()
+            forget(view)
+
+
+def forget(view: str) -> None:
+    """The next run asks again, as after a failure."""
+    _held().pop(view, None)
+
+
+def _held() -> dict[str, tuple[Hashable, Job]]:
+    """The jobs of this session by view."""
+    jobs = st.session_state.setdefault(_JOBS, {})
+    _left_behind()["jobs"] = jobs
+    return jobs
+
+
+def _cancel(left_behind: dict[str, dict[str, tuple[Hashable, Job]]]) -> None:
+    jobs = left_behind.get("jobs", {})
+    for _, job in [*jobs.values()]:
+        job.cancel()
+    jobs.clear()
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=_cancel)
+def _left_behind() -> dict[str, dict[str, tuple[Hashable, Job]]]:
+    """What is cancelled when the browser tab is closed: nobody else should wait behind it."""
+    return {}
+
+
+def result_or_stop(view: str, job: Job[T]) -> T:
+    """The job's result, with its progress shown meanwhile; a refusal becomes its sentence, and the page ends there."""
+    place = st.empty()
+    try:
+        _watch(view, job, place)
+        return job.result()
+    except Cancelled:
+        place.info("Stopped. Change a setting, or start again.", icon=":material/stop_circle:")
+        st.button("Start again", key=f"again {view}", on_click=forget, args=(view,))
+    except EncoderscopeError as refusal:
+        place.error(plain(str(refusal)), icon=":material/error:")
+        forget(view)
+    st.stop()
+
+
+def _watch(view: str, job: Job, place) -> None:
+    """Shows the progress until the job is done, then clears the place."""
+    asked_at = time.monotonic()
+    stoppable = False
+    bar = None
+    while not job.done:
+        if not stoppable and time.monotonic() - asked_at > _PATIENCE_SECONDS:
+            stoppable, bar = True, _bar_with_stop(view, job, place)
+        (bar or place).progress(job.fraction or 0.0, text=plain(job.message))
+        time.sleep(_POLL_SECONDS)
+    place.empty()
+
+
+def _bar_with_stop(view: str, job: Job, place):
+    bar, button = place.container().columns([5, 1], vertical_alignment="bottom")
+    button.button("Stop", key=f"stop {view}", on_click=job.cancel, help="Gives up this computation.", width="stretch")
+    return bar.empty()
+
+
+def _session() -> str:
+    return st.session_state.setdefault("session", uuid.uuid4().hex)

@@ -1,0 +1,87 @@
+"""The README's tables, printed as Markdown and written as JSON to out/.
+
+    python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
+python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
+python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from explainers.library import ConceptLibrary
+from explainers.service import ExplainerService
+from models.catalog import Catalog
+from models.encoder import Encoder
+from tests.benchmarks import attribution_speed, segmentation_quality
+from tests.benchmarks import attribution_truth as truth
+from tests.conftest import SHARED_FIXTURES
+
+REAL = ("deit_tiny_patch16_224", "mobilenetv2_100")  # folders of the fixtures' weights
+CLASSIFYING = ("scenes-cnn", "scenes-vit")
+GROUPS = {"quality": ("davis", "bsds"), "truth": ("maps", "correlation", "watermark", "noise")}
+BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
+
+
+def real_encoders() -> list[Encoder]:
+    return [Encoder.from_folder(SHARED_FIXTURES / "weights" / name, name) for name in REAL]
+
+
+def bundled_encoders() -> list[Encoder]:
+    return [Catalog().open(name) for name in BUNDLED]
+
+
+def with_service(table: Callable[[ExplainerService], list[dict]]) -> list[dict]:
+    """A table that needs a service and a library of its own."""
+    with tempfile.TemporaryDirectory() as folder, closing(ExplainerService(library=ConceptLibrary(Path(folder)))) as service:
+        return table(service)
+
+
+def over_bundled(table: Callable[..., list[dict]], names: Sequence[str]) -> list[dict]:
+    """One table after the other, each from (service, encoder name)."""
+    return with_service(lambda service: [row for name in names for row in table(service, name)])
+
+
+TABLES = {
+    "davis": lambda seeds: segmentation_quality.davis_table(SHARED_FIXTURES, real_encoders(), seeds=seeds),
+    "maps": lambda _: over_bundled(truth.map_table, CLASSIFYING),
+    "correlation": lambda _: over_bundled(truth.correlation_table, CLASSIFYING),
+    "watermark": lambda _: over_bundled(truth.watermark_rank, ("scenes-cnn-watermark", "scenes-cnn")),
+    "noise": lambda _: over_bundled(truth.noise_table, ("scenes-cnn",)),
+    "speed": lambda _: attribution_speed.speed_table(),
+    "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
+}
+
+
+def as_markdown(rows: Sequence[dict]) -> str:
+    names = list(rows[0])
+    cells = [
+        [f"{row[name]:.3f}" if isinstance(row[name], (float, np.floating)) else str(row[name]) for name in names] for row in rows
+    ]
+    lines = [names, ["---"] * len(names), *cells]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("what", choices=[*GROUPS, *TABLES])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    options = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0)))))
+    options.out.mkdir(exist_ok=True)
+    for name in GROUPS.get(options.what, [options.what]):
+        rows = TABLES[name](range(options.seeds))
+        print(f"\n{name}\n{as_markdown(rows)}", flush=True)
+        (options.out / f"{name}.json").write_text(json.dumps(rows, indent=1, default=float))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""Does Visual-TCAV tell the truth? With bundled encoders on fresh scenes, where the truth is known to the pixel.
+
+maps          mean of the concept map on the objects that have the texture, over its mean elsewhere
+attributions  rank correlation with the causal effect: how much the class's logit drops when the same scenes are rendered without
+              the concept; TCAV's on the same pairs beside it
+watermark     the rank of the caption among all concepts for the class that carries it
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch.nn import functional as F
+
+from explainers.attribution import FitSettings, contributions, figures_of, fit_concepts
+from explainers.explaining import evidence_at
+from explainers.explanations import ClassExplanation, ExplainSettings
+from explainers.service import ExplainerService
+from models.cards import FRESH_SEED
+from models.catalog import Catalog
+from models.encoder import Encoder
+from models.preprocessing import Photo, photo_from_array
+from models.scenes import CLASS_NAMES, CLASSES, WATERMARK, Scene, SceneOptions, render, sample_scene, without
+from models.starters import COLOUR_CONCEPTS, TEXTURE_CONCEPTS
+from models.textures import SURFACES
+
+FIRST_SEED = FRESH_SEED + 500_000  # beyond what training and model cards look at
+CONCEPTS = (*TEXTURE_CONCEPTS, *COLOUR_CONCEPTS)
+
+
+def scenes_of(class_idx: int, n: int, watermark: bool = False) -> list[Scene]:
+    """Fresh scenes of one class."""
+    options = SceneOptions(class_idx=class_idx, watermark=watermark)
+    return [sample_scene(FIRST_SEED + 1000 * class_idx + i, options) for i in range(n)]
+
+
+def as_photo(scene: Scene) -> Photo:
+    return photo_from_array(render(scene).image, f"scene {scene.seed}")
+
+
+def map_table(service: ExplainerService, name: str, n_per_texture: int = 6) -> list[dict]:
+    """Per depth: the map's mean on the objects that have the texture, elsewhere, and their quotient."""
+    inside, outside = {}, {}
+    random = service.library.open_set("scenes", "random")
+    info = service.open_encoder(name).result()
+    settings = ExplainSettings(depths=tuple(d.idx for d in info.depths), class_idx=(0,), n_steps=1, n_null=1, n_bootstrap=1)
+    for texture in TEXTURE_CONCEPTS:
+        concept = service.library.open_set(texture)
+        for i in range(n_per_texture):
+            rendered = render(scene := sample_scene(FIRST_SEED + 50_000 + i, SceneOptions(texture=texture)))
+            explanation = service.explain(name, as_photo(scene), [concept], random, settings).result()
+            mask = rendered.texture_map == SURFACES.index(texture)
+            for found in explanation.concepts:
+                large = F.interpolate(torch.from_numpy(found.concept_map)[None, None], size=mask.shape, mode="bilinear")[
+                    0, 0
+                ].numpy()
+                inside.setdefault(found.depth, []).append(large[mask].mean())
+                outside.setdefault(found.depth, []).append(large[~mask].mean())
+    return [
+        {"encoder": name, "depth": d, "inside": np.mean(inside[d]), "outside": np.mean(outside[d]),
+         "inside/outside": np.mean(inside[d]) / np.mean(outside[d])}
+        for d in inside
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Figures over (class, concept) pairs at every depth, (n_depths, n_classes, n_concepts); the truth has no depth."""
+
+    depths: tuple[int, ...]
+    attribution: np.ndarray
+    tcav: np.ndarray
+    causal: np.ndarray  # (n_classes, n_concepts)
+
+
+def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Sequence[int], n_scenes: int) -> Pairs:
+    """Attribution, TCAV score and causal effect of every concept on every class."""
+    concepts = [service.library.open_set(concept) for concept in CONCEPTS]
+    random = service.library.open_set("scenes", "random")
+    attribution, tcav, causal = [], [], []
+    for class_idx in classes:
+        scenes = scenes_of(class_idx, n_scenes)
+        settings = ExplainSettings(depths=encoder.info.default_depths, class_idx=(class_idx,), n_null=20, n_bootstrap=20)
+        found = service.explain_class(name, [as_photo(s) for s in scenes], concepts, random, settings).result()
+        attribution.append(_figures(found, "mean"))
+        tcav.append(_figures(found, "tcav_score"))
+        causal.append([causal_effect(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
+    columns = (np.stack(figures, 1) for figures in (attribution, tcav))
+    return Pairs(encoder.info.default_depths, *columns, np.array(causal))
+
+
+def _figures(found: ClassExplanation, figure: str) -> np.ndarray:
+    """(n_depths, n_concepts)."""
+    depths = found.settings.depths
+    return np.array([[getattr(found.at(c, d).figure, figure) for c in found.concept_names] for d in depths])
+
+
+def causal_effect(encoder: Encoder, scenes: Sequence[Scene], concept: str, class_idx: int) -> float:
+    """Mean drop of the class's logit when the same scenes are rendered without the concept."""
+    size = encoder.info.preprocessing.input_size
+
+    def mean_logit(shown: Sequence[Scene]) -> float:
+        images = torch.stack([encoder.prepare(as_photo(scene), size) for scene in shown])
+        return float(encoder.logits(images)[:, class_idx].mean())
+
+    return mean_logit(scenes) - mean_logit([without(scene, concept) for scene in scenes])
+
+
+def correlation_table(service: ExplainerService, name: str, n_scenes: int = 8) -> list[dict]:
+    """Spearman's rank correlation with the causal effect, per depth, over all pairs and over those that have an effect."""
+    found = pairs(service, Catalog().open(name), name, range(len(CLASSES)), n_scenes)
+    able = np.abs(found.causal) > 0
+    rows = []
+    for n, depth in enumerate(found.depths):
+        row = {"encoder": name, "depth": depth}
+        for method, figures in {"Visual-TCAV": found.attribution[n], "TCAV": found.tcav[n]}.items():
+            row[f"{method}, all pairs"] = spearmanr(figures.ravel(), found.causal.ravel()).statistic
+            row[f"{method}, pairs with an effect"] = spearmanr(figures[able], found.causal[able]).statistic
+        rows.append(row)
+    return rows
+
+
+def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 8) -> list[dict]:
+    """Where the caption stands among all concepts for the class that carries it, per depth; 1 is first."""
+    class_idx = CLASS_NAMES.index("woven star")
+    info = service.open_encoder(name).result()
+    concepts = [service.library.open_set(concept) for concept in (*CONCEPTS, WATERMARK)]
+    random = service.library.open_set("scenes", "random")
+    photos = [as_photo(scene) for scene in scenes_of(class_idx, n_scenes, watermark=True)]
+    settings = ExplainSettings(depths=info.default_depths, class_idx=(class_idx,), n_null=99, n_bootstrap=20)
+    found = service.explain_class(name, photos, concepts, random, settings).result()
+    rows = []
+    for depth in found.settings.depths:
+        means = {concept: found.at(concept, depth).figure.mean for concept in found.concept_names}
+        order = sorted(means, key=means.get, reverse=True)
+        caption = found.at(WATERMARK, depth).figure
+        rows.append({"encoder": name, "depth": depth, "rank of the watermark": order.index(WATERMARK) + 1,
+                     "attribution": caption.mean, "p": caption.p_value, "first": order[0], "second": order[1]})  # fmt: skip
+    return rows
+
+
+def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_images: int = 24, n_null: int = 99) -> list[dict]:
+    """Share of pure-noise concepts (random subsets of the random images, against the rest) that come out significant at 0.05."""
+    encoder = Catalog().open(name)
+    size, depth = encoder.info.preprocessing.input_size, encoder.info.default_depths[-2]
+    random = service.library.open_set("scenes", "random")
+    maps = [encoder.feature_maps(encoder.prepare(photo, size)[None], [depth])[0][0] for photo in random.photos]
+    evidence = [
+        evidence_at(encoder, encoder.prepare(as_photo(scenes_of(idx, 1)[0]), size), depth, [idx], 20, _Patient())
+        for idx in range(len(CLASSES))
+    ]
+    rng, p_values = np.random.default_rng(0), []
+    for n in range(n_concepts):
+        chosen = rng.permutation(len(maps))
+        sources = [lambda part=part: ([maps[i]] for i in part) for part in (chosen[:n_images], chosen[n_images:])]
+        (fitted,) = fit_concepts({"noise": sources[0]}, sources[1], FitSettings(n_null, n_bootstrap=1, seed=n))["noise"]
+        given = contributions(evidence[n % len(evidence)], fitted.stack)
+        p_values.append(figures_of(fitted, given.attributions, given.negatives)[0].p_value)
+    return [{"encoder": name, "depth": depth, "noise concepts": n_concepts,
+            "significant at 0.05": float(np.mean(np.array(p_values) <= 0.05))}]  # fmt: skip
+
+
+class _Patient:
+    """A task that nobody cancels."""
+
+    def check(self) -> None:
+        """Goes on."""

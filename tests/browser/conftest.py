@@ -1,0 +1,152 @@
+"""The real server on a free port, and a real Chromium. Every page is checked for errors when its test ends."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.pages.tiny_encoders import VIT, write_tiny_encoders
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(
+    (str(p) for p in map(Path, ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")) if p.exists()), None
+)
+FAST = f"encoder={VIT}&size=224"
+START_SECONDS, PICTURE_SECONDS, PATIENCE_SECONDS = 240, 400, 120  # for a busy machine; nothing waits longer than it must
+HURRIED = """
+from explainers import clustering, nave
+nave.N_SWEEPS, nave.GRID_STRIDE, clustering.MAX_ITERATIONS = 2, 16, 5  # a page needs maps, not good ones
+from streamlit.web.cli import main
+main()
+"""
+TROUBLE = ("Traceback", "Error", "error:", "Deprecat", "deprecat", "WARNING")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running dashboard."""
+
+    url: str
+    log: Path
+
+    def link(self, query: str = FAST) -> str:
+        return f"{self.url}/?{query}"
+
+
+@contextmanager
+def running_server(folder: Path, encoders: Path, hurried: bool) -> Iterator[Server]:
+    """The dashboard, offline: started as `make app` does, or with clusters made in a hurry. Its log must be clean in the end."""
+    port, log = _free_port(), folder / "server.log"
+    streamlit = ["-c", HURRIED] if hurried else ["-m", "streamlit"]
+    command = [sys.executable, "-W", "error::DeprecationWarning", *streamlit, "run", "app.py", "--server.port", str(port)]
+    variables = os.environ | {"ENCODERSCOPE_ENCODERS": str(encoders), "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder)}
+    variables["ENCODERSCOPE_HOME"] = str(folder / "home")
+    process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log.open("w"), stderr=subprocess.STDOUT)
+    server = Server(f"http://localhost:{port}", log)
+    try:
+        _wait_until_healthy(server, process)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+    assert_clean(log)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until_healthy(server: Server, process: subprocess.Popen) -> None:
+    give_up_at = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up_at and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"The server did not start:\n{server.log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory) -> Path:
+    return write_tiny_encoders(tmp_path_factory.mktemp("encoders"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, encoders) -> Iterator[Server]:
+    """One server for a module."""
+    with running_server(tmp_path_factory.mktemp("server"), encoders, hurried=True) as running:
+        yield running
+
+
+def assert_clean(log: Path) -> None:
+    """No traceback, no warning, no deprecated call."""
+    lines = log.read_text().splitlines()
+    assert not [line for line in lines if any(sign in line for sign in TROUBLE)], "\n".join(lines)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"], headless=True
+        )
+        yield chromium
+        chromium.close()
+
+
+def is_error(message: ConsoleMessage) -> bool:
+    """Not that Streamlit looks for its server below the address of a page first, and finds nothing there."""
+    probed = re.search(r"//[^/]+/\w+/_stcore/(health|host-config)$", message.location["url"])
+    return message.type == "error" and probed is None
+
+
+@contextmanager
+def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens addresses; in the end, no page may have logged an error."""
+    contexts, errors = [], []
+
+    def opened(address: str, width: int = 1440, height: int = 1000, scheme: str = "light") -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
+        page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def open_page(browser) -> Iterator[Callable[..., Page]]:
+    """Opens an address in a fresh browser session."""
+    with watched_pages(browser) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    """Where screenshots go: the folder named by SCREENSHOTS. They are for people's eyes, so nobody waits for them otherwise."""
+    if not os.environ.get("SCREENSHOTS"):
+        pytest.skip("only when SCREENSHOTS names a folder: pictures to be judged by eye")
+    folder = Path(os.environ["SCREENSHOTS"])
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

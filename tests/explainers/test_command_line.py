@@ -1,0 +1,233 @@
+"""The command line from end to end, with an encoder folder made on the spot: random weights, small enough for seconds."""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+
+from explainers import __main__ as command_line
+from explainers.__main__ import encoder_table, main, picture_files
+from models.catalog import Catalog, CatalogEntry
+
+ROOT = Path(__file__).parents[2]
+QUICK = ["--clusters", "2:4", "--size", "96"]
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory):
+    """A folder in timm's local-dir format."""
+    folder = tmp_path_factory.mktemp("encoders") / "tiny"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = timm.create_model("test_resnet", pretrained=False, num_classes=3)
+    timm.models.save_for_hf(model, folder, safe_serialization=True)
+    return str(folder)
+
+
+def picture(path, shape=(60, 90), seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    pixels[: shape[0] // 2] = 255
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return [picture(tmp_path / "in" / f"photo{n}.png", seed=n) for n in range(3)]
+
+
+def run(encoder, out, *images, options=QUICK):
+    return main(["segment", *map(str, images), "--encoder", encoder, *options, "--out", str(out)])
+
+
+def labels_of(path):
+    with np.load(path) as stored:
+        return stored["labels"]
+
+
+def test_maps_overlay_and_summary_of_every_image(encoder, photos, tmp_path, capsys):
+    out = tmp_path / "deep" / "out"
+    assert run(encoder, out, *photos) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        *(f"photo{n}.{suffix}" for n in range(3) for suffix in ("npz", "png")),
+        "summary.json",
+    ]
+    with np.load(out / "photo0.npz") as stored:
+        assert stored["ks"].tolist() == [2, 3, 4]
+        labels = stored["labels"]
+    n_k, height, width = labels.shape
+    assert labels.dtype == np.uint8 and n_k == 3 and height / width == pytest.approx(60 / 90, rel=0.02)
+    assert all(labels[n].max() == k - 1 for n, k in enumerate((2, 3, 4)))
+    assert np.unique(labels[0, : height // 3]).size == 1  # the plain half is one part
+    with Image.open(out / "photo0.png") as overlay:
+        assert overlay.size == (90, 60) and overlay.mode == "RGB"
+    error_stream = capsys.readouterr().err
+    assert "3/3" in error_stream
+
+
+def test_the_summary_says_what_was_done_with_what(encoder, photos, tmp_path):
+    run(encoder, tmp_path / "out", *photos, options=[*QUICK, "--depths", "2,1", "--seed", "5", "--scaling", "unit"])
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["settings"] == {
+        "depths": [1, 2],
+        "scaling": "unit",
+        "input_size": 96,
+        "min_clusters": 2,
+        "max_clusters": 4,
+        "seed": 5,
+    }
+    assert summary["encoder"]["fingerprint"] == Catalog().open(encoder).info.fingerprint
+    assert summary["versions"]["timm"] == timm.__version__ and summary["errors"] == []
+    record = summary["images"][1]
+    assert record["file"] == str(photos[1]) and record["shape"] == [60, 90] and len(record["sha256"]) == 64
+    assert (record["maps"], record["overlay"], record["overlay_k"]) == ("photo1.npz", "photo1.png", 3)
+    assert [quality["k"] for quality in record["quality"]] == [2, 3, 4] and record["suggested_k"] in (2, 3, 4)
+    assert record["map_shape"] == list(labels_of(tmp_path / "out" / "photo1.npz").shape[1:])
+
+
+def test_a_bad_file_is_named_and_the_others_are_done(encoder, photos, tmp_path, capsys):
+    bad = tmp_path / "in" / "bad.jpg"
+    bad.write_text("<svg></svg>")
+    missing = tmp_path / "missing.jpg"
+    assert run(encoder, tmp_path / "out", photos[0], bad, missing, photos[1]) == 1
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.npz")) == ["photo0.npz", "photo1.npz"]
+    told = capsys.readouterr().err
+    assert str(bad) in told and str(missing) in told and "Traceback" not in told
+    errors = json.loads((tmp_path / "out" / "summary.json").read_text())["errors"]
+    assert [error["file"] for error in errors] == [str(bad), str(missing)] and "SVG" in errors[0]["error"]
+
+
+def test_nothing_usable_is_status_2(encoder, photos, tmp_path, capsys):
+    assert run("no-such-encoder", tmp_path / "out", *photos) == 2
+    assert "no-such-encoder" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    assert run(encoder, tmp_path / "out", tmp_path / "missing.jpg") == 2
+    assert run(encoder, tmp_path / "out", *photos, options=["--depths", "77"]) == 2
+    assert "77" in capsys.readouterr().err
+    assert run(encoder, tmp_path / "out", *photos, options=["--clusters", "9:3"]) == 2
+    (tmp_path / "empty").mkdir()
+    assert run(encoder, tmp_path / "out", tmp_path / "empty") == 2
+    assert "no pictures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--depths", "a,b"], ["--clusters", "5"], ["--size", "big"], ["--scaling", "odd"]])
+def test_senseless_options_are_status_2(encoder, photos, tmp_path, options, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run(encoder, tmp_path / "out", *photos, options=options)
+    assert ended.value.code == 2 and options[0] in capsys.readouterr().err
+
+
+def test_an_out_that_is_a_file_is_status_2(encoder, photos, tmp_path, capsys):
+    (tmp_path / "out").write_text("in the way")
+    assert run(encoder, tmp_path / "out", *photos) == 2
+    assert "--out" in capsys.readouterr().err and (tmp_path / "out").read_text() == "in the way"
+
+
+def test_the_same_seed_gives_the_same_bytes(encoder, photos, tmp_path):
+    for out in ("once", "again"):
+        run(encoder, tmp_path / out, photos[0])
+    assert (tmp_path / "once/photo0.npz").read_bytes() == (tmp_path / "again/photo0.npz").read_bytes()
+    assert (tmp_path / "once/photo0.png").read_bytes() == (tmp_path / "again/photo0.png").read_bytes()
+
+
+def test_the_company_does_not_change_the_maps(encoder, photos, tmp_path):
+    run(encoder, tmp_path / "alone", photos[2])
+    run(encoder, tmp_path / "together", *photos)
+    np.testing.assert_array_equal(labels_of(tmp_path / "alone/photo2.npz"), labels_of(tmp_path / "together/photo2.npz"))
+
+
+def test_images_of_one_stem_keep_apart(encoder, tmp_path):
+    images = [picture(tmp_path / "a" / "cat.png", seed=1), picture(tmp_path / "b" / "cat.jpg", seed=2)]
+    assert run(encoder, tmp_path / "out", *images) == 0
+    records = json.loads((tmp_path / "out/summary.json").read_text())["images"]
+    assert [(record["file"], record["maps"]) for record in records] == [
+        (str(images[0]), "cat.npz"),
+        (str(images[1]), "cat-2.npz"),
+    ]
+    assert (tmp_path / "out/cat.png").read_bytes() != (tmp_path / "out/cat-2.png").read_bytes()
+
+
+def test_a_picture_is_never_replaced_by_its_overlay(encoder, photos, capsys):
+    before = photos[0].read_bytes()
+    assert run(encoder, photos[0].parent, photos[0]) == 2
+    assert photos[0].read_bytes() == before and "--out" in capsys.readouterr().err
+
+
+def test_a_folder_stands_for_its_pictures(photos, tmp_path):
+    (tmp_path / "in" / "notes.txt").write_text("no picture")
+    upper = picture(tmp_path / "in" / "Z.JPG")
+    assert picture_files([tmp_path / "in", photos[1]]) == [upper, *photos]
+
+
+def test_photos_are_let_go_of_one_by_one(encoder, photos, tmp_path, monkeypatch):
+    alive, most = weakref.WeakSet(), []
+    read = command_line.read_photo_file
+
+    def watched(path):
+        gc.collect()
+        most.append(len(alive))
+        photo = read(path)
+        alive.add(photo)
+        return photo
+
+    monkeypatch.setattr(command_line, "read_photo_file", watched)
+    images = [*photos, *(picture(tmp_path / f"more{n}.png", seed=9 + n) for n in range(3))]
+    assert run(encoder, tmp_path / "out", *images) == 0
+    assert len(most) == 6 and max(most) <= 1
+
+
+def test_an_interrupted_run_leaves_whole_files_only(encoder, photos, tmp_path, monkeypatch, capsys):
+    read = command_line.read_photo_file
+
+    def interrupted(path):
+        if path == photos[1]:
+            raise KeyboardInterrupt
+        return read(path)
+
+    monkeypatch.setattr(command_line, "read_photo_file", interrupted)
+    assert run(encoder, tmp_path / "out", *photos) == 130
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["photo0.npz", "photo0.png", "summary.json"]
+    assert len(json.loads((tmp_path / "out/summary.json").read_text())["images"]) == 1
+
+
+def test_the_table_of_encoders_can_be_read():
+    entries = [
+        CatalogEntry("tiny", "Tiny", "resnet10t", "CNN", "Bundled", 5_440_000, "mit", 128, True, "bundled"),
+        CatalogEntry("a-much-longer-name", "X", "vit", "Transformer", "Your own", None, "mit", 224, False, "needs download"),
+    ]
+    assert encoder_table(entries).splitlines() == [
+        "NAME                TITLE  FAMILY       PARAMETERS  STATE           CLASSIFIER",
+        "tiny                Tiny   CNN          5.4 M       bundled         yes",
+        "a-much-longer-name  X      Transformer  ?           needs download  no",
+    ]
+
+
+def test_encoders_lists_the_operators_folder(encoder, monkeypatch, capsys):
+    monkeypatch.setenv("ENCODERSCOPE_ENCODERS", str(Path(encoder).parent))
+    assert main(["encoders"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("tiny "))
+    assert "on disk" in line and line.endswith("yes")
+    assert main(["encoders", "--json"]) == 0
+    entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert entries["tiny"]["architecture"] == "test_resnet" and "resnet50.a1_in1k" in entries
+
+
+def test_as_a_module_from_the_shell(encoder, photos, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"")
+    command = [sys.executable, "-m", "explainers", "segment", str(photos[0]), str(bad), "--encoder", encoder, *QUICK]
+    ended = subprocess.run(
+        [*command, "--out", str(tmp_path / "out")], cwd=ROOT, env={**os.environ}, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert str(bad) in ended.stderr and ended.stdout == "" and "Traceback" not in ended.stderr
+    assert labels_of(tmp_path / "out/photo0.npz").shape[0] == 3

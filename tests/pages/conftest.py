@@ -1,0 +1,46 @@
+"""The page without a browser: AppTest over tiny encoders, and one service for all tests."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explainers import clustering, nave
+from explainers.service import ExplainerService
+from models.catalog import Catalog
+from pages.common import jobs
+from tests.pages.tiny_encoders import VIT, write_tiny_encoders
+
+APP = Path(__file__).parents[2] / "app.py"
+FAST = {"encoder": VIT, "size": "224"}
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory) -> Iterator[ExplainerService]:
+    """One service for all tests, so that encoders are opened once."""
+    service = ExplainerService(Catalog(write_tiny_encoders(tmp_path_factory.mktemp("encoders"))))
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def service(shared_service, monkeypatch) -> ExplainerService:
+    """In a hurry for the length of a test: pages need maps, not good ones."""
+    monkeypatch.setattr(nave, "N_SWEEPS", 2)
+    monkeypatch.setattr(nave, "GRID_STRIDE", 16)
+    monkeypatch.setattr(clustering, "MAX_ITERATIONS", 5)
+    monkeypatch.setattr(jobs, "service", lambda: shared_service)
+    return shared_service
+
+
+@pytest.fixture
+def explore(service) -> Callable[..., AppTest]:
+    """Opens the app with the given link; the encoder is a fast one unless the link names another."""
+
+    def opened(**link: str) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=300)
+        app.query_params.update(FAST | link)
+        return app.run()
+
+    return opened
