@@ -16,12 +16,15 @@ from torch import Tensor
 from explainers.attribution import (
     Contributions,
     Evidence,
+    FitSettings,
     FittedConcept,
+    as_tensors,
     class_figure,
     contributions,
     evidence_of,
     figures_of,
     fit_concepts,
+    from_tensors,
 )
 from explainers.errors import BadSettings, NotACutPoint, TooFewExamples
 from explainers.explanations import (
@@ -42,7 +45,6 @@ from explainers.explanations import (
 from explainers.integrated_gradients import path_gradients
 from explainers.jobs import Task
 from explainers.library import ConceptLibrary, OpenSet
-from explainers.significance import CavHealth
 from explainers.visual_tcav import Cavs
 from models.encoder import Encoder, EncoderInfo
 from models.preprocessing import Photo
@@ -50,7 +52,7 @@ from models.preprocessing import Photo
 MapsOf = Callable[[Encoder, Sequence[Photo], int, Sequence[int], Task], Iterator[list[Tensor]]]
 
 CHUNK = 8  # concept images that are decoded at a time
-FIT_VERSION = 1  # to be raised when the same inputs give another fit
+FIT_VERSION = 2  # to be raised when the same inputs give another fit
 FIT_SHARE = 0.5  # of the progress bar: fitting CAVs
 
 
@@ -99,7 +101,7 @@ class ConceptExplainer:
         found, facts = [], []
         for n, depth in enumerate(depths):
             task.report_or_stop(FIT_SHARE + (1 - FIT_SHARE) * n / len(depths), f"Following the evidence from depth {depth}")
-            evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, task)
+            evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, task.check)
             facts.append(_facts(depth, evidence))
             found += [_at_depth(fitted[c.name][n], depth, evidence) for c in inquiry.concepts]
         return LocalExplanation(
@@ -135,7 +137,7 @@ class ConceptExplainer:
             task.report_or_stop(FIT_SHARE + (1 - FIT_SHARE) * done / len(photos), f"Explaining '{photo.name}'")
             image = encoder.prepare(photo, settings.input_size)
             for n, depth in enumerate(depths):
-                evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, task)
+                evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, task.check)
                 for concept in inquiry.concepts:
                     contributed = contributions(evidence, on_device(fitted[concept.name][n].stack, evidence.feature_map))
                     given[concept.name, depth].append(replace(contributed, maps=contributed.maps[:0]))
@@ -178,7 +180,7 @@ class ConceptExplainer:
     ) -> dict[str, list[FittedConcept]]:
         """The CAVs of every concept, one per depth: from disk, or fitted now and kept there."""
         keys = {c.name: [self._key(encoder.info, inquiry, c, depth) for depth in depths] for c in inquiry.concepts}
-        kept = {name: [self._kept(name, key) for key in of_depths] for name, of_depths in keys.items()}
+        kept = {name: [self._kept(name, key, inquiry.settings.fit) for key in of_depths] for name, of_depths in keys.items()}
         missing = [c for c in inquiry.concepts if any(fit is None for fit in kept[c.name])]
         if missing:
             fresh = self._fit(encoder, missing, inquiry, depths, task, share)
@@ -215,9 +217,9 @@ class ConceptExplainer:
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
-    def _kept(self, name: str, key: str) -> FittedConcept | None:
+    def _kept(self, name: str, key: str, settings: FitSettings) -> FittedConcept | None:
         tensors = self.library.load_cav(key)
-        return None if tensors is None else from_tensors(name, tensors)
+        return None if tensors is None else from_tensors(name, tensors, settings)
 
 
 # --- steps --------------------------------------------------------------------------------------------------------------
@@ -250,12 +252,19 @@ def usable_depths(encoder: Encoder, depths: Sequence[int]) -> tuple[tuple[int, .
     return tuple(usable), refused
 
 
-def evidence_at(encoder: Encoder, image: Tensor, depth: int, class_idx: Sequence[int], n_steps: int, task: Task) -> Evidence:
-    """What speaks for each class at one depth of one image (3, H, W)."""
+def evidence_at(
+    encoder: Encoder,
+    image: Tensor,
+    depth: int,
+    class_idx: Sequence[int],
+    n_steps: int,
+    check: Callable[[], None] = lambda: None,
+) -> Evidence:
+    """What speaks for each class at one depth of one image (3, H, W); ``check`` is called now and then and may raise."""
     head = encoder.head_from(depth)(image)
     asked = [0] if len(encoder.info.class_names) == 1 else class_idx
     activation = head.activation[0].float()
-    path = path_gradients(head.logits_of, activation, asked, n_steps, task.check)
+    path = path_gradients(head.logits_of, activation, asked, n_steps, check)
     return evidence_of(path, activation, class_idx, head.map_of)
 
 
@@ -301,38 +310,3 @@ def _by_concept(found: Sequence[ConceptAtDepth], inquiry: Inquiry) -> tuple[Conc
     """Ordered by concept, then by depth."""
     order = {concept.name: n for n, concept in enumerate(inquiry.concepts)}
     return tuple(sorted(found, key=lambda c: (order[c.concept], c.depth)))
-
-
-# --- a fit as tensors ---------------------------------------------------------------------------------------------------
-
-
-def as_tensors(fit: FittedConcept) -> dict[str, Tensor]:
-    """For a safetensors file."""
-    health = fit.health
-    stack = fit.stack
-    return {
-        "vectors": stack.vectors.cpu().contiguous(),
-        "concept_emblems": stack.concept_emblems.cpu().contiguous(),
-        "random_emblems": stack.random_emblems.cpu().contiguous(),
-        "concept_responses": torch.from_numpy(fit.concept_responses.copy()),
-        "random_responses": torch.from_numpy(fit.random_responses.copy()),
-        "health": torch.tensor([health.auc, health.emblem_gap, health.stability], dtype=torch.float64),
-        "counts": torch.tensor([len(fit.replicates), health.n_concept, health.n_random]),
-    }
-
-
-def from_tensors(name: str, tensors: dict[str, Tensor]) -> FittedConcept | None:
-    """The fit again; None if the file holds something else."""
-    try:
-        n_replicates, n_concept, n_random = tensors["counts"].tolist()
-        stack = Cavs(tensors["vectors"], tensors["concept_emblems"], tensors["random_emblems"])
-        first_null = 1 + n_replicates
-        parts = [Cavs(*(t[a:b] for t in (stack.vectors, stack.concept_emblems, stack.random_emblems)))
-                 for a, b in ((1, first_null), (first_null, len(stack)))]  # fmt: skip
-        auc, gap, stability = tensors["health"].tolist()
-        return FittedConcept(
-            name, stack[0], *parts, CavHealth(auc, gap, stability, n_concept, n_random),
-            tensors["concept_responses"].numpy(), tensors["random_responses"].numpy(),
-        )  # fmt: skip
-    except (KeyError, ValueError):
-        return None

@@ -25,7 +25,9 @@ class ExplainSettings:
     depths: tuple[int, ...] = ()  # () means the encoder's default depths, as far as they can be attributed to
     class_idx: tuple[int, ...] = ()  # () means the three most probable classes
     n_steps: int = 50
-    n_null: int = 400  # pseudo-concepts: with fewer, twenty figures shown together could never be significant after Holm
+    n_null: int = (
+        1000  # pseudo-concepts: enough to tell p = 0.002 from 0.005, which matters after Holm over ten or twenty figures
+    )
     n_bootstrap: int = 100  # replicates behind every interval
     input_size: int = 0  # 0 means the size the encoder was trained at
     seed: int = 0

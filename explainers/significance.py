@@ -2,6 +2,12 @@
 
 A pseudo-concept is as many images as the concept has, drawn from the random counterpart, against the rest of it. It shows nothing
 in particular, so what it scores is what chance scores (Kim et al., TCAV, ICML 2018, test against random CAVs in the same spirit).
+
+Its two emblems differ by a hair, so between them its map would be all or nothing, and a few large maps would make up the whole
+null, however little the concept has in common with them. So every pseudo-concept is shown at least as clearly as the concept is:
+its map is stretched over as many standard deviations of the random images' responses as lie between concept and random images.
+Both are measured on held-out images, where a concept that is noise is not clear at all, and meets pseudo-concepts as they are.
+
 The permutation p-value counts the observed figure among its null (Phipson and Smyth 2010); several shown together are
 corrected after Holm (1979).
 """
@@ -15,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from explainers.errors import TooFewExamples
+from explainers.visual_tcav import Cavs, emblem
 
 N_FOLDS = 5
 MIN_RANDOM = 10  # random images, below which no pseudo-concept is worth the name
@@ -77,8 +84,8 @@ def bootstrap_counts(n_images: int, n_replicates: int, seed: int) -> np.ndarray:
 def mean_differences(pooled: Tensor, chosen: np.ndarray) -> Tensor:
     """CAVs (n_null, C) of subsets of the random images against the rest; ``pooled`` (n_random, C)."""
     inside = torch.from_numpy(chosen).to(pooled)
-    n_inside = inside.sum(1, keepdim=True)
-    return inside @ pooled / n_inside - (1 - inside) @ pooled / (pooled.shape[0] - n_inside)
+    n_inside = inside.sum(1, keepdim=True).clamp_min(1)  # a small subset may lie in the held-out fold as a whole
+    return inside @ pooled / n_inside - (1 - inside) @ pooled / (1 - inside).sum(1, keepdim=True)
 
 
 def replicate_vectors(pooled: tuple[Tensor, Tensor], counts: tuple[np.ndarray, np.ndarray]) -> Tensor:
@@ -94,6 +101,24 @@ def weighted_emblems(responses: Tensor, counts: np.ndarray) -> Tensor:
     ranks = torch.tensor([round((int(total) - 1) / 2) for total in repeated[-1]], device=responses.device)
     place = (repeated <= ranks).sum(0)
     return ordered.gather(0, place[None])[0]
+
+
+def clearness(of_concept: Tensor, of_random: Tensor) -> float:
+    """How far the concept's images stand above random ones: the distance of their median responses (n,), in standard deviations
+    of the random ones. 0 where those are all alike, which leaves nothing to measure by."""
+    scatter = of_random.std(correction=0)
+    return float((emblem(of_concept) - emblem(of_random)) / scatter) if scatter > 0 else 0.0
+
+
+def shown_as_clearly(nulls: Cavs, scatters: Tensor, clearness: float) -> Cavs:
+    """Pseudo-concepts with concept emblems at least ``clearness`` standard deviations (n_null,) above their random emblems."""
+    emblems = torch.maximum(nulls.concept_emblems, nulls.random_emblems + max(clearness, 0) * scatters)
+    return Cavs(nulls.vectors, emblems, nulls.random_emblems)
+
+
+def folds(n_images: int, seed: int, n_folds: int = N_FOLDS) -> np.ndarray:
+    """To which fold each image belongs, (n_images,); folds differ by one image at most."""
+    return np.random.default_rng([seed, n_images]).permutation(np.arange(n_images) % n_folds)
 
 
 def health(
@@ -117,20 +142,15 @@ def held_out_auc(concept_pooled: Tensor, random_pooled: Tensor, seed: int = 0) -
     n_folds = min(N_FOLDS, len(concept_pooled), len(random_pooled))
     if n_folds < 2:
         return float("nan")
-    rng = np.random.default_rng(seed)
-    concept_folds, random_folds = (_folds(len(p), n_folds, rng) for p in (concept_pooled, random_pooled))
+    concept_folds, random_folds = (folds(len(p), seed, n_folds) for p in (concept_pooled, random_pooled))
     figures = []
     for fold in range(n_folds):
-        inside = [torch.from_numpy(folds == fold) for folds in (concept_folds, random_folds)]
+        inside = [torch.from_numpy(of_images == fold) for of_images in (concept_folds, random_folds)]
         vector = concept_pooled[~inside[0]].mean(0) - random_pooled[~inside[1]].mean(0)
         scores = torch.cat([concept_pooled[inside[0]] @ vector, random_pooled[inside[1]] @ vector])
         truth = [1] * int(inside[0].sum()) + [0] * int(inside[1].sum())
         figures.append(roc_auc_score(truth, scores.cpu().numpy()))
     return float(np.mean(figures))
-
-
-def _folds(n: int, n_folds: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.permutation(np.arange(n) % n_folds)
 
 
 def p_value(observed: float, null: Sequence[float] | np.ndarray) -> float:

@@ -1,6 +1,6 @@
 """The README's tables, printed as Markdown and written as JSON to out/.
 
-    python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
+python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
 """
@@ -54,7 +54,7 @@ TABLES = {
     "maps": lambda _: over_bundled(truth.map_table, CLASSIFYING),
     "correlation": lambda _: over_bundled(truth.correlation_table, CLASSIFYING),
     "watermark": lambda _: over_bundled(truth.watermark_rank, ("scenes-cnn-watermark", "scenes-cnn")),
-    "noise": lambda _: over_bundled(truth.noise_table, ("scenes-cnn",)),
+    "noise": lambda _: over_bundled(truth.noise_table, CLASSIFYING),
     "speed": lambda _: attribution_speed.speed_table(),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }

@@ -18,6 +18,7 @@ from explainers.attribution import FitSettings, contributions, figures_of, fit_c
 from explainers.explaining import evidence_at
 from explainers.explanations import ClassExplanation, ExplainSettings
 from explainers.service import ExplainerService
+from explainers.significance import LEVEL
 from models.cards import FRESH_SEED
 from models.catalog import Catalog
 from models.encoder import Encoder
@@ -71,24 +72,28 @@ class Pairs:
 
     depths: tuple[int, ...]
     attribution: np.ndarray
-    tcav: np.ndarray
+    attribution_p: np.ndarray  # corrected over the concepts and depths of a class, as the page shows it
+    tcav: np.ndarray  # distance from 0.5: the share of images whose logit rises, less those whose logit falls
+    tcav_p: np.ndarray
     causal: np.ndarray  # (n_classes, n_concepts)
+    causal_error: np.ndarray  # standard error over the scenes
 
 
 def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Sequence[int], n_scenes: int) -> Pairs:
-    """Attribution, TCAV score and causal effect of every concept on every class."""
+    """Attribution, TCAV score and causal effect of every concept on every class, over fresh scenes of the class."""
     concepts = [service.library.open_set(concept) for concept in CONCEPTS]
     random = service.library.open_set("scenes", "random")
-    attribution, tcav, causal = [], [], []
+    found, causal, errors = [], [], []
     for class_idx in classes:
         scenes = scenes_of(class_idx, n_scenes)
-        settings = ExplainSettings(depths=encoder.info.default_depths, class_idx=(class_idx,), n_null=20, n_bootstrap=20)
-        found = service.explain_class(name, [as_photo(s) for s in scenes], concepts, random, settings).result()
-        attribution.append(_figures(found, "mean"))
-        tcav.append(_figures(found, "tcav_score"))
-        causal.append([causal_effect(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
-    columns = (np.stack(figures, 1) for figures in (attribution, tcav))
-    return Pairs(encoder.info.default_depths, *columns, np.array(causal))
+        settings = ExplainSettings(depths=encoder.info.default_depths, class_idx=(class_idx,), n_bootstrap=20)
+        found.append(service.explain_class(name, [as_photo(s) for s in scenes], concepts, random, settings).result())
+        drops = np.stack([logit_drops(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
+        causal.append(drops.mean(1))
+        errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
+    names = ("mean", "corrected_p_value", "tcav_score", "tcav_p_value")
+    mean, p, tcav, tcav_p = (np.stack([_figures(of_class, figure) for of_class in found], 1) for figure in names)
+    return Pairs(found[0].settings.depths, mean, p, tcav - 0.5, tcav_p, np.array(causal), np.array(errors))
 
 
 def _figures(found: ClassExplanation, figure: str) -> np.ndarray:
@@ -97,27 +102,35 @@ def _figures(found: ClassExplanation, figure: str) -> np.ndarray:
     return np.array([[getattr(found.at(c, d).figure, figure) for c in found.concept_names] for d in depths])
 
 
-def causal_effect(encoder: Encoder, scenes: Sequence[Scene], concept: str, class_idx: int) -> float:
-    """Mean drop of the class's logit when the same scenes are rendered without the concept."""
+def logit_drops(encoder: Encoder, scenes: Sequence[Scene], concept: str, class_idx: int) -> np.ndarray:
+    """Per scene (n,): how much the class's logit drops when it is rendered without the concept."""
     size = encoder.info.preprocessing.input_size
 
-    def mean_logit(shown: Sequence[Scene]) -> float:
+    def logits(shown: Sequence[Scene]) -> np.ndarray:
         images = torch.stack([encoder.prepare(as_photo(scene), size) for scene in shown])
-        return float(encoder.logits(images)[:, class_idx].mean())
+        return encoder.logits(images)[:, class_idx].numpy()
 
-    return mean_logit(scenes) - mean_logit([without(scene, concept) for scene in scenes])
+    return logits(scenes) - logits([without(scene, concept) for scene in scenes])
 
 
-def correlation_table(service: ExplainerService, name: str, n_scenes: int = 8) -> list[dict]:
-    """Spearman's rank correlation with the causal effect, per depth, over all pairs and over those that have an effect."""
+def correlation_table(service: ExplainerService, name: str, n_scenes: int = 12) -> list[dict]:
+    """Spearman's rank correlation with the causal effect, per depth, over two sets of pairs.
+
+    own    a class and a concept that makes it: its texture, or its colour where that decides
+    all    every class and concept; what its own test does not tell from nothing counts as nothing, in the truth too
+    """
     found = pairs(service, Catalog().open(name), name, range(len(CLASSES)), n_scenes)
-    able = np.abs(found.causal) > 0
+    own = np.array([[concept in (c.texture, c.colour) for concept in CONCEPTS] for c in CLASSES])
+    causal = np.where(np.abs(found.causal) > 2 * found.causal_error, found.causal, 0)
     rows = []
     for n, depth in enumerate(found.depths):
-        row = {"encoder": name, "depth": depth}
-        for method, figures in {"Visual-TCAV": found.attribution[n], "TCAV": found.tcav[n]}.items():
-            row[f"{method}, all pairs"] = spearmanr(figures.ravel(), found.causal.ravel()).statistic
-            row[f"{method}, pairs with an effect"] = spearmanr(figures[able], found.causal[able]).statistic
+        row = {"encoder": name, "depth": depth, "own pairs": int(own.sum())}
+        for method, figures, p in (
+            ("Visual-TCAV", found.attribution[n], found.attribution_p[n]),
+            ("TCAV", found.tcav[n], found.tcav_p[n]),
+        ):
+            row[f"{method}, own"] = spearmanr(figures[own], found.causal[own]).statistic
+            row[f"{method}, all"] = spearmanr(np.where(p <= LEVEL, figures, 0).ravel(), causal.ravel()).statistic
         rows.append(row)
     return rows
 
@@ -141,29 +154,23 @@ def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 8) -> l
     return rows
 
 
-def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_images: int = 24, n_null: int = 99) -> list[dict]:
-    """Share of pure-noise concepts (random subsets of the random images, against the rest) that come out significant at 0.05."""
+def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_images: int = 24) -> list[dict]:
+    """Per depth: share of pure-noise concepts (subsets of the random images, against the rest) that are significant at 0.05, each
+    with a scene of its own."""
     encoder = Catalog().open(name)
-    size, depth = encoder.info.preprocessing.input_size, encoder.info.default_depths[-2]
+    size, depths = encoder.info.preprocessing.input_size, encoder.info.default_depths
     random = service.library.open_set("scenes", "random")
-    maps = [encoder.feature_maps(encoder.prepare(photo, size)[None], [depth])[0][0] for photo in random.photos]
-    evidence = [
-        evidence_at(encoder, encoder.prepare(as_photo(scenes_of(idx, 1)[0]), size), depth, [idx], 20, _Patient())
-        for idx in range(len(CLASSES))
-    ]
+    maps = [[m[0] for m in encoder.feature_maps(encoder.prepare(photo, size)[None], depths)] for photo in random.photos]
     rng, p_values = np.random.default_rng(0), []
     for n in range(n_concepts):
-        chosen = rng.permutation(len(maps))
-        sources = [lambda part=part: ([maps[i]] for i in part) for part in (chosen[:n_images], chosen[n_images:])]
-        (fitted,) = fit_concepts({"noise": sources[0]}, sources[1], FitSettings(n_null, n_bootstrap=1, seed=n))["noise"]
-        given = contributions(evidence[n % len(evidence)], fitted.stack)
-        p_values.append(figures_of(fitted, given.attributions, given.negatives)[0].p_value)
-    return [{"encoder": name, "depth": depth, "noise concepts": n_concepts,
-            "significant at 0.05": float(np.mean(np.array(p_values) <= 0.05))}]  # fmt: skip
-
-
-class _Patient:
-    """A task that nobody cancels."""
-
-    def check(self) -> None:
-        """Goes on."""
+        chosen, class_idx = rng.permutation(len(maps)), n % len(CLASSES)
+        sources = [lambda part=part: (maps[i] for i in part) for part in (chosen[:n_images], chosen[n_images:])]
+        fits = fit_concepts({"noise": sources[0]}, sources[1], FitSettings(n_bootstrap=1, seed=n))["noise"]
+        image = encoder.prepare(as_photo(scenes_of(class_idx, 1 + n // len(CLASSES))[-1]), size)
+        p_values.append([])
+        for depth, fitted in zip(depths, fits, strict=True):
+            given = contributions(evidence_at(encoder, image, depth, [class_idx], 20), fitted.stack)
+            p_values[-1].append(figures_of(fitted, given.attributions, given.negatives)[0].p_value)
+    shares = (np.array(p_values) <= LEVEL).mean(0)
+    return [{"encoder": name, "depth": d, "noise concepts": n_concepts, "significant at 0.05": share}
+            for d, share in zip(depths, shares, strict=True)]  # fmt: skip

@@ -29,6 +29,7 @@ nave.N_SWEEPS, nave.GRID_STRIDE, clustering.MAX_ITERATIONS = 2, 16, 5  # a page 
 from streamlit.web.cli import main
 main()
 """
+CLOSED_TAB = re.compile(r"Exception in ASGI application\n.*?^starlette\.websockets\.WebSocketDisconnected: [^\n]*", re.S | re.M)
 TROUBLE = ("Traceback", "Error", "error:", "Deprecat", "deprecat", "WARNING")
 
 
@@ -92,8 +93,8 @@ def server(tmp_path_factory, encoders) -> Iterator[Server]:
 
 
 def assert_clean(log: Path) -> None:
-    """No traceback, no warning, no deprecated call."""
-    lines = log.read_text().splitlines()
+    """No traceback, no warning, no deprecated call. Streamlit is clumsy when a tab closes while it sends; that does not count."""
+    lines = CLOSED_TAB.sub("", log.read_text()).splitlines()
     assert not [line for line in lines if any(sign in line for sign in TROUBLE)], "\n".join(lines)
 
 
@@ -108,10 +109,20 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+HARMLESS = (
+    r"//[^/]+/\w+/_stcore/(health|host-config)$",  # Streamlit looks for its server below the address of a page first
+    r"//[^/]+/media/\w+\.(jpg|png)$",  # a picture that another one replaced before it was loaded; `is_whole` sees the others
+)
+
+
 def is_error(message: ConsoleMessage) -> bool:
-    """Not that Streamlit looks for its server below the address of a page first, and finds nothing there."""
-    probed = re.search(r"//[^/]+/\w+/_stcore/(health|host-config)$", message.location["url"])
-    return message.type == "error" and probed is None
+    return message.type == "error" and not any(re.search(pattern, message.location["url"]) for pattern in HARMLESS)
+
+
+def is_whole(page: Page) -> bool:
+    """Whether every picture that is to be seen has arrived."""
+    broken = "[...document.images].filter(i => i.complete && i.src && !i.naturalWidth && i.checkVisibility()).length"
+    return page.evaluate(broken) == 0
 
 
 @contextmanager
@@ -130,9 +141,10 @@ def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield opened
+    whole = [is_whole(page) for context in contexts for page in context.pages]
     for context in contexts:
         context.close()
-    assert errors == []
+    assert errors == [] and all(whole)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE_SECONDS, PICTURE_SECONDS, running_server
+from tests.browser.conftest import PICTURE_SECONDS, running_server, watched_pages
 from tests.browser.test_explore import take_whole
 from tests.pages.tiny_encoders import CNN, VIT
 
@@ -21,36 +21,15 @@ WAIT_MS = PICTURE_SECONDS * 1000
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, encoders) -> Iterator:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ENCODERSCOPE_HOME", str(tmp_path_factory.mktemp("home")))
-        with running_server(tmp_path_factory.mktemp("server"), encoders, hurried=True) as running:
-            yield running
+    with running_server(tmp_path_factory.mktemp("server"), encoders, hurried=True) as running:
+        yield running
 
 
 @pytest.fixture
 def open_page(browser: Browser, server) -> Iterator[Callable[..., Page]]:
     """Opens the Concepts page with a link, in a fresh browser session; in the end, no page may have logged an error."""
-    contexts, errors = [], []
-
-    def note(message) -> None:
-        probing = "/_stcore/" in message.location.get("url", "")  # Streamlit's client asks below the page's address first
-        if message.type == "error" and not probing:
-            errors.append(message.text)
-
-    def opened(query: str = f"encoder={VIT}", width: int = 1440, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_SECONDS * 1000)
-        page.on("console", note)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{server.url}/concepts?{query}")
-        return settled(page)
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert errors == []
+    with watched_pages(browser) as opened:
+        yield lambda query=f"encoder={VIT}", *look: settled(opened(f"{server.url}/concepts?{query}", *look))
 
 
 def settled(page: Page) -> Page:
@@ -169,6 +148,6 @@ def test_a_pack_goes_out_and_comes_back_under_the_same_name(open_page, tmp_path)
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_screenshots(open_page, screenshots, width, scheme):
-    page = open_page("", width, scheme)
+    page = open_page("", width, 1000, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width  # nothing sticks out to the right
     take_whole(page, width, screenshots / f"concepts-{width}-{scheme}.png")

@@ -8,6 +8,8 @@ from explainers.errors import TooFewExamples
 from explainers.significance import (
     CavHealth,
     bootstrap_counts,
+    clearness,
+    folds,
     held_out_auc,
     holm,
     interval,
@@ -15,11 +17,12 @@ from explainers.significance import (
     null_subsets,
     p_value,
     replicate_vectors,
+    shown_as_clearly,
     two_sided_p_value,
     weighted_emblems,
 )
 from explainers.tcav import sensitivities, tcav_scores
-from explainers.visual_tcav import Cav, concept_map, emblem
+from explainers.visual_tcav import Cav, Cavs, concept_map, emblem
 
 
 def test_the_observed_figure_counts_among_its_null():
@@ -68,6 +71,23 @@ def test_emblems_are_nearest_rank_medians_half_to_even(n):
 def test_weighted_emblems_count_an_image_as_often_as_it_was_drawn():
     responses = torch.tensor([[1.0, 1.0], [5.0, 5.0], [9.0, 9.0]])
     assert weighted_emblems(responses, np.array([[3, 0, 0], [0, 1, 2]])).tolist() == [1.0, 9.0]
+
+
+def test_clearness_is_in_standard_deviations_of_random_images():
+    assert clearness(torch.tensor([6.0, 7.0, 8.0]), torch.tensor([-1.0, 1.0, 3.0, 1.0])) == pytest.approx(6 / 2**0.5)
+    assert clearness(torch.tensor([0.0]), torch.tensor([1.0, 3.0])) < 0
+    assert clearness(torch.tensor([1.0]), torch.zeros(5)) == 0
+
+
+def test_pseudo_concepts_stand_out_at_least_like_the_concept():
+    nulls = Cavs(torch.ones(2, 1), torch.tensor([1.1, 9.0]), torch.tensor([1.0, 2.0]))
+    assert shown_as_clearly(nulls, torch.tensor([0.5, 1.0]), 3.0).concept_emblems.tolist() == [2.5, 9.0]
+    assert torch.equal(shown_as_clearly(nulls, torch.tensor([0.5, 1.0]), -1.0).concept_emblems, nulls.concept_emblems)
+
+
+def test_folds_are_nearly_equal():
+    assert sorted(np.bincount(folds(12, 0, 5))) == [2, 2, 2, 3, 3]
+    assert (folds(12, 0) == folds(12, 0)).all() and folds(1, 0).tolist() == [0]
 
 
 def test_held_out_auc_of_what_is_apart_and_of_what_is_not():

@@ -9,7 +9,10 @@ import timm
 import torch
 from torch import nn
 
+from explainers.attribution import contributions
 from explainers.errors import BadSettings, NotACutPoint, UnsupportedEncoder
+from explainers.explaining import evidence_at, usable_depths
+from explainers.visual_tcav import Cavs, fit_cav
 from models.building import Depth, build_model, probe_model
 from models.encoder import Encoder, default_depths, randomised
 from models.heads import Layout
@@ -125,6 +128,25 @@ def test_heads_know_where_the_map_is(encoder, images):
         assert head.grid == tuple(feature_map.shape[2:])
         assert head.prefix_of(head.activation).shape[1] == head.n_prefix_tokens
         assert head.activation.numel() == feature_map.numel() + head.prefix_of(head.activation).numel()
+
+
+def test_a_concept_is_attributed_from_every_cut_point_and_from_no_other_depth(encoder, images, family):
+    asked = [depth.idx for depth in encoder.info.depths]
+    if len(family.refused_depths) == len(asked):
+        with pytest.raises(BadSettings, match="Nothing can be attributed"):
+            usable_depths(encoder, asked)
+        return
+    usable, refused = usable_depths(encoder, asked)
+    assert tuple(refused) == family.refused_depths and all(refused.values())
+    for depth in usable:
+        maps = encoder.feature_maps(images, [depth])[0]
+        evidence = evidence_at(encoder, images[0], depth, [0, 1], n_steps=2)
+        given = contributions(evidence, Cavs.of(fit_cav(maps[:1], maps[1:])))
+        for row, (share, off_map) in enumerate(zip(evidence.class_shares, evidence.off_map_shares, strict=True)):
+            on_map = float(evidence.attributions[row].sum())
+            assert on_map == pytest.approx(share * (1 - off_map), abs=1e-4)
+            assert -1e-6 <= given.attributions[row, 0] <= on_map + 1e-4
+        assert torch.isfinite(evidence.attributions).all() and torch.isfinite(given.maps).all()
 
 
 def test_random_weights_keep_the_architecture(encoder):

@@ -109,7 +109,7 @@ def test_names_in_a_link_may_hold_commas():
         names_in("a,x", ["a"])
 
 
-@pytest.mark.parametrize(("n_figures", "n_null"), [(1, 400), (20, 400), (21, 1000), (100, 2000)])
+@pytest.mark.parametrize(("n_figures", "n_null"), [(1, 1000), (50, 1000), (51, 2000), (200, 5000)])
 def test_there_are_enough_pseudo_concepts_for_one_figure_to_be_significant(n_figures, n_null):
     assert needed_draws(n_figures) == max(n_null, ExplainSettings.n_null)
     assert n_figures / (needed_draws(n_figures) + 1) <= 0.05
