@@ -33,6 +33,7 @@ except ImportError:  # Windows
 
 FORMAT = 1
 DAY_S = 24 * 3600
+CAV_BYTES = 2 * 2**30  # about two thousand concepts of a ResNet-50's last depth
 _STALE_LOCK_S = 60
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAFE_KEY = re.compile(r"[a-z0-9-]{1,100}")
@@ -40,10 +41,10 @@ _HEX = re.compile(r"[0-9a-f]{8,128}")
 
 
 class Store:
-    """A folder of images, manifests and CAVs; it is made when something is first written."""
+    """A folder of images, manifests and at most ``cav_bytes`` of CAVs; it is made when something is first written."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, cav_bytes: int = CAV_BYTES):
+        self.folder, self.cav_bytes = folder, cav_bytes
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -124,8 +125,12 @@ class Store:
 
     def load_cav(self, key: str) -> dict[str, Tensor] | None:
         """The tensors kept under a key; None if there are none, or the file is broken."""
+        path = self._cav(key)
         try:
-            return load(self._cav(key).read_bytes())
+            tensors = load(path.read_bytes())
+            with suppress(OSError):  # a library that can only be read
+                os.utime(path)
+            return tensors
         except (OSError, SafetensorError, ValueError, KeyError):
             return None
 
@@ -133,6 +138,17 @@ class Store:
         """Keeps tensors under a key, and remembers which sets they were fitted on. The lock is held by the caller."""
         on_cpu = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         _write(self._cav(key), save(on_cpu, {"sets": " ".join(fingerprints)}))
+        self._trim_cavs()
+
+    def _trim_cavs(self) -> None:
+        """Drops the CAVs that nobody has asked for the longest until the others fit; they can be fitted again at any time."""
+        found = [(path, path.stat()) for path in self._cavs()]
+        total = sum(stat.st_size for _, stat in found)
+        for path, stat in sorted(found, key=lambda item: item[1].st_mtime):
+            if total <= self.cav_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= stat.st_size
 
     def put_cav(self, key: str, data: bytes) -> None:
         """Keeps the bytes of such a file as they are, unless there is one of this key."""
@@ -141,10 +157,13 @@ class Store:
 
     def cavs_of(self, fingerprints: set[str]) -> Iterator[tuple[str, bytes]]:
         """Key and bytes of every CAV that was fitted on one of these sets."""
-        for path in sorted((self.folder / "cavs").glob("[!.]*.safetensors")):
+        for path in self._cavs():
             data = path.read_bytes()
             if fitted_on(data) & fingerprints:
                 yield path.stem, data
+
+    def _cavs(self) -> list[Path]:
+        return sorted((self.folder / "cavs").glob("[!.]*.safetensors"))
 
     def _cav(self, key: str) -> Path:
         if not _HEX.fullmatch(key):

@@ -7,11 +7,12 @@ service is asked only when the request of a view changes, and then cancels what 
 import time
 import uuid
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import TypeVar
 
 import streamlit as st
 
-from explainers.errors import Cancelled, EncoderscopeError
+from explainers.errors import Cancelled, EncoderscopeError, LibraryUnavailable
 from explainers.service import ExplainerService, Job
 from pages.common.plain import plain
 
@@ -24,8 +25,11 @@ _PATIENCE_SECONDS = 1.0  # what takes longer can be stopped
 
 @st.cache_resource(show_spinner=False)
 def service() -> ExplainerService:
-    """The one service of this process, shared by all sessions."""
-    return ExplainerService()
+    """The one service of this process, shared by all sessions. Images that no concept has used for a day are cleared away."""
+    service = ExplainerService()
+    with suppress(LibraryUnavailable):
+        service.library.sweep()
+    return service
 
 
 def requested(view: str, request: Hashable, ask: Callable[[Hashable], Job[T]]) -> Job[T]:

@@ -435,6 +435,17 @@ def test_cavs_come_back_as_they_were(library):
     assert library.load_cav("cd" * 32) is None
 
 
+def test_cavs_that_nobody_asks_for_make_room_for_new_ones(tmp_path):
+    small = store.Store(tmp_path, cav_bytes=1500)
+    keys = [f"{n:02d}" * 32 for n in range(3)]
+    for age, key in enumerate(keys[:2]):
+        small.save_cav(key, {"vector": torch.ones(128)}, [])
+        os.utime(tmp_path / "cavs" / f"{key}.safetensors", (time.time() - 100 + age,) * 2)
+    assert small.load_cav(keys[0]) is not None  # asked for last
+    small.save_cav(keys[2], {"vector": torch.ones(128)}, [])
+    assert [small.load_cav(key) is not None for key in keys] == [True, False, True]
+
+
 @pytest.mark.parametrize("n_kept", [0, 7, 40, -1])
 def test_a_broken_cav_counts_as_absent(library, n_kept):
     library.save_cav(KEY, {"vector": torch.ones(5)})
