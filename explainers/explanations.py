@@ -5,7 +5,7 @@ ClassExplanation   many photos and one class: the distribution of attributions, 
 HealthReport       no class at all: what each concept's CAV is worth at every depth
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,6 +93,11 @@ class LocalExplanation:
     def concept_names(self) -> tuple[str, ...]:
         return tuple(used.name for used in self.sets)
 
+    @property
+    def telling_depth(self) -> int:
+        """Where some concept is told from chance most clearly, for the first class; the deepest of several."""
+        return most_telling((c.depth, c.figures[0].corrected_p_value) for c in self.concepts)
+
     def at(self, concept: str, depth: int) -> ConceptAtDepth:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
 
@@ -129,6 +134,11 @@ class ClassExplanation:
     @property
     def concept_names(self) -> tuple[str, ...]:
         return tuple(used.name for used in self.sets)
+
+    @property
+    def telling_depth(self) -> int:
+        """Where some concept is told from chance most clearly; the deepest of several."""
+        return most_telling((c.depth, c.figure.corrected_p_value) for c in self.concepts)
 
     def at(self, concept: str, depth: int) -> ClassConcept:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
@@ -171,6 +181,11 @@ class HealthReport:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit = vectors / np.where(lengths > 0, lengths, 1)
         return unit @ unit.T
+
+
+def most_telling(p_values: Iterable[tuple[int, float]]) -> int:
+    """Of (depth, p-value) pairs the depth with the lowest; the deepest where several are equally low."""
+    return min(p_values, key=lambda pair: (pair[1], -pair[0]))[0]
 
 
 def require_valid(settings: ExplainSettings, info: EncoderInfo) -> None:

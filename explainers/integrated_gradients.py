@@ -22,7 +22,7 @@ from explainers.errors import BadSettings
 
 LogitsOf = Callable[[Tensor], Tensor]  # (n, *shape of F) -> (n, n_classes)
 
-CHUNK_SIZE = 17  # points of the path that go through the head together; 51 points make three equal chunks
+CHUNK_SIZE = 26  # points of the path that go through the head together; 51 points make two chunks
 GAP_WORTH_MORE_STEPS = 0.01  # of the logit change
 
 

@@ -30,16 +30,16 @@ def settle(explanation: LocalExplanation, is_opened: bool) -> None:
     That of an image opened from a class follows the depth of the class.
     """
     if not is_opened:
-        settle_depth([facts.depth for facts in explanation.depths])
+        settle_depth([facts.depth for facts in explanation.depths], explanation.telling_depth)
     link.settle("of", explanation.class_idx[0], explanation.class_idx.__contains__, word="class")
     link.settle("every_depth", False, word="every depth")
     link.settle("heat_opacity", OPACITY, range(101).__contains__, word="opacity")
     link.settle("heat_threshold", THRESHOLD, range(101).__contains__, word="threshold")
 
 
-def settle_depth(depths: list[int]) -> None:
-    """The depth that is looked at, the deepest unless another is chosen."""
-    link.settle("depth", depths[-1], depths.__contains__)
+def settle_depth(depths: list[int], telling: int) -> None:
+    """The depth that is looked at: where there is most to see, unless another is chosen."""
+    link.settle("depth", telling, depths.__contains__)
 
 
 def depth(depths: list[int]) -> int:

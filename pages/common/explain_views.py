@@ -262,7 +262,7 @@ def _three_digits(meaning: str, width: int | None = None):
 def of_class(photos: Sequence[Photo], explanation: ClassExplanation) -> int | None:
     """Distribution, table and downloads of a class; the index of the image that is opened, if any."""
     depths = sorted({c.depth for c in explanation.concepts})
-    explain_look.settle_depth(depths)
+    explain_look.settle_depth(depths, explanation.telling_depth)
     opened = link.settle("image", None, range(len(photos)).__contains__, kind=int)
     st.markdown(f"**{plain(explanation.class_name)}** :gray[over {len(photos)} images]")
     depth = explain_look.depth(depths)

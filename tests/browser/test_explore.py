@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import FAST, PICTURE_SECONDS, ROOT, running_server, watched_pages
+from tests.browser.conftest import FAST, PICTURE_SECONDS, running_server, watched_pages
 from tests.pages.tiny_encoders import NO_CLASSES
 
 pytestmark = pytest.mark.browser
-
-README_PICTURE, README_LINK = ROOT / "assets/readme/explore.png", "photo=china&k=7"
 
 
 def picture(page: Page) -> Locator:
@@ -224,13 +221,3 @@ def take_whole(page: Page, width: int, path: Path) -> None:
     page.set_viewport_size({"width": width, "height": height + 20})
     page.wait_for_timeout(500)
     page.screenshot(path=path)
-
-
-@pytest.mark.skipif(
-    "ENCODERSCOPE_README_SCREENSHOT" not in os.environ, reason="only when asked for: it changes a file of the checkout"
-)
-def test_the_picture_in_the_readme(encoders, browser, tmp_path):
-    with running_server(tmp_path, encoders, hurried=False) as server, watched_pages(browser) as open_page:
-        page = settled(open_page(server.link(README_LINK), 1440, 960))
-        README_PICTURE.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=README_PICTURE)
