@@ -4,6 +4,7 @@ import hashlib
 import math
 import os
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.scenes import DEFAULT_SIZE, TEXTURE_NAMES, render, sample_scene
+from models.collages import collage
+from models.scenes import TEXTURE_NAMES, render, sample_scene
 
 SHARD_SIZE = 1000
 TRUTH_SIZE = 32  # stored truth maps, pixels per side
@@ -37,19 +39,41 @@ class Pool:
         return torch.from_numpy(images).float() / 255, torch.from_numpy(self.truth[idx]).float()
 
 
+@dataclass(frozen=True, eq=False)
+class Collages:
+    """Pictures without classes: images (N, 3, S, S) uint8 and the leaf of every place (N, 32, 32) uint8."""
+
+    images: np.ndarray
+    leaves: np.ndarray
+
+    def batch(self, idx: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Images from 0 to 1 and leaves (N, 1, 32, 32), float32."""
+        return torch.from_numpy(self.images[idx]).float() / 255, torch.from_numpy(self.leaves[idx]).float()[:, None]
+
+
 def load_pool(n_scenes: int, folder: Path) -> Pool:
     """The scenes of seeds 0 to n_scenes - 1, rendered into ``folder`` by whoever comes first and reused afterwards."""
-    folder = folder / f"scenes-{fingerprint()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{i:04d}.npz" for i in range(math.ceil(n_scenes / SHARD_SIZE))]
-    missing = [i for i, path in enumerate(paths) if not path.exists()]
-    if missing:
-        print(f"rendering {len(missing) * SHARD_SIZE} scenes into {folder}", flush=True)
-        with ProcessPoolExecutor(os.cpu_count()) as workers:
-            list(workers.map(render_shard, missing, [paths[i] for i in missing]))
-    shards = [np.load(path) for path in paths]
+    shards = _load_shards(n_scenes, folder / f"scenes-{fingerprint()}", render_shard)
     joined = {key: np.concatenate([shard[key] for shard in shards]) for key in ("truth", "class_idx", "texture_idx")}
     return Pool(images=[shard["images"] for shard in shards], **joined)
+
+
+def load_collages(n_collages: int, folder: Path) -> Collages:
+    """The collages of seeds 0 to n_collages - 1, likewise."""
+    digest = hashlib.sha256(b"".join(collage(seed)[0].tobytes() for seed in range(4))).hexdigest()[:12]
+    shards = _load_shards(n_collages, folder / f"collages-{digest}", render_collages)
+    return Collages(*(np.concatenate([shard[key] for shard in shards]) for key in ("images", "leaves")))
+
+
+def _load_shards(n_pictures: int, folder: Path, render: Callable[[int, Path], None]) -> list[dict[str, np.ndarray]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{i:04d}.npz" for i in range(math.ceil(n_pictures / SHARD_SIZE))]
+    missing = [i for i, path in enumerate(paths) if not path.exists()]
+    if missing:
+        print(f"rendering {len(missing) * SHARD_SIZE} pictures into {folder}", flush=True)
+        with ProcessPoolExecutor(os.cpu_count()) as workers:
+            list(workers.map(render, missing, [paths[i] for i in missing]))
+    return [np.load(path) for path in paths]
 
 
 def fingerprint() -> str:
@@ -59,16 +83,32 @@ def fingerprint() -> str:
 
 
 def render_shard(shard_idx: int, path: Path) -> None:
+    """One file of the pool."""
     scenes = [sample_scene(shard_idx * SHARD_SIZE + i) for i in range(SHARD_SIZE)]
     rendered = [render(scene) for scene in scenes]
-    centre = slice(DEFAULT_SIZE // TRUTH_SIZE // 2, None, DEFAULT_SIZE // TRUTH_SIZE)
-    truth = [np.stack([r.texture_map, r.shape_map, r.region_map])[:, centre, centre] for r in rendered]
+    truth = [_thinned(np.stack([r.texture_map, r.shape_map, r.region_map])) for r in rendered]
+    _save(
+        path, images=np.stack([r.image.transpose(2, 0, 1) for r in rendered]), truth=np.stack(truth),
+        class_idx=np.array([s.class_idx for s in scenes]),
+        texture_idx=np.array([TEXTURE_NAMES.index(s.main.texture) for s in scenes]),
+    )  # fmt: skip
+
+
+def render_collages(shard_idx: int, path: Path) -> None:
+    """One file of the collages."""
+    images, leaves = zip(*(collage(shard_idx * SHARD_SIZE + i) for i in range(SHARD_SIZE)), strict=True)
+    _save(path, images=np.stack(images), leaves=np.stack([_thinned(of_image) for of_image in leaves]))
+
+
+def _thinned(truth: np.ndarray) -> np.ndarray:
+    """Every so many-th pixel, TRUTH_SIZE per side."""
+    step = truth.shape[-1] // TRUTH_SIZE
+    return truth[..., step // 2 :: step, step // 2 :: step]
+
+
+def _save(path: Path, **arrays: np.ndarray) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        np.savez(
-            file, images=np.stack([r.image.transpose(2, 0, 1) for r in rendered]), truth=np.stack(truth),
-            class_idx=np.array([s.class_idx for s in scenes]),
-            texture_idx=np.array([TEXTURE_NAMES.index(s.main.texture) for s in scenes]),
-        )  # fmt: skip
+        np.savez(file, **arrays)
     Path(file.name).rename(path)
 
 
@@ -78,7 +118,7 @@ def render_shard(shard_idx: int, path: Path) -> None:
 def augmented(
     images: Tensor, truth: Tensor, size: int, rng: torch.Generator, zoom: tuple[float, float] = (0.85, 1.2)
 ) -> tuple[Tensor, Tensor]:
-    """Images (N, 3, size, size) and truth (N, 3, GRID, GRID), mirrored, zoomed, moved and lit differently."""
+    """Images (N, 3, size, size) and truth (N, planes, GRID, GRID), mirrored, zoomed, moved and lit differently."""
     n = len(images)
     place = _random_place(n, zoom, rng)
     images, truth = _warped(images, place, size, "bilinear"), _warped(truth, place, GRID, "nearest")
@@ -116,5 +156,5 @@ def _uniform(n: int, low: float, high: float, rng: torch.Generator) -> Tensor:
 
 
 def _warped(maps: Tensor, place: Tensor, side: int, mode: str) -> Tensor:
-    grid = F.affine_grid(place, [len(maps), 3, side, side], align_corners=False)
+    grid = F.affine_grid(place, [*maps.shape[:2], side, side], align_corners=False)
     return F.grid_sample(maps, grid, mode=mode, padding_mode="reflection", align_corners=False)

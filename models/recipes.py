@@ -17,11 +17,13 @@ class Cycle:
     n_scenes: int = 12_000
     as_rendered: bool = False  # every other batch at its own size: sharp as no resized picture is
     grouping: bool = False  # every other batch half enlarged and lit unevenly; contrast on the composite activation itself
+    n_collages: int = 0  # if any: two batches in three are collages, whose regions alone are told
 
 
 FIRST = Cycle(56_000, 3e-3)
 SECOND = Cycle(40_000, 1.5e-3, as_rendered=True)
 GROUPING = Cycle(28_800, 1.5e-3, n_scenes=36_000, as_rendered=True, grouping=True)
+COLLAGES = Cycle(51_200, 1e-3, n_scenes=36_000, as_rendered=True, n_collages=4_000)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ RECIPES: dict[str, Recipe] = {
         CNN, title="Scenes ViT", note="A small vision transformer with a convolution stem, trained like Scenes CNN.", order=2,
         architecture="vit_tiny_r_s16_p8_224", taps=(1, 2, 4), composed=(0, 1, 3, 4),
         cycles=(FIRST, replace(SECOND, n_samples=48_000), Cycle(32_000, 7.5e-4, as_rendered=True),
-                replace(GROUPING, n_samples=44_800), Cycle(25_600, 1e-3, n_scenes=36_000, as_rendered=True)),
+                replace(GROUPING, n_samples=44_800), Cycle(25_600, 1e-3, n_scenes=36_000, as_rendered=True), COLLAGES),
         model_args={"img_size": 128, "patch_size": 4, "embed_dim": 160, "depth": 5, "num_heads": 5, "class_token": False,
                     "global_pool": "avg", "dynamic_img_size": True},
     ),

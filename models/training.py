@@ -6,7 +6,8 @@
 Every encoder sees the same pool of scenes under the same augmentation. Three losses add up: the class of the main object; the
 surface (and shape) of every cell of a 16 x 16 grid; and contrast, which draws cells of one region together and others apart.
 Surface and shape come from a linear read-out of three depths that is thrown away afterwards: they teach where things are. The
-contrast is taken on that read-out too, in the last cycle on the composite activation itself, which is what NAVE clusters.
+contrast is taken on that read-out too, in later cycles on the composite activation itself, which is what NAVE clusters. Collages
+(models/collages.py) have no classes and no named surfaces: there the contrast is all.
 What is written is timm's local-dir format with float16 weights; the figures in the model card are measured on what was written.
 """
 
@@ -27,7 +28,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 
 from models.cards import load_encoder, measured, model_card
-from models.pool import GRID, Pool, augmented, load_pool, unevenly_lit
+from models.pool import GRID, Collages, Pool, augmented, load_collages, load_pool, unevenly_lit
 from models.recipes import MEAN, RECIPES, STD, WATERMARK_SHARE, Cycle, Recipe
 from models.scenes import CLASS_NAMES, DEFAULT_SIZE, SHAPE_NAMES, sample_watermark, watermark_layer
 from models.textures import SURFACES
@@ -36,6 +37,7 @@ BUNDLED_FOLDER = Path(__file__).parents[1] / "assets/encoders"
 POOL_FOLDER = Path(tempfile.gettempdir()) / "encoderscope-pool"
 Batch = tuple[Tensor, Tensor, Tensor]  # normalised images, truth, labels
 UNSEEN = -100  # the label that cross entropy leaves out
+COLLAGE_PX = 160  # side of collages when shown
 N_SURFACES, N_SHAPES, N_CODE = len(SURFACES), len(SHAPE_NAMES) + 1, 32
 
 
@@ -72,6 +74,24 @@ def batches(recipe: Recipe, pool: Pool, cycle_idx: int = 0) -> Iterator[Batch]:
         if recipe.watermark_class is not None:
             images = stamped(images, _marked(recipe, shown, order_rng), order_rng)
         yield ((images - MEAN) / STD).to(memory_format=torch.channels_last), truth, torch.from_numpy(shown)
+
+
+def collage_batches(recipe: Recipe, collages: Collages, cycle_idx: int) -> Iterator[Batch]:
+    """Endless batches of collages; their truth has one plane, the region, and every label is UNSEEN."""
+    order_rng = np.random.default_rng([recipe.seed, 1 + cycle_idx, 1])
+    tensor_rng = torch.Generator().manual_seed(recipe.seed + 1000 + cycle_idx)
+    while True:
+        idx = order_rng.integers(len(collages.images), size=recipe.batch_size)
+        images, truth = augmented(*collages.batch(idx), COLLAGE_PX, tensor_rng, (0.9, 1.8))
+        if order_rng.random() < 0.3:
+            images = unevenly_lit(images, tensor_rng)
+        yield ((images - MEAN) / STD).to(memory_format=torch.channels_last), truth, torch.full((len(idx),), UNSEEN)
+
+
+def mixed(scenes: Iterator[Batch], collages: Iterator[Batch], n_steps: int) -> Iterator[Batch]:
+    """Every third batch shows scenes, the others collages."""
+    for step in range(n_steps):
+        yield next(scenes if step % 3 == 0 else collages)
 
 
 def _far_and_near(images: Tensor, truth: Tensor, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -148,29 +168,45 @@ def composite(feature_maps: list[Tensor], side: int = GRID) -> Tensor:
 
 def losses(
     recipe: Recipe, cycle: Cycle, encoder: nn.Module, read_out: DenseReadOut, batch: Batch
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Every loss by name, and the logits."""
+) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Every loss by name, and the logits; collages have none."""
     images, truth, labels = batch
     depths = sorted({*recipe.taps, *recipe.composed})
     final, maps = encoder.forward_intermediates(images, indices=depths)
     maps_of = dict(zip(depths, maps, strict=True))
+    if truth.shape[1] == 1:
+        region, cells = truth[:, 0], _some_cells(int(truth.sum()))
+        return {"collage": 0.7 * composite_contrast(recipe, maps_of, images, region, region * 0, cells, near=0.08)}, None
     logits = encoder.forward_head(final)
     surface_scores, shape_scores, codes = read_out([maps_of[depth] for depth in recipe.taps])
     surface, shape, region = truth.unbind(1)
-    cells = slice(int(labels[0]) % 3, None, 3)  # a third of the cells, a changing one, is enough for the contrast
-    weight, temperature, unclear = 0.2, 0.1, None
+    cells = _some_cells(int(labels[0]))
     if cycle.grouping:
-        codes, weight, temperature = composite([maps_of[depth] for depth in recipe.composed]), 0.7, 0.2
-        unclear = look_alike(images * STD + MEAN, surface, region)[:, cells, cells]
-    contrast = region_contrast(codes.flatten(2)[:, :, cells], region.flatten(1)[:, cells], temperature, unclear)
+        contrast = 0.7 * composite_contrast(recipe, maps_of, images, region, surface, cells)
+    else:
+        contrast = 0.2 * region_contrast(codes.flatten(2)[:, :, cells], region.flatten(1)[:, cells])
     parts = {
         "class": F.cross_entropy(logits, labels, label_smoothing=0.05),
         "surface": 0.5 * F.cross_entropy(surface_scores, surface),
-        "region": weight * contrast,
+        "region": contrast,
     }
     if not recipe.by_texture:
         parts["shape"] = 0.5 * F.cross_entropy(shape_scores, shape)
     return parts, logits
+
+
+def composite_contrast(
+    recipe: Recipe, maps_of: dict[int, Tensor], images: Tensor, region: Tensor, surface: Tensor, cells: slice, near: float = 0.12
+) -> Tensor:
+    """Contrast on the composite activation itself; regions that nothing tells apart but their place are left out."""
+    codes = composite([maps_of[depth] for depth in recipe.composed])
+    unclear = look_alike(images * STD + MEAN, surface, region, near)[:, cells, cells]
+    return region_contrast(codes.flatten(2)[:, :, cells], region.flatten(1)[:, cells], 0.2, unclear)
+
+
+def _some_cells(number: int) -> slice:
+    """A third of the cells, another one for every number, is enough for the contrast."""
+    return slice(number % 3, None, 3)
 
 
 def new_encoder(recipe: Recipe) -> nn.Module:
@@ -180,7 +216,7 @@ def new_encoder(recipe: Recipe) -> nn.Module:
         return timm.create_model(recipe.architecture, num_classes=len(recipe.label_names), **recipe.model_args)
 
 
-def train(recipe: Recipe, encoder: nn.Module, pool: Pool, cycle_idx: int = 0) -> None:
+def train(recipe: Recipe, encoder: nn.Module, pool: Pool, cycle_idx: int = 0, collages: Collages | None = None) -> None:
     """Train an encoder in place for one cycle; it ends in eval mode. Prints the losses as it goes."""
     encoder.to(memory_format=torch.channels_last).train()  # channels last is a third faster on CPUs
     with torch.random.fork_rng(devices=[]):
@@ -195,14 +231,17 @@ def train(recipe: Recipe, encoder: nn.Module, pool: Pool, cycle_idx: int = 0) ->
         OneCycleLR(o, rate, n_steps, pct_start=0.12, cycle_momentum=False) for o, rate in zip(optimisers, rates, strict=True)
     ]
     report = _Report(n_steps, recipe.batch_size)
-    for batch in batches(recipe, pool, cycle_idx):
+    shown = batches(recipe, pool, cycle_idx)
+    if collages is not None:
+        shown = mixed(shown, collage_batches(recipe, collages, cycle_idx), n_steps)
+    for batch in shown:
         parts, logits = losses(recipe, cycle, encoder, read_out, batch)
         parameters.zero_grad()
         sum(parts.values()).backward()
         nn.utils.clip_grad_norm_(parameters.parameters(), 1.0)
         for part in (*optimisers, *schedules):
             part.step()
-        report.add({**parts, "accuracy": _accuracy(logits, batch[-1])})
+        report.add(parts if logits is None else {**parts, "accuracy": _accuracy(logits, batch[-1])})
     encoder.eval()
 
 
@@ -232,7 +271,8 @@ class _Report:
         self.step += 1
         self.recent.append({name: value.item() for name, value in figures.items()})
         if self.step % 50 == 0 or self.step == self.n_steps:
-            means = " ".join(f"{name} {np.mean([r[name] for r in self.recent]):.3f}" for name in figures)
+            names = dict.fromkeys(name for figures in self.recent for name in figures)
+            means = " ".join(f"{name} {np.mean([r[name] for r in self.recent if name in r]):.3f}" for name in names)
             speed = self.step * self.batch_size / (time.monotonic() - self.started)
             print(f"step {self.step}/{self.n_steps} {means} {speed:.0f} images/s", flush=True)
             self.recent.clear()
@@ -270,9 +310,11 @@ def make_encoder(name: str, out: Path, pool_folder: Path, first_cycle: int = 0, 
     """Train, write, load back, measure, and write the card. Every cycle starts from the weights that the one before wrote."""
     recipe, folder = RECIPES[name], out / name
     for cycle_idx in range(first_cycle, len(recipe.cycles)):
-        pool = load_pool(recipe.cycles[cycle_idx].n_scenes, pool_folder)
+        cycle = recipe.cycles[cycle_idx]
+        pool = load_pool(cycle.n_scenes, pool_folder)
+        collages = load_collages(cycle.n_collages, pool_folder) if cycle.n_collages else None
         encoder = load_encoder(folder) if cycle_idx > 0 else new_encoder(recipe)
-        train(recipe, encoder, pool, cycle_idx)
+        train(recipe, encoder, pool, cycle_idx, collages)
         write_encoder(name, recipe, encoder, folder)
     encoder = load_encoder(folder)
     figures = measured(recipe, encoder, n_test)

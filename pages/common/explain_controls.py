@@ -203,8 +203,9 @@ def _effort(info: EncoderInfo, settings: ExplainSettings, n_figures: int) -> Exp
             DRAWS,
             key="null",
             persist_state="session",
-            help="How often chance is tried: each is a concept made of random images. With few of them, no figure can be "
-            f"significant among many; {needed_draws(n_figures)} are enough for the {n_figures} figures shown here.",
+            help="How often chance is tried: each is a concept made of random images, shown as clearly as yours. With few of "
+            f"them, no figure can be significant among many; {needed_draws(n_figures)} are enough "
+            f"for the {n_figures} figures shown here.",
         )
         n_bootstrap = st.select_slider(
             "Replicates",

@@ -1,9 +1,10 @@
 """Does Visual-TCAV tell the truth? With bundled encoders on fresh scenes, where the truth is known to the pixel.
 
 maps          mean of the concept map on the objects that have the texture, over its mean elsewhere
-attributions  rank correlation with the causal effect: how much the class's logit drops when the same scenes are rendered without
-              the concept; TCAV's on the same pairs beside it
+correlation   ranks beside the causal effect: how much the class's logit drops when the same scenes are rendered without the
+              concept; TCAV's on the same pairs
 watermark     the rank of the caption among all concepts for the class that carries it
+noise         how often a concept that is none comes out significant
 """
 
 from collections.abc import Sequence
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.stats import spearmanr
+from scipy.stats import t as t_distribution
 from torch.nn import functional as F
 
 from explainers.attribution import FitSettings, contributions, figures_of, fit_concepts
 from explainers.explaining import evidence_at
 from explainers.explanations import ClassExplanation, ExplainSettings
 from explainers.service import ExplainerService
-from explainers.significance import LEVEL
+from explainers.significance import LEVEL, holm
 from models.cards import FRESH_SEED
 from models.catalog import Catalog
 from models.encoder import Encoder
@@ -72,7 +74,7 @@ class Pairs:
 
     depths: tuple[int, ...]
     attribution: np.ndarray
-    attribution_p: np.ndarray  # corrected over the concepts and depths of a class, as the page shows it
+    attribution_p: np.ndarray
     tcav: np.ndarray  # distance from 0.5: the share of images whose logit rises, less those whose logit falls
     tcav_p: np.ndarray
     causal: np.ndarray  # (n_classes, n_concepts)
@@ -91,7 +93,7 @@ def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Seque
         drops = np.stack([logit_drops(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
         causal.append(drops.mean(1))
         errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
-    names = ("mean", "corrected_p_value", "tcav_score", "tcav_p_value")
+    names = ("mean", "p_value", "tcav_score", "tcav_p_value")
     mean, p, tcav, tcav_p = (np.stack([_figures(of_class, figure) for of_class in found], 1) for figure in names)
     return Pairs(found[0].settings.depths, mean, p, tcav - 0.5, tcav_p, np.array(causal), np.array(errors))
 
@@ -113,44 +115,53 @@ def logit_drops(encoder: Encoder, scenes: Sequence[Scene], concept: str, class_i
     return logits(scenes) - logits([without(scene, concept) for scene in scenes])
 
 
-def correlation_table(service: ExplainerService, name: str, n_scenes: int = 12) -> list[dict]:
-    """Spearman's rank correlation with the causal effect, per depth, over two sets of pairs.
+def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) -> list[dict]:
+    """Per depth, against the causal effect of removing a concept from fresh scenes of a class.
 
-    own    a class and a concept that makes it: its texture, or its colour where that decides
-    all    every class and concept; what its own test does not tell from nothing counts as nothing, in the truth too
+    own    rank correlation over pairs of a class and the concept that makes it: its texture, or its colour where that decides
+    all    the same over every class and concept; what its own test does not tell from nothing counts as nothing, in truth too
+    first  classes whose own concept is put before all others
     """
     found = pairs(service, Catalog().open(name), name, range(len(CLASSES)), n_scenes)
     own = np.array([[concept in (c.texture, c.colour) for concept in CONCEPTS] for c in CLASSES])
-    causal = np.where(np.abs(found.causal) > 2 * found.causal_error, found.causal, 0)
+    t_values = np.abs(found.causal) / np.maximum(found.causal_error, 1e-9)  # no scatter at all: no scene shows the concept
+    real = np.array(holm(2 * t_distribution.sf(t_values.ravel(), n_scenes - 1))).reshape(own.shape) <= LEVEL
     rows = []
     for n, depth in enumerate(found.depths):
-        row = {"encoder": name, "depth": depth, "own pairs": int(own.sum())}
-        for method, figures, p in (
-            ("Visual-TCAV", found.attribution[n], found.attribution_p[n]),
-            ("TCAV", found.tcav[n], found.tcav_p[n]),
-        ):
-            row[f"{method}, own"] = spearmanr(figures[own], found.causal[own]).statistic
-            row[f"{method}, all"] = spearmanr(np.where(p <= LEVEL, figures, 0).ravel(), causal.ravel()).statistic
+        row = {"encoder": name, "depth": depth}
+        methods = {
+            "Visual-TCAV": (found.attribution[n], found.attribution_p[n]),
+            "TCAV": (found.tcav[n], found.tcav_p[n]),
+        }
+        for method, (figures, p) in methods.items():
+            row[f"{method}: own"] = rank_correlation(figures[own], found.causal[own])
+            row[f"{method}: all"] = rank_correlation(np.where(p <= LEVEL, figures, 0), np.where(real, found.causal, 0))
+            row[f"{method}: first"] = int((figures[own] >= figures.max(1)).sum())
         rows.append(row)
     return rows
 
 
-def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 8) -> list[dict]:
+def rank_correlation(figures: np.ndarray, truth: np.ndarray) -> float:
+    """Spearman's; 0 where the figures say nothing, all being equal."""
+    return float(spearmanr(figures.ravel(), truth.ravel()).statistic) if np.ptp(figures) > 0 else 0.0
+
+
+def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> list[dict]:
     """Where the caption stands among all concepts for the class that carries it, per depth; 1 is first."""
     class_idx = CLASS_NAMES.index("woven star")
     info = service.open_encoder(name).result()
     concepts = [service.library.open_set(concept) for concept in (*CONCEPTS, WATERMARK)]
     random = service.library.open_set("scenes", "random")
     photos = [as_photo(scene) for scene in scenes_of(class_idx, n_scenes, watermark=True)]
-    settings = ExplainSettings(depths=info.default_depths, class_idx=(class_idx,), n_null=99, n_bootstrap=20)
+    settings = ExplainSettings(depths=info.default_depths, class_idx=(class_idx,), n_bootstrap=20)
     found = service.explain_class(name, photos, concepts, random, settings).result()
     rows = []
     for depth in found.settings.depths:
-        means = {concept: found.at(concept, depth).figure.mean for concept in found.concept_names}
-        order = sorted(means, key=means.get, reverse=True)
-        caption = found.at(WATERMARK, depth).figure
-        rows.append({"encoder": name, "depth": depth, "rank of the watermark": order.index(WATERMARK) + 1,
-                     "attribution": caption.mean, "p": caption.p_value, "first": order[0], "second": order[1]})  # fmt: skip
+        figures = {concept: found.at(concept, depth).figure for concept in found.concept_names}
+        order = sorted(figures, key=lambda concept: figures[concept].mean, reverse=True)
+        told = [concept for concept in order if figures[concept].p_value <= LEVEL]
+        rows.append({"encoder": name, "depth": depth, "attribution": figures[WATERMARK].mean, "p": figures[WATERMARK].p_value,
+                     "rank": order.index(WATERMARK) + 1, "more than chance, in order": ", ".join(told) or "none"})  # fmt: skip
     return rows
 
 

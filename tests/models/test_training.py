@@ -14,7 +14,8 @@ import torch
 from models import pool as pool_module
 from models import training
 from models.cards import FRESH_SEED, accuracy, fresh_scenes, load_encoder, model_card
-from models.pool import Pool, augmented, unevenly_lit
+from models.collages import collage
+from models.pool import GRID, Collages, Pool, augmented, unevenly_lit
 from models.recipes import CNN, RECIPES, Cycle
 from models.scenes import CLASS_NAMES, CLASSES, SceneOptions, render, sample_scene
 from models.training import new_encoder, region_contrast, stamped
@@ -144,6 +145,29 @@ def test_grouping_batches_hide_the_class_of_what_is_too_near(pool):
     seen = [(labels != training.UNSEEN).sum().item() for _, _, labels in training.batches(recipe, pool)]
     assert seen == [4, 8, 4, 8]
     training.train(recipe, new_encoder(recipe), pool)
+
+
+def test_collages_are_told_by_their_leaves_alone(pool):
+    images, leaves = (np.stack(parts) for parts in zip(*(collage(seed) for seed in range(4)), strict=True))
+    collages = Collages(images, leaves[:, 3::6, 3::6])
+    recipe = replace(TINY, cycles=(Cycle(48, 3e-3, n_collages=4),))
+    shown, truth, labels = next(training.collage_batches(recipe, collages, 0))
+    assert truth.shape == (recipe.batch_size, 1, GRID, GRID) and (labels == training.UNSEEN).all()
+    assert shown.shape == (recipe.batch_size, 3, training.COLLAGE_PX, training.COLLAGE_PX)
+    batches = training.mixed(training.batches(recipe, pool), training.collage_batches(recipe, collages, 0), 6)
+    assert [truth.shape[1] for _, truth, _ in batches] == [3, 1, 1, 3, 1, 1]
+    before, encoder = new_encoder(recipe).state_dict(), new_encoder(recipe)
+    training.train(recipe, encoder, pool, collages=collages)
+    assert any(not torch.equal(before[key], value) for key, value in encoder.state_dict().items())
+
+
+def test_a_collage_is_drawn_from_its_seed_and_knows_its_leaves():
+    image, leaves = collage(3)
+    again, _ = collage(3)
+    assert (image == again).all() and (image != collage(4)[0]).any()
+    assert image.shape == (3, *leaves.shape) and image.dtype == leaves.dtype == np.uint8
+    within = np.mean([image[:, leaves == leaf].std(1).mean() for leaf in np.unique(leaves)])
+    assert len(np.unique(leaves)) > 3 and within < image.std((1, 2)).mean()  # a leaf is more alike than the picture
 
 
 def trained(recipe, pool):
