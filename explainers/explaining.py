@@ -13,19 +13,7 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from torch import Tensor
 
-from explainers.attribution import (
-    Contributions,
-    Evidence,
-    FitSettings,
-    FittedConcept,
-    as_tensors,
-    class_figure,
-    contributions,
-    evidence_of,
-    figures_of,
-    fit_concepts,
-    from_tensors,
-)
+from explainers.attribution import Contributions, Evidence, class_figure, contributions, evidence_of, figures_of
 from explainers.errors import BadSettings, NotACutPoint, TooFewExamples
 from explainers.explanations import (
     N_CLASSES,
@@ -42,6 +30,7 @@ from explainers.explanations import (
     holm_corrected_over_class,
     require_valid,
 )
+from explainers.fitting import FitSettings, FittedConcept, as_tensors, fit_concepts, from_tensors
 from explainers.integrated_gradients import path_gradients
 from explainers.jobs import Task
 from explainers.library import ConceptLibrary, OpenSet

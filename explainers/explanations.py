@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explainers.attribution import ClassFigure, Figure, FitSettings
+from explainers.attribution import ClassFigure, Figure
 from explainers.errors import BadSettings
+from explainers.fitting import FitSettings
 from explainers.significance import CavHealth, holm
 from models.encoder import EncoderInfo
 

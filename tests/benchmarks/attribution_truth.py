@@ -16,9 +16,10 @@ from scipy.stats import spearmanr
 from scipy.stats import t as t_distribution
 from torch.nn import functional as F
 
-from explainers.attribution import FitSettings, contributions, figures_of, fit_concepts
+from explainers.attribution import contributions, figures_of
 from explainers.explaining import evidence_at
 from explainers.explanations import ClassExplanation, ExplainSettings
+from explainers.fitting import FitSettings, fit_concepts
 from explainers.service import ExplainerService
 from explainers.significance import LEVEL, holm
 from models.cards import FRESH_SEED
