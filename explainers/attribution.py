@@ -14,7 +14,7 @@ from torch import Tensor
 from explainers import significance
 from explainers.fitting import FittedConcept
 from explainers.integrated_gradients import PathGradients
-from explainers.significance import interval, p_value, two_sided_p_value
+from explainers.significance import interval, mean_p_value, two_sided_p_value
 from explainers.tcav import sensitivities, tcav_scores
 from explainers.visual_tcav import (
     EPSILON,
@@ -57,7 +57,7 @@ class Figure:
 
     value: float
     interval: tuple[float, float]  # the middle 95 % of bootstrap replicates
-    p_value: float  # against pseudo-concepts
+    p_value: float  # against pseudo-concepts, mean over the replicates
     corrected_p_value: float  # after Holm, over everything shown together
     negative: float  # the same figure for the evidence against the class
     null_mean: float
@@ -132,7 +132,7 @@ def figures_of(fitted: FittedConcept, attributions: np.ndarray, negatives: np.nd
         Figure(
             value=float(value),
             interval=interval(of_replicates),
-            p_value=(p := p_value(value, null)),
+            p_value=(p := mean_p_value(value, of_replicates, null)),
             corrected_p_value=p,
             negative=float(negative),
             null_mean=float(null.mean()),
@@ -173,7 +173,7 @@ def class_figure(fitted: FittedConcept, contributed: Sequence[Contributions], se
     sensitivity = np.stack([c.sensitivities[0] for c in contributed])
     scores = tcav_scores(torch.from_numpy(sensitivity)).numpy()
     score, _, null_scores = fitted.parts(scores)
-    p = p_value(mean, nulls.mean(0))
+    p = mean_p_value(mean, replicates.mean(0), nulls.mean(0))
     return ClassFigure(
         values=observed,
         negatives=np.stack([c.negatives[0, 0] for c in contributed]),

@@ -89,7 +89,7 @@ def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Seque
     found, causal, errors = [], [], []
     for class_idx in classes:
         scenes = scenes_of(class_idx, n_scenes)
-        settings = ExplainSettings(depths=encoder.info.default_depths, class_idx=(class_idx,), n_bootstrap=20)
+        settings = ExplainSettings(depths=encoder.info.default_depths, class_idx=(class_idx,), n_bootstrap=50)
         found.append(service.explain_class(name, [as_photo(s) for s in scenes], concepts, random, settings).result())
         drops = np.stack([logit_drops(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
         causal.append(drops.mean(1))
@@ -154,7 +154,7 @@ def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> 
     concepts = [service.library.open_set(concept) for concept in (*CONCEPTS, WATERMARK)]
     random = service.library.open_set("scenes", "random")
     photos = [as_photo(scene) for scene in scenes_of(class_idx, n_scenes, watermark=True)]
-    settings = ExplainSettings(depths=info.default_depths, class_idx=(class_idx,), n_bootstrap=20)
+    settings = ExplainSettings(depths=info.default_depths, class_idx=(class_idx,), n_bootstrap=50)
     found = service.explain_class(name, photos, concepts, random, settings).result()
     rows = []
     for depth in found.settings.depths:
@@ -177,7 +177,7 @@ def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_i
     for n in range(n_concepts):
         chosen, class_idx = rng.permutation(len(maps)), n % len(CLASSES)
         sources = [lambda part=part: (maps[i] for i in part) for part in (chosen[:n_images], chosen[n_images:])]
-        fits = fit_concepts({"noise": sources[0]}, sources[1], FitSettings(n_bootstrap=1, seed=n))["noise"]
+        fits = fit_concepts({"noise": sources[0]}, sources[1], FitSettings(n_bootstrap=50, seed=n))["noise"]
         image = encoder.prepare(as_photo(scenes_of(class_idx, 1 + n // len(CLASSES))[-1]), size)
         p_values.append([])
         for depth, fitted in zip(depths, fits, strict=True):

@@ -14,6 +14,7 @@ from explainers.significance import (
     holm,
     interval,
     mean_differences,
+    mean_p_value,
     null_subsets,
     p_value,
     replicate_vectors,
@@ -30,6 +31,13 @@ def test_the_observed_figure_counts_among_its_null():
     assert p_value(2, [1, 2, 3]) == 3 / 4
     assert p_value(0, [1, 2, 3]) == 1
     assert two_sided_p_value(0.1, [0.4, 0.6, 0.5], centre=0.5) == 1 / 4
+
+
+def test_a_figure_that_hangs_on_the_choice_of_examples_is_not_told_from_chance():
+    null = np.array([1.0, 2.0, 3.0])
+    assert mean_p_value(5, np.array([4.0, 6.0]), null) == 1 / 4
+    assert mean_p_value(5, np.array([0.0, 2.0, 5.0]), null) == np.mean([1 / 4, 1, 3 / 4, 1 / 4])
+    assert mean_p_value(2, np.array([]), null) == p_value(2, null)
 
 
 def test_holm():
