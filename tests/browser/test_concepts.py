@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,10 +59,18 @@ def file(name: str, content: bytes) -> dict:
     return {"name": name, "mimeType": "application/octet-stream", "buffer": content}
 
 
+def choose_files(page: Page, key: str, files: list[dict] | Path) -> None:
+    """Returns once they are uploaded: a script can press a button before the browser has even begun."""
+    uploader = page.locator(f"[class*='st-key-{key}']")
+    uploader.locator("input[type=file]").set_input_files(files)
+    uploader.get_by_test_id("stFileChip").first.wait_for()
+    expect(uploader.get_by_test_id("stFileChipIconSpinner")).to_have_count(0)
+
+
 def make_concept(page: Page, name: str, files: list[dict]) -> None:
     page.get_by_role("button", name="New set").click()
     page.get_by_label("Name", exact=True).fill(name)
-    page.locator("[class*='st-key-new-files'] input[type=file]").set_input_files(files)
+    choose_files(page, "new-files", files)
     page.get_by_role("button", name="Make it").click()
 
 
@@ -140,7 +149,7 @@ def test_a_pack_goes_out_and_comes_back_under_the_same_name(open_page, tmp_path)
     pack = tmp_path / download.value.suggested_filename
     download.value.save_as(pack)
     assert sum(name.startswith("images/") for name in zipfile.ZipFile(pack).namelist()) == 48
-    page.locator("[class*='st-key-pack'] input[type=file]").set_input_files(pack)
+    choose_files(page, "pack", pack)
     page.get_by_role("button", name="Import pack").click()
     expect(page.get_by_text("is in the library already")).to_be_visible()
 
