@@ -13,6 +13,7 @@ What is written is timm's local-dir format with float16 weights; the figures in 
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -332,8 +333,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--first-cycle", type=int, default=0, help="go on from the weights in OUT, which have been through so many"
     )
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="1 is best where two encoders are trained side by side"
+    )
     chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # two runs side by side beat one run on two cores
+    torch.set_num_threads(chosen.threads)
     for name in RECIPES if chosen.name == "all" else [chosen.name]:
         make_encoder(name, chosen.out, chosen.pool, chosen.first_cycle)
 

@@ -33,6 +33,13 @@ CLOSED_TAB = re.compile(r"Exception in ASGI application\n.*?^starlette\.websocke
 TROUBLE = ("Traceback", "Error", "error:", "Deprecat", "deprecat", "WARNING")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser test has one more try: on a crowded machine, Chromium now and then misses what a person would simply repeat."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @dataclass(frozen=True)
 class Server:
     """A running dashboard."""
