@@ -20,6 +20,7 @@ from explainers.visual_tcav import (
     EPSILON,
     NEGATIVE,
     Cavs,
+    at_a_time,
     class_attribution,
     concept_attributions,
     concept_maps,
@@ -45,7 +46,7 @@ class Evidence:
 class Contributions:
     """What a stack of CAVs contributes to every class in one image."""
 
-    maps: Tensor  # (J, H, W)
+    concept_map: Tensor  # (H, W): of the first CAV, the concept's own
     attributions: np.ndarray  # (n_classes, J)
     negatives: np.ndarray  # (n_classes, J)
     sensitivities: np.ndarray  # (n_classes, J)
@@ -112,14 +113,20 @@ def _sums(values: Tensor) -> Tensor:
 
 
 def contributions(evidence: Evidence, stack: Cavs) -> Contributions:
-    """What every CAV of a stack contributes to every class."""
+    """What every CAV of a stack contributes to every class; so many at a time that their maps fit into memory."""
+    parts = [_contributions(evidence, part) for part in stack.split(at_a_time(evidence.feature_map[0].numel()))]
+    figures = (torch.cat(column, 1).double().cpu().numpy() for column in zip(*(part[1:] for part in parts), strict=True))
+    return Contributions(parts[0][0], *figures)
+
+
+def _contributions(evidence: Evidence, stack: Cavs) -> tuple[Tensor, ...]:
+    """The first CAV's map (H, W), then attributions, negatives and sensitivities, (n_classes, J) each."""
     maps = concept_maps(evidence.feature_map, stack)
-    figures = [
+    figures = (
         concept_attributions(of_class, maps, evidence.feature_map, stack.vectors)
         for of_class in (evidence.attributions, evidence.negatives)
-    ]
-    figures.append(sensitivities(evidence.final_gradients, stack.vectors))
-    return Contributions(maps, *(f.double().cpu().numpy() for f in figures))
+    )
+    return maps[0].clone(), *figures, sensitivities(evidence.final_gradients, stack.vectors)
 
 
 # --- figures over one image or many -------------------------------------------------------------------------------------

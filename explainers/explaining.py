@@ -129,7 +129,7 @@ class ConceptExplainer:
                 evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, task.check)
                 for concept in inquiry.concepts:
                     contributed = contributions(evidence, on_device(fitted[concept.name][n].stack, evidence.feature_map))
-                    given[concept.name, depth].append(replace(contributed, maps=contributed.maps[:0]))
+                    given[concept.name, depth].append(replace(contributed, concept_map=contributed.concept_map[:0]))
         found = [
             _over_class(fitted[c.name][n], d, given[c.name, d], settings.seed)
             for c in inquiry.concepts
@@ -287,7 +287,7 @@ def _facts(depth: int, evidence: Evidence) -> DepthFacts:
 def _at_depth(fitted: FittedConcept, depth: int, evidence: Evidence) -> ConceptAtDepth:
     contributed = contributions(evidence, on_device(fitted.stack, evidence.feature_map))
     figures = figures_of(fitted, contributed.attributions, contributed.negatives)
-    seen = contributed.maps[0].float().cpu().numpy()
+    seen = contributed.concept_map.float().cpu().numpy()
     return ConceptAtDepth(fitted.name, depth, seen, fitted.norm, fitted.emblems, fitted.health, tuple(figures))
 
 

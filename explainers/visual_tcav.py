@@ -20,6 +20,7 @@ from torch import Tensor
 from explainers.errors import TooFewExamples
 
 EPSILON = 1e-7  # the reference divides by sums plus this
+MAX_PROJECTIONS = 2**24  # numbers held at a time: 64 MiB
 POSITIVE, NEGATIVE = 0, 1  # the two classes of a network with a single logit
 
 
@@ -45,6 +46,11 @@ class Cavs:
 
     def __getitem__(self, idx: int) -> Cav:
         return Cav(self.vectors[idx], float(self.concept_emblems[idx]), float(self.random_emblems[idx]))
+
+    def split(self, n: int) -> "list[Cavs]":
+        """In parts of n, the last one shorter."""
+        columns = (part.split(n) for part in (self.vectors, self.concept_emblems, self.random_emblems))
+        return [Cavs(*parts) for parts in zip(*columns, strict=True)]
 
     @staticmethod
     def of(cav: Cav) -> "Cavs":
@@ -78,7 +84,18 @@ def pooled(maps: Tensor) -> Tensor:
 
 def responses(maps: Tensor, vectors: Tensor) -> Tensor:
     """How strongly every image responds to every CAV, (N, J): the contraharmonic mean of its positive projections."""
-    raw = torch.einsum("jc,ncp->njp", vectors, maps.flatten(2)).clamp_min(0)
+    positions = maps.flatten(2)  # (N, C, P)
+    parts = [_contraharmonic(positions, part) for part in vectors.split(at_a_time(positions[:, 0].numel()))]
+    return torch.cat(parts, 1)
+
+
+def at_a_time(n_positions: int) -> int:
+    """How many CAVs are projected together: a thousand of them on a shallow depth's map would fill the memory."""
+    return max(1, MAX_PROJECTIONS // n_positions)
+
+
+def _contraharmonic(positions: Tensor, vectors: Tensor) -> Tensor:
+    raw = torch.einsum("jc,ncp->njp", vectors, positions).clamp_min(0)
     return raw.square().sum(2) / (raw.sum(2) + EPSILON)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from explainers import visual_tcav
 from explainers.attribution import class_figure, contributions, evidence_of, figures_of
 from explainers.integrated_gradients import path_gradients
 from explainers.significance import LEVEL
@@ -71,6 +72,17 @@ def test_many_at_a_time_are_each_alone():
     alone = contributions(evidence, Cavs.of(found.nulls[4]))
     place = 1 + QUICK.n_bootstrap + 4
     np.testing.assert_allclose(together.attributions[:, place], alone.attributions[:, 0], rtol=1e-5, atol=1e-8)
+
+
+def test_a_few_at_a_time_are_as_all_at_once(monkeypatch):
+    """Where memory is short, CAVs are projected in parts."""
+    whole, evidence = fitted(with_concept(12, 0)), explained(with_concept(1, 3)[0], WEIGHT)
+    expected = contributions(evidence, whole.stack)
+    monkeypatch.setattr(visual_tcav, "MAX_PROJECTIONS", 7 * 9)  # seven maps of 3 x 3
+    found, again = contributions(evidence, whole.stack), fitted(with_concept(12, 0))
+    np.testing.assert_allclose(found.attributions, expected.attributions, rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(found.concept_map, expected.concept_map)
+    torch.testing.assert_close(again.stack.concept_emblems, whole.stack.concept_emblems)
 
 
 def test_figures_over_a_class():

@@ -146,7 +146,7 @@ def test_a_concept_is_attributed_from_every_cut_point_and_from_no_other_depth(en
             on_map = float(evidence.attributions[row].sum())
             assert on_map == pytest.approx(share * (1 - off_map), abs=1e-4)
             assert -1e-6 <= given.attributions[row, 0] <= on_map + 1e-4
-        assert torch.isfinite(evidence.attributions).all() and torch.isfinite(given.maps).all()
+        assert torch.isfinite(evidence.attributions).all() and torch.isfinite(given.concept_map).all()
 
 
 def test_random_weights_keep_the_architecture(encoder):
