@@ -63,7 +63,8 @@ CNN = Recipe(
 RECIPES: dict[str, Recipe] = {
     "scenes-cnn": CNN,
     "scenes-vit": replace(
-        CNN, title="Scenes ViT", note="A small vision transformer with a convolution stem, trained like Scenes CNN, then on collages.", order=2,
+        CNN, title="Scenes ViT", order=2,
+        note="A small vision transformer with a convolution stem, trained like Scenes CNN, then on collages.",
         architecture="vit_tiny_r_s16_p8_224", taps=(1, 2, 4), composed=(0, 1, 3, 4),
         cycles=(FIRST, replace(SECOND, n_samples=48_000), Cycle(32_000, 7.5e-4, as_rendered=True),
                 replace(GROUPING, n_samples=44_800), Cycle(25_600, 1e-3, n_scenes=36_000, as_rendered=True), COLLAGES),
