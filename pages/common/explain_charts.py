@@ -109,6 +109,7 @@ def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
         hovertemplate=_HOVER_FIGURE,
         colorscale=_SCALE,
         zmin=0,
+        zmax=2.5 * max(f.value for of_concept in figures for f in of_concept) or 1,  # no darker than its number can be read on
         showscale=False,
         xgap=3,
         ygap=3,
