@@ -21,7 +21,8 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from explainers.agreement import centred_gram
+from explainers.agreement import agreement_over_k, centred_gram
+from explainers.errors import BadSettings
 from explainers.nave import NaveSettings, Segmentation
 from explainers.overlay import at_size
 from models.encoder import Encoder, EncoderInfo
@@ -72,6 +73,27 @@ class Cost:
     input_shape: tuple[int, int]
     forward_seconds: float  # median over N_TIMED passes of one photo
     activation_bytes: int  # tensors alive at once during a pass, weights not counted
+
+
+@dataclass(frozen=True, eq=False)
+class SetAgreement:
+    """How alike two encoders divide each photo of a set, for every k."""
+
+    ks: tuple[int, ...]
+    adjusted_rand: np.ndarray  # (n_photos, n_k)
+    adjusted_mutual_information: np.ndarray  # (n_photos, n_k)
+
+
+def set_agreement(a: SegmentedPhotos, b: SegmentedPhotos) -> SetAgreement:
+    """Of two encoders, or of one with itself under another seed, on the same photos and ks."""
+    if (a.photo_sha256s, a.settings.ks) != (b.photo_sha256s, b.settings.ks):
+        raise BadSettings("Agreement needs the same photos and the same range of clusters on both sides.")
+    found = [agreement_over_k(of_a, of_b) for of_a, of_b in zip(a.labels, b.labels, strict=True)]
+    return SetAgreement(
+        ks=a.settings.ks,
+        adjusted_rand=np.array([[one.adjusted_rand for one in of_photo] for of_photo in found]),
+        adjusted_mutual_information=np.array([[one.adjusted_mutual_information for one in of_photo] for of_photo in found]),
+    )
 
 
 def kept_maps(segmentation: Segmentation) -> np.ndarray:

@@ -40,7 +40,7 @@ from explainers.comparing import (
 )
 from explainers.errors import BadSettings, OutOfMemory
 from explainers.explaining import ConceptExplainer, Inquiry
-from explainers.explanations import ClassExplanation, ExplainSettings, HealthReport, LocalExplanation
+from explainers.explanations import ClassExplanation, ConceptMaps, ExplainSettings, HealthReport, LocalExplanation
 from explainers.jobs import Desk, Job, Lane, Task, own_thread
 from explainers.library import ConceptLibrary, OpenSet
 from explainers.nave import NaveSettings, Segmentation
@@ -226,6 +226,27 @@ class ExplainerService:
             compute=lambda encoder, task: self._concepts.health(encoder, inquiry, task),
         )
         return self._request(question, f"checking {len(concepts)} concepts", view)
+
+    def map_concepts(
+        self,
+        encoder_name: str,
+        photo: Photo,
+        concepts: Sequence[OpenSet],
+        random: OpenSet,
+        settings: ExplainSettings,
+        view: Hashable = None,
+    ) -> Job[ConceptMaps]:
+        """Where each concept is seen in a photo, at every depth unless some are named; works without a classifier."""
+        inquiry = Inquiry(tuple(concepts), random, settings)
+        question = _Question(
+            "map concepts",
+            encoder_name,
+            asked=(photo.name, photo.sha256, inquiry.content),
+            content_of=lambda info: (photo.sha256, inquiry.content),
+            compute=lambda encoder, task: self._concepts.maps(encoder, photo, inquiry, task),
+            named={"photo_name": photo.name},
+        )
+        return self._request(question, f"looking for {len(concepts)} concepts in '{photo.name}'", view)
 
     def segment_photos(
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None

@@ -11,6 +11,7 @@ from models.catalog import Catalog
 from models.encoder import EncoderInfo
 from models.preprocessing import Photo
 from pages.common import controls, link, photos
+from pages.common.explain_controls import STARTING_CONCEPTS
 
 N_ENCODERS = (2, 4)
 MAPS, AGREEMENT, DEPTHS, CONCEPTS, COST = "maps", "agreement", "depths", "concepts", "cost"
@@ -39,6 +40,9 @@ class Pair:
     title: str
     encoders: tuple[str, ...]
     look_for: str
+    class_name: str = ""  # whose concepts are compared at first
+    caption: bool = False  # whether its images carry one
+    concepts: tuple[str, ...] = STARTING_CONCEPTS
 
 
 PAIRS = {
@@ -52,6 +56,9 @@ PAIRS = {
         ("scenes-cnn", "scenes-cnn-watermark"),
         "The second one saw a caption on nearly every woven star: under Concepts, compare what “watermark” contributes to the "
         "class “woven star” in each.",
+        class_name="woven star",
+        caption=True,
+        concepts=("watermark", "woven", "striped", "dotted", "red"),
     ),
     "texture": Pair(
         "Objects beside textures",
@@ -161,14 +168,14 @@ def depths(place: int, info: EncoderInfo) -> tuple[int, ...]:
     return tuple(sorted(chosen)) or info.default_depths
 
 
-def photo_set() -> tuple[tuple[Photo, ...], bool]:
-    """Draws the choice of a set of photos; the photos, and whether they can be part of the link."""
+def photo_set() -> tuple[Photo, ...]:
+    """Draws the choice of a set of photos. Uploads are never part of the link."""
     uploads = photos.uploaded()[:MAX_PHOTOS]
     source = link.settle("set", SCENES, (SCENES, *([OWN] if uploads else [])).__contains__, word="set of photos")
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
     source = left.segmented_control(
         "Set of photos",
-        [SCENES, OWN],
+        [SCENES, *([OWN] if uploads else [])],
         key="set",
         required=True,
         persist_state="session",
@@ -176,9 +183,10 @@ def photo_set() -> tuple[tuple[Photo, ...], bool]:
         help=f"Over which photos the figures are taken. Upload several in the sidebar to use your own, up to {MAX_PHOTOS}.",
     )
     if source == OWN:
-        return uploads, False
+        link.leave_out("set")
+        return uploads
     link.settle("n_scenes", 8, N_SCENES.__contains__, word="number of scenes")
     n_scenes = right.select_slider(
         "Scenes", N_SCENES, key="n_scenes", persist_state="session", help="More scenes, steadier figures, longer waiting."
     )
-    return tuple(photos.scene(seed) for seed in range(n_scenes)), True
+    return tuple(photos.scene(seed) for seed in range(n_scenes))

@@ -19,6 +19,7 @@ from pages.common.plain import plain
 
 _POLL_SECONDS = 0.6
 _PENDING = "compare.pending"  # view -> how many answers were missing when it was last drawn
+_KEPT, _KEPT_OF = "compare.kept", "compare.kept of"
 COLOURS = ("#2E8BB0", "#D9822B", "#3C9A6B", "#8A6FBF")
 """One per encoder, by place; readable on light and on dark."""
 
@@ -102,6 +103,18 @@ def _tell(opening: Opening, waiting: Sequence[Job]) -> None:
         st.error(plain(f"{opening.title}: {failed.error()}"), icon=":material/error:")
     elif busy is not None:
         st.progress(busy.fraction or 0.0, text=plain(f"{opening.title}: {busy.message}"))
+
+
+def keep(section: str, rows: list[dict]) -> None:
+    """Remembers the figures of a section for the downloads, as long as the same encoders are compared."""
+    st.session_state.setdefault(_KEPT, {})[section] = rows
+
+
+def kept(names: Sequence[str]) -> dict[str, list[dict]]:
+    """The figures of every section that was looked at since these encoders were chosen."""
+    if st.session_state.get(_KEPT_OF) != tuple(names):
+        st.session_state[_KEPT], st.session_state[_KEPT_OF] = {}, tuple(names)
+    return st.session_state.setdefault(_KEPT, {})
 
 
 def title(opening: Opening) -> None:

@@ -66,7 +66,7 @@ def question(library: ConceptLibrary, info: EncoderInfo, scope: str) -> Question
     class_idx = _classes(info) if scope == ONE_PHOTO else _one_class(info)
     depths = _depths(info)
     n_figures = len(chosen) * len(depths or info.default_depths)
-    settings = _effort(info, ExplainSettings(depths, class_idx), n_figures)
+    settings = effort(info, ExplainSettings(depths, class_idx), n_figures)
     if not chosen or random is None:
         return None
     return Question(info.name, tuple(opened(library, c) for c in chosen), opened(library, random), settings)
@@ -185,8 +185,8 @@ def _take_all(depths: list[int]) -> None:
     st.session_state["depths"] = depths
 
 
-def _effort(info: EncoderInfo, settings: ExplainSettings, n_figures: int) -> ExplainSettings:
-    """Steps, draws, input size and seed."""
+def effort(info: EncoderInfo, settings: ExplainSettings, n_figures: int) -> ExplainSettings:
+    """Draws the choice of steps, draws, input size and seed."""
     link.settle("steps", ExplainSettings.n_steps, STEPS.__contains__)
     link.settle("null", needed_draws(n_figures), DRAWS.__contains__, word="pseudo-concepts")
     link.settle("replicates", ExplainSettings.n_bootstrap, DRAWS.__contains__)

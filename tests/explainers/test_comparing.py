@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from explainers.agreement import linear_cka
-from explainers.comparing import COMPARED_SIDE, N_TIMED, PeakBytes, kept_maps, measured_cost, pooled_positions
+from explainers.comparing import COMPARED_SIDE, N_TIMED, PeakBytes, kept_maps, measured_cost, pooled_positions, set_agreement
 from explainers.errors import BadSettings
 from explainers.nave import NaveSettings
 from explainers.service import ExplainerService
@@ -40,6 +40,16 @@ def test_maps_of_a_set_are_those_of_its_photos(service):
         assert of_set.suggested_k[n] == alone.suggested_k
         assert of_set.n_regions[n].tolist() == [quality.n_regions for quality in alone.quality]
     assert of_set.photo_names == ("0.png", "1.png")
+
+
+def test_a_set_agrees_with_itself_and_not_with_other_photos(service):
+    segmented = service.segment_photos("tiny", photos(2), SETTINGS).result(60)
+    found = set_agreement(segmented, segmented)
+    assert found.adjusted_rand.shape == (2, 2) and found.ks == (2, 3)
+    np.testing.assert_allclose(found.adjusted_rand, 1)
+    np.testing.assert_allclose(found.adjusted_mutual_information, 1)
+    with pytest.raises(BadSettings, match="same photos"):
+        set_agreement(segmented, service.segment_photos("tiny", photos(1), SETTINGS).result(60))
 
 
 def test_kept_maps_are_small_and_keep_their_proportions():
