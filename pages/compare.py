@@ -14,6 +14,7 @@ with st.spinner("Loading torch. This takes a moment after every start of the ser
         compare_figures,
         compare_maps,
         compare_panes,
+        compare_report,
         explain_views,
         jobs,
         link,
@@ -43,6 +44,7 @@ settings_of = {}
 if settings is not None:
     with st.sidebar, st.expander("Depths", key="depths of each"):
         settings_of = {o.place: replace(settings, depths=compare_controls.depths(o.place, o.info)) for o in openings if o.info}
+kept = compare_panes.kept((names, photo.sha256))
 if section == MAPS:
     compare_maps.draw(service, photo, openings, settings_of)
 elif section == AGREEMENT:
@@ -58,5 +60,6 @@ elif section == CONCEPTS:
     compare_concepts.draw(service, photo, openings, question)
 elif section == COST:
     compare_figures.draw_cost(service, photo, openings, settings_of)
+compare_report.draw(photo, openings, settings or question.settings, section, kept)
 views.link_notes(notes, photos.is_private())
 link.write()

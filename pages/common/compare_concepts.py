@@ -166,15 +166,14 @@ def _health(reports: Sequence[tuple[Opening, HealthReport]], concept: str) -> No
     curves = [
         (o.title, o.colour, report.depths, [report.at(concept, d).health.auc for d in report.depths]) for o, report in reports
     ]
-    st.plotly_chart(
-        compare_charts.health(curves), config=compare_charts.CONFIG, key="health", alt=f"Held-out AUC of {concept} by depth"
-    )
+    figure = compare_charts.health(curves)
+    st.plotly_chart(figure, config=compare_charts.CONFIG, key="health", alt=f"Held-out AUC of {concept} by depth")
     rows = [
         {"encoder": o.name, "concept": c.concept, "depth": c.depth, "auc": c.health.auc, "emblem_gap": c.health.emblem_gap,
          "stability": c.health.stability, "verdict": c.health.verdict}
         for o, report in reports for c in report.concepts
     ]  # fmt: skip
-    compare_panes.keep("CAVs", rows)
+    compare_panes.keep("CAVs", rows, [figure])
 
 
 def _maps(photo: Photo, ready: Sequence[tuple[Opening, HealthReport, ConceptMaps]], concept: str) -> None:
@@ -189,14 +188,22 @@ def _maps(photo: Photo, ready: Sequence[tuple[Opening, HealthReport, ConceptMaps
         help=_PLACE_HELP,
     )
     pixels = _pixels(photo.sha256, photo)
+    pictures = []
     with st.grid(max(2, len(ready)), min_column_width=180):
         for opening, report, maps in ready:
             depth = depth_at(report, concept, place)
             seen = maps.maps[concept, depth]
+            drawn, about = HeatLook().draw(pixels, seen), f"depth {depth} · peak {seen.max():.2f} · mean {seen.mean():.2f}"
+            pictures.append((drawn, f"{concept} in {opening.title}: {about}"))
             with st.container():
                 compare_panes.title(opening)
-                st.image(HeatLook().draw(pixels, seen), width="stretch", alt=f"{concept} in {opening.title}")
-                st.caption(f"depth {depth} · peak {seen.max():.2f} · mean {seen.mean():.2f}")
+                st.image(drawn, width="stretch", alt=f"{concept} in {opening.title}")
+                st.caption(about)
+    rows = [
+        {"encoder": o.name, "concept": c, "depth": d, "peak": float(m.max()), "mean": float(m.mean())}
+        for o, _, maps in ready for (c, d), m in maps.maps.items()
+    ]  # fmt: skip
+    compare_panes.keep("concept maps", rows, pictures=pictures)
 
 
 def depth_at(report: HealthReport, concept: str, place: str) -> int:
@@ -217,14 +224,13 @@ def _contributions(explained: Sequence[tuple[Opening, ClassExplanation]], concep
     n_images = len(explained[0][1].photo_names)
     st.subheader(f"What each contributes to “{plain(explained[0][1].class_name)}”", anchor=False, help=_RANKING_HELP)
     by_concept = {c: [contribution(o, e, c) for o, e in explained] for c in concepts}
-    left, right = st.columns([3, 2], gap="medium")
-    left.plotly_chart(
-        compare_charts.contributions(by_concept), config=compare_charts.CONFIG, key="contributions", alt="Contribution by concept"
-    )
+    figure = compare_charts.contributions(by_concept)
+    st.plotly_chart(figure, config=compare_charts.CONFIG, key="contributions", alt="Contribution by concept")
+    st.caption(f"Mean over {n_images} images. Bars are pale where chance could have made as much.")
+    st.markdown("**Ranks**", help=_RANKING_HELP)
     table = ranking([o for o, _ in explained], by_concept)
-    right.dataframe(pd.DataFrame(table), hide_index=True, alt="Ranking of concepts in every encoder")
-    right.caption(f"Mean over {n_images} images. Bars are pale where chance could have made as much.")
-    compare_panes.keep("contributions", contribution_rows(explained, by_concept))
+    st.dataframe(pd.DataFrame(table), hide_index=True, alt="Ranking of concepts in every encoder")
+    compare_panes.keep("contributions", contribution_rows(explained, by_concept), [figure])
 
 
 def contribution(opening: Opening, explanation: ClassExplanation, concept: str) -> Contribution:

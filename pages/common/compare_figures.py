@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from explainers.agreement import cka_matrix, spread
@@ -93,31 +94,33 @@ def _draw_agreement(photo: Photo, openings: Sequence[Opening], found: Found, met
         st.subheader(
             "This photo", anchor=False, help="A dotted line is an encoder against itself with another seed of clustering."
         )
-        _curves(ready, {p: answers[:2] for p, answers in found.items()}, metric, "photo")
+        of_photo = _curves(ready, {p: answers[:2] for p, answers in found.items()}, metric, "photo")
     with right:
         n_photos = next((len(answers[2].labels) for answers in found.values() if answers[2] is not None), 0)
         st.subheader(
             f"Over {n_photos} photos" if n_photos else "Over the photos", anchor=False, help="Mean and one standard deviation."
         )
-        _curves(ready, {p: answers[2:] for p, answers in found.items()}, metric, "set")
+        of_set = _curves(ready, {p: answers[2:] for p, answers in found.items()}, metric, "set")
     rows = agreement_rows(ready, {p: answers[2:] for p, answers in found.items()})
     if rows:
-        compare_panes.keep("agreement", rows)
+        compare_panes.keep("agreement", rows, [*of_photo, *of_set])
         with st.expander("Figures"):
             st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Agreement between encoders")
 
 
-def _curves(ready: Sequence[Opening], found: Found, metric: str, key: str) -> None:
+def _curves(ready: Sequence[Opening], found: Found, metric: str, key: str) -> list[go.Figure]:
     curves = agreement_curves(ready, found, metric)
     if not curves:
-        st.caption("Two encoders must have answered.")
-        return
+        st.caption("The curves appear once two encoders have answered.")
+        return []
+    figure = compare_charts.agreement(curves, METRICS[metric].title.lower())
     st.plotly_chart(
-        compare_charts.agreement(curves, METRICS[metric].title.lower()),
+        figure,
         config=compare_charts.CONFIG,
         key=f"agreement {key}",
         alt=f"{METRICS[metric].title} between encoders over granularity",
     )
+    return [figure]
 
 
 def agreement_curves(ready: Sequence[Opening], found: Found, metric: str) -> list[Curve]:
@@ -145,7 +148,7 @@ def _agreement(a: SegmentedPhotos, b: SegmentedPhotos) -> SetAgreement:
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _computed_agreement(_: tuple, __: tuple, _a: SegmentedPhotos, _b: SegmentedPhotos) -> SetAgreement:
+def _computed_agreement(a_is: tuple, b_is: tuple, _a: SegmentedPhotos, _b: SegmentedPhotos) -> SetAgreement:
     return set_agreement(_a, _b)
 
 
@@ -183,7 +186,7 @@ def _draw_depths(openings: Sequence[Opening], found: Found) -> None:
         return
     st.subheader("Similarity of depths", anchor=False, help=_CKA_HELP)
     columns = st.columns(min(2, len(ready) * (len(ready) - 1) // 2), gap="medium")
-    rows = []
+    rows, figures = [], []
     for n, (a, b) in enumerate(combinations(ready, 2)):
         grams_a, grams_b = found[a.place][0], found[b.place][0]
         similarity = cka_matrix(grams_a.grams, grams_b.grams)
@@ -191,9 +194,10 @@ def _draw_depths(openings: Sequence[Opening], found: Found) -> None:
         with columns[n % len(columns)]:
             st.markdown(f"**{plain(a.title)}** beside **{plain(b.title)}**")
             figure = compare_charts.depth_similarity(similarity, (a.title, grams_a.depths), (b.title, grams_b.depths))
+            figures.append(figure)
             st.plotly_chart(figure, config=compare_charts.CONFIG, key=f"cka {n}", alt="Linear CKA of every pair of depths")
             st.caption(plain(in_words(a.title, b.title, grams_a.depths, grams_b.depths, similarity)))
-    compare_panes.keep("depths", rows)
+    compare_panes.keep("depths", rows, figures)
 
 
 def in_words(a: str, b: str, depths_a: Sequence[int], depths_b: Sequence[int], similarity: np.ndarray) -> str:

@@ -65,10 +65,17 @@ def _draw(photo: Photo, openings: Sequence[Opening], found: Found) -> None:
         what, opacity = _look()
     shown = shown_maps([o for o, _, _ in ready], segmentations, ks)
     pixels = _pixels(photo.sha256, photo)
+    pictures = [_picture(pixels, shown[0], one, what, opacity) for one in shown]
     with st.grid(max(2, len(openings)), min_column_width=_MIN_PANE):
-        for one, (_, _, predictions) in zip(shown, ready, strict=True):
+        for one, picture, (_, _, predictions) in zip(shown, pictures, ready, strict=True):
             with st.container():
-                _pane(pixels, shown[0], one, predictions, what, opacity)
+                _pane(shown[0], one, picture, predictions, what)
+    captions = [f"{one.opening.title}: {one.k} clusters, {one.n_regions} regions" for one in shown]
+    compare_panes.keep(
+        "segmentations",
+        rows([o for o, _, _ in ready], [result for _, result, _ in ready]),
+        pictures=list(zip(pictures, captions, strict=True)),
+    )
     link.write()
 
 
@@ -129,16 +136,18 @@ def _look() -> tuple[str, float]:
     return what, opacity / 100
 
 
-def _pane(pixels: np.ndarray, reference: Shown, one: Shown, predictions: Predictions | None, what: str, opacity: float) -> None:
-    compare_panes.title(one.opening)
+def _picture(pixels: np.ndarray, reference: Shown, one: Shown, what: str, opacity: float) -> np.ndarray:
     if what == DIFFERENCES and one is not reference:
-        apart = disagreement(one.labels, reference.labels)
-        picture = heat_overlay(pixels, apart, max(opacity, 0.05), 0.0)
-        about = f"{apart.mean():.0%} apart from the first on average"
-    else:
-        picture = overlay(pixels, one.labels, opacity=opacity)
-        about = _about(reference, one)
+        return heat_overlay(pixels, disagreement(one.labels, reference.labels), max(opacity, 0.05), 0.0)
+    return overlay(pixels, one.labels, opacity=opacity)
+
+
+def _pane(reference: Shown, one: Shown, picture: np.ndarray, predictions: Predictions | None, what: str) -> None:
+    compare_panes.title(one.opening)
     st.image(picture, width="stretch", alt=f"{one.opening.title}, {one.k} clusters, {one.n_regions} regions")
+    about = _about(reference, one)
+    if what == DIFFERENCES and one is not reference:
+        about = f"{disagreement(_small(one.labels), _small(reference.labels)).mean():.0%} apart from the first on average"
     st.caption(f"{one.k} clusters · {one.n_regions} regions · {about}")
     if predictions is not None:
         _predictions(one.opening, predictions)
@@ -174,8 +183,7 @@ def _pixels(photo_sha256: str, _photo: Photo) -> np.ndarray:
 
 
 def rows(openings: Sequence[Opening], results: Sequence[SegmentationResult]) -> list[dict]:
-    """One line per encoder and granularity: regions, quality, agreement with the first encoder."""
-    reference = results[0].segmentation
+    """One line per encoder and granularity: regions and quality."""
     return [
         {
             "encoder": opening.name,
@@ -186,9 +194,6 @@ def rows(openings: Sequence[Opening], results: Sequence[SegmentationResult]) -> 
             "explained": quality.explained,
             "stability": quality.stability,
             "suggested": quality.k == result.segmentation.suggested_k,
-            "adjusted_rand_to_first": map_agreement(
-                _small(reference.at(quality.k)), _small(result.segmentation.at(quality.k))
-            ).adjusted_rand,
         }
         for opening, result in zip(openings, results, strict=True)
         for quality in result.segmentation.quality

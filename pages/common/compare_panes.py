@@ -4,11 +4,13 @@ An `Opening` is one encoder of the comparison by its place. `watched` asks every
 others how far they are, and looks again until all have answered.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from explainers.errors import EncoderscopeError
@@ -105,15 +107,24 @@ def _tell(opening: Opening, waiting: Sequence[Job]) -> None:
         st.progress(busy.fraction or 0.0, text=plain(f"{opening.title}: {busy.message}"))
 
 
-def keep(section: str, rows: list[dict]) -> None:
-    """Remembers the figures of a section for the downloads, as long as the same encoders are compared."""
-    st.session_state.setdefault(_KEPT, {})[section] = rows
+@dataclass(frozen=True)
+class Kept:
+    """What a section showed: for the downloads."""
+
+    rows: tuple[dict[str, Any], ...]
+    figures: tuple[go.Figure, ...] = ()
+    pictures: tuple[tuple[np.ndarray, str], ...] = ()  # with captions
 
 
-def kept(names: Sequence[str]) -> dict[str, list[dict]]:
-    """The figures of every section that was looked at since these encoders were chosen."""
-    if st.session_state.get(_KEPT_OF) != tuple(names):
-        st.session_state[_KEPT], st.session_state[_KEPT_OF] = {}, tuple(names)
+def keep(section: str, rows: Sequence[dict], figures: Sequence = (), pictures: Sequence = ()) -> None:
+    """Remembers what a section shows, as long as the same encoders are compared on the same photo."""
+    st.session_state.setdefault(_KEPT, {})[section] = Kept(tuple(rows), tuple(figures), tuple(pictures))
+
+
+def kept(of: Hashable) -> dict[str, Kept]:
+    """What every section has shown of this comparison."""
+    if st.session_state.get(_KEPT_OF) != of:
+        st.session_state[_KEPT], st.session_state[_KEPT_OF] = {}, of
     return st.session_state.setdefault(_KEPT, {})
 
 
