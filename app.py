@@ -15,6 +15,9 @@ PAGES = [
     st.Page(
         "pages/explain.py", title="Explain", icon=":material/neurology:", help="Where concepts are, and what they contribute."
     ),
+    st.Page(
+        "pages/encoders.py", title="Encoders", icon=":material/memory:", help="What is loaded, and a way in for your checkpoint."
+    ),
 ]
 
 st.set_page_config(
