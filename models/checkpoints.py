@@ -24,7 +24,7 @@ from explainers.errors import BadCheckpoint, PickledCheckpoint, UnsupportedEncod
 from models.building import MODEL_ERRORS, build_outline
 
 MB = 2**20
-MAX_BYTES = 1500 * MB
+MAX_BYTES = 1024 * MB
 MAX_HEADER_BYTES = 20 * MB  # a thousand layers need a hundredth of that
 MAX_CONFIG_BYTES = 10 * MB
 SUFFIX = ".safetensors"

@@ -24,13 +24,14 @@ def status(service: ExplainerService) -> None:
     st.subheader("In memory", anchor=False, help=_FINGERPRINT_HELP)
     if not found.encoders:
         st.caption("No encoder is loaded. The other pages load one when you choose it there.")
-    for loaded in reversed(found.encoders):
-        _encoder(service, loaded)
+    with st.grid(2, min_column_width=340):
+        for loaded in reversed(found.encoders):
+            _encoder(service, loaded)
     _caches(service, found)
 
 
 def _at_work(found: ServiceStatus) -> None:
-    with st.grid(4, min_column_width=150):
+    with st.grid(4, min_column_width=130):
         st.metric("Device", found.device, help="Where encoders compute. A GPU is used if torch sees one.")
         st.metric("Threads", found.n_threads, help="Of the one worker that does all computing (ENCODERSCOPE_THREADS).")
         st.metric("Running", len(found.running), help="What is being computed now, of all sessions.")

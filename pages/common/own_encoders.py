@@ -50,7 +50,7 @@ def _checked(admission: Admission) -> None:
     """The self-check in four figures, and why attribution does not work from some depths."""
     check = admission.check
     n_depths = len(check.depths)
-    with st.grid(4, min_column_width=170):
+    with st.grid(4, min_column_width=130):
         name, probability = (
             (check.class_name, f"{100 * check.probability:.0f} %") if check.class_name else ("no classifier", None)
         )
@@ -105,9 +105,10 @@ def listing(service: ExplainerService) -> None:
     names = service.catalog.own.names()
     if not names:
         st.caption("There is none yet. Upload a checkpoint below, and it appears here and in every list of encoders.")
-    for name in names:
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            _row(service, name)
+    with st.grid(2, min_column_width=340):
+        for name in names:
+            with st.container(border=True, horizontal=True, vertical_alignment="center"):
+                _row(service, name)
 
 
 def _row(service: ExplainerService, name: str) -> None:
