@@ -109,9 +109,9 @@ def test_without_a_config_the_architecture_is_searched_and_the_rest_is_filled_in
     name = f"by-hand-{secrets.token_hex(3)}"
     choose_weights(page, save(weights_of(4)), f"{name}.safetensors")
     choose_architecture(page)
-    expect(page.get_by_label("Number of classes")).to_have_value("4")
-    page.get_by_label("Class names").fill("ant\nbee\ncat\ndog")
-    page.get_by_label("Class names").blur()
+    expect(page.get_by_label("Number of classes", exact=True)).to_have_value("4")
+    page.get_by_label("Class names (optional)", exact=True).fill("ant\nbee\ncat\ndog")
+    page.get_by_label("Class names (optional)", exact=True).blur()
     expect(alert(page, "tensors fit")).to_be_visible()
     add_button(page).click()
     expect(page.get_by_text(f"'{name}' has joined the catalog.")).to_be_visible()
