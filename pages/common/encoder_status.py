@@ -48,7 +48,8 @@ def in_public(doing: str) -> str:
 
 
 def _encoder(service: ExplainerService, loaded: LoadedEncoder) -> None:
-    facts = [loaded.architecture, in_bytes(loaded.n_bytes), f"{in_bytes(loaded.n_map_bytes)} of feature maps"]
+    maps = [f"{in_bytes(loaded.n_map_bytes)} of feature maps"] if loaded.n_map_bytes else []
+    facts = [loaded.architecture, in_bytes(loaded.n_bytes), *maps]
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             f"**{plain(loaded.name)}**  \n:small[{plain(' · '.join(facts))} · `{loaded.fingerprint[:8]}`]", width="stretch"
