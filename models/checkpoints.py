@@ -66,6 +66,22 @@ _DESCRIBING = (
     "tag",
 )
 _MAX_ARGUMENT = 10_000  # no network is wider or deeper; building one would hold the machine up
+# Arguments of timm's loader: a configuration says what a network is, never where weights come from.
+_LOADING = {
+    "cache_dir",
+    "checkpoint_path",
+    "exportable",
+    "feature_cfg",
+    "features_only",
+    "kwargs_filter",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "pretrained_filter_fn",
+    "pretrained_model_args",
+    "pretrained_strict",
+    "scriptable",
+}
 _OPTIONAL = ("num_batches_tracked",)  # counters of batch normalisation, which nothing here reads
 
 
@@ -341,7 +357,7 @@ def _config(architecture: str, described: Mapping[str, Any], model_args: Any, so
     kept = {key: described[key] for key in _DESCRIBING if described.get(key) is not None}
     kept.setdefault("num_classes", 1000)
     _require_describing(kept, source)
-    if not isinstance(model_args, dict) or not _is_modest(model_args):
+    if not isinstance(model_args, dict) or not _is_modest(model_args) or _LOADING & model_args.keys():
         raise BadCheckpoint(f"{source} has model arguments that no network has. Correct them, or leave the file out.")
     args = {"model_args": {**model_args}} if model_args else {}
     config = {"architecture": architecture, "num_classes": kept["num_classes"], **args, "pretrained_cfg": kept}

@@ -213,6 +213,8 @@ def test_what_was_read_once_reads_the_same_again():
         ({"pretrained_cfg": {"input_size": [3, 10**9, 224]}}, BadCheckpoint, "input size"),
         ({"model_args": {"depth": 10**7}}, BadCheckpoint, "model arguments"),
         ({"model_args": ["depth"]}, BadCheckpoint, "model arguments"),
+        ({"model_args": {"checkpoint_path": "/tmp/evil.pth"}}, BadCheckpoint, "model arguments"),
+        ({"model_args": {"pretrained_cfg_overlay": {"file": "/tmp/evil.pth"}}}, BadCheckpoint, "model arguments"),
     ],
 )
 def test_a_config_that_makes_no_sense_is_refused_with_the_reason(changes, error, expected):
@@ -225,6 +227,11 @@ def test_a_config_that_makes_no_sense_is_refused_with_the_reason(changes, error,
 def test_a_config_that_is_no_json_object_is_refused(data):
     with pytest.raises(BadCheckpoint, match="JSON"):
         read_config(data)
+
+
+def test_arguments_of_a_network_are_taken_over():
+    arguments = {"img_size": 96, "pretrained_window_sizes": [0, 0, 0, 0]}
+    assert read_config(json.dumps({"architecture": TINY, "model_args": arguments}).encode())["model_args"] == arguments
 
 
 def test_by_hand_means_what_was_chosen_and_the_rest_as_timm_has_it():
