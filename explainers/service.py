@@ -224,11 +224,11 @@ class ExplainerService:
     def compare_checkpoint(self, checkpoint: Checkpoint, config: str, view: Hashable = None) -> Job[Comparison]:
         """A checkpoint's tensors beside those that the network of a config.json needs. No value is read or computed."""
         return self._desk.request(
-            key=("compare", checkpoint, config),
+            key=("compare checkpoint", checkpoint, config),
             work=lambda task: compare(checkpoint, json.loads(config)),
             lane=own_thread,
             doing=f"comparing '{checkpoint.file_name}' with its architecture",
-            view=_scoped("compare", view),
+            view=_scoped("compare checkpoint", view),
         )
 
     def add_encoder(self, upload: Upload, photo: Photo, view: Hashable = None) -> Job[Admission]:
