@@ -21,6 +21,9 @@ PAGES = [
         icon=":material/compare:",
         help="Two to four encoders on the same photos and the same concepts.",
     ),
+    st.Page(
+        "pages/encoders.py", title="Encoders", icon=":material/memory:", help="What is loaded, and a way in for your checkpoint."
+    ),
 ]
 
 st.set_page_config(

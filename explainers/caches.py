@@ -77,6 +77,15 @@ class LruCache(Generic[V]):
         with self._lock:
             return tuple((key, value) for key, (value, _) in self._values.items())
 
+    def n_bytes_by(self, group_of: Callable[[Hashable], Hashable]) -> dict[Hashable, int]:
+        """Bytes kept per group of keys."""
+        with self._lock:
+            kept = [(group_of(key), size) for key, (_, size) in self._values.items()]
+        totals: dict[Hashable, int] = {}
+        for group, size in kept:
+            totals[group] = totals.get(group, 0) + size
+        return totals
+
     def status(self) -> CacheStatus:
         """The figures of this moment."""
         with self._lock:

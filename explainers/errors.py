@@ -20,6 +20,14 @@ class EncoderUnavailable(EncoderscopeError):
     """The encoder is known, but its weights cannot be had right now (no network, broken file)."""
 
 
+class BadCheckpoint(EncoderscopeError):
+    """Weights that somebody brought and that cannot be taken, for the reasons given."""
+
+
+class PickledCheckpoint(BadCheckpoint):
+    """Weights in a format that can run code when it is opened."""
+
+
 class UnsupportedEncoder(EncoderscopeError):
     """The architecture cannot be looked into, for the reason given."""
 

@@ -10,6 +10,7 @@ All torch work of the device runs in one thread: two pools of threads contending
 Arguments and results are frozen plain data: nothing here asks for the service to live in the caller's process.
 """
 
+import json
 import math
 import os
 import time
@@ -44,8 +45,11 @@ from explainers.explanations import ClassExplanation, ConceptMaps, ExplainSettin
 from explainers.jobs import Desk, Job, Lane, Task, own_thread
 from explainers.library import ConceptLibrary, OpenSet
 from explainers.nave import NaveSettings, Segmentation
-from models.catalog import BUNDLED_FOLDER, Catalog
+from models.admission import Admission, admit
+from models.catalog import Catalog
+from models.checkpoints import Checkpoint, Comparison, Upload, compare
 from models.encoder import Encoder, EncoderInfo
+from models.own_encoders import Removed
 from models.preprocessing import Photo
 
 T = TypeVar("T")
@@ -87,6 +91,8 @@ class LoadedEncoder:
     name: str
     fingerprint: str
     n_bytes: int
+    architecture: str = ""
+    n_map_bytes: int = 0  # of its feature maps in the cache
 
 
 @dataclass(frozen=True)
@@ -289,13 +295,39 @@ class ExplainerService:
         )
         return self._request(question, "measuring a forward pass", view)
 
+    def compare_checkpoint(self, checkpoint: Checkpoint, config: str, view: Hashable = None) -> Job[Comparison]:
+        """A checkpoint's tensors beside those that the network of a config.json needs. No value is read or computed."""
+        return self._desk.request(
+            key=("compare checkpoint", checkpoint, config),
+            work=lambda task: compare(checkpoint, json.loads(config)),
+            lane=own_thread,
+            doing=f"comparing '{checkpoint.file_name}' with its architecture",
+            view=_scoped("compare checkpoint", view),
+        )
+
+    def add_encoder(self, upload: Upload, photo: Photo, view: Hashable = None) -> Job[Admission]:
+        """Brings an encoder into the catalog once it has passed its self-check on a photo; a refusal leaves nothing behind."""
+        return self._desk.request(
+            key=("add", upload.identity),
+            work=_memory_errors_told(lambda task: self._admitted(upload, photo, task)),
+            lane=self._lane,
+            doing=f"checking the encoder '{upload.name}'",
+            view=_scoped("add", view),
+        )
+
+    def delete_encoder(self, name: str) -> Removed:
+        """Takes an own encoder out of the catalog and out of memory; ``catalog.own.restore`` brings it back for a day."""
+        removed = self.catalog.own.remove(name)
+        self.unload(name)
+        return removed
+
     def status(self) -> ServiceStatus:
         """What is loaded, kept, queued and running."""
-        loaded = [LoadedEncoder(name, encoder.info.fingerprint, encoder.n_bytes) for (name, _), encoder in self._encoders.items()]
+        n_map_bytes = self._feature_maps.n_bytes_by(lambda key: key[0])  # keys begin with the encoder's fingerprint
         return ServiceStatus(
             device=self.device,
             n_threads=self.n_threads,
-            encoders=tuple(loaded),
+            encoders=tuple(_loaded(name, encoder, n_map_bytes) for (name, _), encoder in self._encoders.items()),
             encoder_cache=self._encoders.status(),
             feature_map_cache=self._feature_maps.status(),
             result_cache=self._results.status(),
@@ -343,6 +375,15 @@ class ExplainerService:
             answer = question.compute(encoder, task)
             self._results.put(key, answer)
         return question.addressed(answer, encoder.info)
+
+    def _admitted(self, upload: Upload, photo: Photo, task: Task) -> Admission:
+        """In the worker: whoever passes the check is kept loaded, because the next page will ask for it."""
+        encoder, admission = admit(self.catalog, upload, photo, self.device, task.report_or_stop)
+        self.unload(encoder.info.name)
+        key = self._encoder_key(encoder.info.name)
+        self._encoders.put(key, encoder)
+        self._infos[key] = encoder.info
+        return admission
 
     def _segmented(self, encoder: Encoder, photo: Photo, settings: NaveSettings, task: Task) -> SegmentationResult:
         nave.require_valid(settings, len(encoder.info.depths))
@@ -445,7 +486,7 @@ class ExplainerService:
         return encoder
 
     def _encoder_key(self, name: str) -> tuple[str, Hashable]:
-        return name, _state_of_files(name, self.catalog.encoder_folder)
+        return name, _state_of_files(name, self.catalog.parents)
 
     def _needs_network(self, name: str) -> bool:
         try:
@@ -484,6 +525,11 @@ def _require_photos(photos: Sequence[Photo], limit: float) -> None:
         raise BadSettings(f"{len(photos)} photos were given; at least 1 and at most {limit:g} are needed.")
 
 
+def _loaded(name: str, encoder: Encoder, n_map_bytes: Mapping[Hashable, int]) -> LoadedEncoder:
+    info = encoder.info
+    return LoadedEncoder(name, info.fingerprint, encoder.n_bytes, info.architecture, n_map_bytes.get(info.fingerprint, 0))
+
+
 def _scoped(kind: str, view: Hashable | None) -> Hashable | None:
     return None if view is None else (kind, view)
 
@@ -515,15 +561,16 @@ def _memory_errors_told(work: Callable[[Task], T]) -> Callable[[Task], T]:
     return told
 
 
-def _state_of_files(name: str, encoder_folder: Path | None) -> Hashable:
+def _state_of_files(name: str, parents: Sequence[Path]) -> Hashable:
     """What changes when the files of an encoder's folder do; () for what comes from a hub.
 
-    The folder is looked up as the catalog does: bundled, the operator's, any path.
+    The folder is looked up as the catalog does: in each of its parents, then as any path.
     """
     try:
-        folders = [parent / name for parent in (BUNDLED_FOLDER, encoder_folder) if parent is not None and name]
+        folders = [parent / name for parent in parents if name]
         folder = next((path for path in (*folders, Path(name).expanduser()) if (path / "config.json").is_file()), None)
-        files = [folder / "config.json", *sorted(folder.glob("*.safetensors"))] if folder is not None and name else []
+        weights = (*sorted(folder.glob("*.safetensors")), *sorted(folder.glob("*.bin"))) if folder is not None and name else ()
+        files = [folder / "config.json", *weights] if folder is not None and name else []
         return tuple((path.name, *_identity(path.stat())) for path in files)
     except (OSError, ValueError, RuntimeError):  # no name of a folder on this system
         return ()

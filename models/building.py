@@ -84,6 +84,12 @@ def build_model(source: str, model_args: Mapping[str, Any], seed: int = 0, **tim
     return model.float().eval().requires_grad_(False)
 
 
+def build_outline(source: str) -> nn.Module:
+    """The model ``build_model`` would make, its tensors with shapes but without values: cheap, whatever its size."""
+    with torch.device("meta"):
+        return _create_flexible(source, {}, {"pretrained": False})
+
+
 def _create_flexible(source: str, model_args: dict[str, Any], timm_options: dict[str, Any]) -> nn.Module:
     """With any input size where the constructor knows how; timm says so only by accepting the argument."""
     if "dynamic_img_size" not in model_args:

@@ -2,11 +2,13 @@
 
     scenes-cnn               bundled: a folder in assets/encoders
     my-checkpoint            a folder in the operator's encoder folder (ENCODERSCOPE_ENCODERS)
+    my-upload                a folder that came through the dashboard (models/own_encoders.py)
     path/to/folder           any folder in timm's local-dir format: config.json and model.safetensors
     resnet50.a1_in1k         any timm name with pretrained weights (fetched on first use)
     hf-hub:team/name         any timm encoder on the Hugging Face hub (fetched on first use)
 
-A name is looked up in this order. Reading the catalog needs no network and builds no model.
+A name is looked up in this order. Reading the catalog needs no network and builds no model. Weights are read from safetensors;
+only in the operator's folder, a pickle file may stand in for them (models/pickled.py).
 """
 
 import json
@@ -23,13 +25,16 @@ import timm
 import torch
 from safetensors import SafetensorError, safe_open
 
-from explainers.errors import EncoderUnavailable, OutOfMemory, UnknownEncoder, UnsupportedEncoder
+from explainers.errors import BadCheckpoint, EncoderUnavailable, OutOfMemory, UnknownEncoder, UnsupportedEncoder
 from models import hub
 from models.building import MODEL_ERRORS, family_of
+from models.checkpoints import needed_shapes
 from models.curated import CURATED
 from models.encoder import Encoder
 from models.hub import Progress
 from models.labels import has_classifier
+from models.own_encoders import OwnEncoders, require_name
+from models.pickled import PICKLED_WEIGHTS, load_pickled
 
 BUNDLED_FOLDER = Path(__file__).parents[1] / "assets" / "encoders"
 FOLDER_VARIABLE = "ENCODERSCOPE_ENCODERS"
@@ -58,13 +63,21 @@ class CatalogEntry:
 class Catalog:
     """Finds and opens encoders by name."""
 
-    def __init__(self, encoder_folder: Path | None = None):
+    def __init__(self, encoder_folder: Path | None = None, own_folder: Path | None = None):
+        """``encoder_folder`` is the operator's, ``own_folder`` takes what comes through the dashboard."""
         folder = encoder_folder or os.environ.get(FOLDER_VARIABLE)
         self.encoder_folder = Path(folder) if folder else None
+        self.own = OwnEncoders(own_folder)
+
+    @property
+    def parents(self) -> tuple[Path, ...]:
+        """The folders in which a name is looked up, in this order."""
+        operators = (self.encoder_folder,) if self.encoder_folder else ()
+        return (BUNDLED_FOLDER, *operators, self.own.folder)
 
     def entries(self) -> tuple[CatalogEntry, ...]:
-        """What the picker offers: bundled encoders, the operator's folders, the curated list, what else is on disk."""
-        folders = {**self._own_folders(), **_bundled_folders()}
+        """What the picker offers: bundled encoders, own folders, the curated list, what else is on disk."""
+        folders = self._folders()
         listed = (*folders, *(row.name for row in CURATED))
         others = [name for name in _names_on_disk() if name not in listed]
         return tuple(entry for name in (*listed, *others) if (entry := self._entry_if_readable(name)))
@@ -73,7 +86,7 @@ class Catalog:
         """None for a damaged folder: the picker does not offer it; opening it by name says what is wrong."""
         try:
             return self.entry(name)
-        except (EncoderUnavailable, UnsupportedEncoder):
+        except (EncoderUnavailable, UnsupportedEncoder, UnknownEncoder):  # or one that somebody has just deleted
             return None
 
     def search(self, query: str, limit: int = 50) -> tuple[str, ...]:
@@ -97,13 +110,27 @@ class Catalog:
         """The encoder, its weights fetched if need be; raises UnknownEncoder, EncoderUnavailable or UnsupportedEncoder."""
         folder = self._folder(name)
         if folder is not None:
-            return _open_folder(folder, name, device, progress)
+            return _open_folder(folder, name, device, progress, pickle_allowed=folder.parent == self.encoder_folder)
         try:
             if name.startswith(HUB_PREFIX):
                 return _open_hub(name, device, progress)
             return _open_timm(self._known_timm_name(name), device, progress)
         except hub.Unreachable as error:
             raise EncoderUnavailable(f"{error}. {self._instead()}") from error
+
+    def open_staged(
+        self, folder: Path, name: str, device: str | torch.device = "cpu", progress: Progress = lambda fraction, message: None
+    ) -> Encoder:
+        """The encoder in a folder that has no name yet, as if it were called ``name``."""
+        return _open_folder(folder, name, device, progress)
+
+    def require_free(self, name: str) -> str:
+        """The name as it will be written, unless something else than an own encoder goes by it; raises BadCheckpoint."""
+        name = require_name(name)
+        elsewhere = [folder for parent in self.parents[:-1] for folder in _folders_in(parent)]
+        if name.casefold() in (folder.casefold() for folder in elsewhere) or timm.models.is_model_pretrained(name):
+            raise BadCheckpoint(f"'{name}' is the name of another encoder in the catalog. Choose another one.")
+        return name
 
     def _instead(self) -> str:
         names = self.openable()
@@ -113,13 +140,17 @@ class Catalog:
 
     def _folder(self, name: str) -> Path | None:
         """The folder that goes by this name, if there is one."""
-        path = _bundled_folders().get(name) or self._own_folders().get(name)
+        path = self._folders().get(name)
         if path is None and name and os.path.isfile(os.path.join(os.path.expanduser(name), "config.json")):  # any text
             path = Path(name).expanduser()
         return path
 
-    def _own_folders(self) -> dict[str, Path]:
-        return _folders_in(self.encoder_folder) if self.encoder_folder else {}
+    def _folders(self) -> dict[str, Path]:
+        """Every encoder folder by name; of two with one name, that of the earlier parent."""
+        found: dict[str, Path] = {}
+        for parent in self.parents:
+            found = {**_folders_in(parent), **found}
+        return found
 
     def _known_timm_name(self, name: str) -> str:
         if not timm.models.is_model_pretrained(name):
@@ -127,14 +158,10 @@ class Catalog:
         return name
 
     def _unknown(self, name: str) -> str:
-        known = [*_bundled_folders(), *self._own_folders(), *_timm_names()]
+        known = [*self._folders(), *_timm_names()]
         close = get_close_matches(name, known, n=3)
         hint = f"Did you mean {' or '.join(close)}?" if close else "Search the list, or give a folder or hf-hub: name."
         return f"No encoder goes by the name '{name}'. {hint}"
-
-
-def _bundled_folders() -> dict[str, Path]:
-    return _folders_in(BUNDLED_FOLDER)
 
 
 def _folders_in(parent: Path) -> dict[str, Path]:
@@ -254,14 +281,26 @@ def _names_on_disk() -> list[str]:
     return names
 
 
-def _open_folder(folder: Path, name: str, device: str | torch.device, progress: Progress) -> Encoder:
+def _open_folder(
+    folder: Path, name: str, device: str | torch.device, progress: Progress, pickle_allowed: bool = False
+) -> Encoder:
     config = _config(folder)
     architecture = _known_architecture(config, name)
-    if not any((folder / weights).is_file() for weights in hub.SAFETENSORS_NAMES):
+    pickled = folder / PICKLED_WEIGHTS
+    is_safe = any((folder / weights).is_file() for weights in hub.SAFETENSORS_NAMES)
+    if not is_safe and not (pickle_allowed and pickled.is_file()):
         raise _no_weights(folder, name)
     progress(None, "reading weights")
+    weights = None if is_safe else load_pickled(pickled, name, _needed(config, name))
     licence = str(_remarks(folder).get("licence", ""))
-    return _built(name, architecture, lambda: Encoder.from_folder(folder, name, device, licence))
+    return _built(name, architecture, lambda: Encoder.from_folder(folder, name, device, licence, weights))
+
+
+def _needed(config: dict[str, Any], name: str) -> dict[str, tuple[int, ...]]:
+    try:
+        return needed_shapes(json.dumps(config))
+    except BadCheckpoint as error:
+        raise EncoderUnavailable(f"'{name}' cannot be built: {error}") from error
 
 
 def _no_weights(folder: Path, name: str) -> EncoderUnavailable | UnsupportedEncoder:

@@ -9,7 +9,7 @@ after a depth from ``head_from`` (models/heads.py). Images go in as ``prepare`` 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -105,11 +105,20 @@ class Encoder:
         return cls(build_model(architecture, model_args, seed, **options), recipe, name or architecture, device)
 
     @classmethod
-    def from_folder(cls, folder: Path, name: str = "", device: str | torch.device = "cpu", licence: str = "") -> "Encoder":
-        """A folder in timm's ``local-dir`` format: ``config.json`` and ``model.safetensors``."""
+    def from_folder(
+        cls,
+        folder: Path,
+        name: str = "",
+        device: str | torch.device = "cpu",
+        licence: str = "",
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> "Encoder":
+        """A folder in timm's ``local-dir`` format: ``config.json``, and ``model.safetensors`` unless ``weights`` are given."""
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         recipe = Recipe(config["architecture"], json.dumps(config.get("model_args") or {}, sort_keys=True))
-        model = build_model(f"local-dir:{folder}", {}, pretrained=True)
+        model = build_model(f"local-dir:{folder}", {}, pretrained=weights is None)
+        if weights is not None:
+            model.load_state_dict(weights)
         return cls(model, recipe, name or str(folder), device, licence)
 
     @property

@@ -40,6 +40,11 @@ def requested(view: str, request: Hashable, ask: Callable[[Hashable], Job[T]]) -
     return jobs[view][1]
 
 
+def in_hand(view: str) -> Job | None:
+    """The job that a view waits for or has got; None before it asked, and after a refusal."""
+    return _held().get(view, (None, None))[1]
+
+
 def give_up(prefix: str) -> None:
     """Cancels what the views of that prefix still wait for, so that something more urgent need not wait behind it."""
     for view, (_, job) in [*_held().items()]:

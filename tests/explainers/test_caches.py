@@ -91,3 +91,12 @@ class Result:
 )
 def test_bytes_of_arrays_are_counted_wherever_they_are(value, expected):
     assert n_bytes(value) == expected
+
+
+def test_bytes_are_counted_per_group_of_keys():
+    cache = LruCache(100, len)
+    for key, size in ((("a", 1), 10), (("b", 1), 20), (("a", 2), 5)):
+        cache.put(key, bytes(size))
+    assert cache.n_bytes_by(lambda key: key[0]) == {"a": 15, "b": 20}
+    cache.discard(lambda key: key[0] == "a")
+    assert cache.n_bytes_by(lambda key: key[0]) == {"b": 20}

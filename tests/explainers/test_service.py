@@ -83,7 +83,7 @@ class TinyCatalog:
     """Encoders by name; says how often each was opened, and may hold one up as a slow network does."""
 
     def __init__(self, *encoders, folder=None):
-        self.encoder_folder = folder
+        self.parents = (folder,) if folder else ()
         self.encoders = {encoder.info.name: encoder for encoder in encoders}
         self.opened, self.downloads = [], {}
 

@@ -8,9 +8,9 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from explainers.errors import EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
+from explainers.errors import BadCheckpoint, EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
 from models import catalog as catalog_module
-from models import hub
+from models import hub, own_encoders
 from models.catalog import Catalog
 from models.curated import CURATED
 
@@ -21,6 +21,7 @@ def nothing_fetched(monkeypatch, tmp_path_factory):
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("empty")))
     monkeypatch.setattr(hub, "get_hf_file_metadata", _no_network)
     monkeypatch.delenv(catalog_module.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setenv(own_encoders.HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
 
 
 def _no_network(*_args, **_kwargs):
@@ -91,6 +92,37 @@ def test_the_operator_cannot_hide_a_bundled_encoder(tmp_path, monkeypatch):
     assert [entry.title for entry in entries] == ["Ours"]
 
 
+def test_what_came_through_the_dashboard_is_listed_and_opens(tmp_path):
+    write_encoder(tmp_path / "own" / "mine")
+    write_encoder(tmp_path / "own" / ".staging" / "half")
+    catalog = Catalog(None, tmp_path / "own")
+    entry = next(entry for entry in catalog.entries() if entry.name == "mine")
+    assert (entry.training, entry.state) == ("Your own", "on disk")
+    assert catalog.open("mine").info.class_names == ("cat", "dog")
+    assert not {".staging", "half"} & {entry.name for entry in catalog.entries()}
+
+
+def test_own_encoders_lie_beside_the_concept_library(tmp_path, monkeypatch):
+    monkeypatch.setenv(own_encoders.HOME_VARIABLE, str(tmp_path))
+    write_encoder(tmp_path / "encoders" / "mine")
+    assert Catalog().entry("mine").training == "Your own"
+
+
+def test_the_operator_comes_before_what_was_uploaded(tmp_path):
+    write_encoder(tmp_path / "ops" / "same", encoderscope={"title": "The operator's"})
+    write_encoder(tmp_path / "own" / "same", encoderscope={"title": "Uploaded"})
+    assert Catalog(tmp_path / "ops", tmp_path / "own").entry("same").title == "The operator's"
+
+
+@pytest.mark.parametrize("name", ["scenes-cnn", "Scenes-CNN", "street-cnn", "resnet50.a1_in1k"])
+def test_names_of_other_encoders_are_not_free(tmp_path, name):
+    write_encoder(tmp_path / "ops" / "street-cnn")
+    catalog = Catalog(tmp_path / "ops", tmp_path / "own")
+    with pytest.raises(BadCheckpoint, match="another encoder"):
+        catalog.require_free(name)
+    assert catalog.require_free("my-cnn") == "my-cnn"
+
+
 @pytest.mark.parametrize(
     ("damage", "error", "expected"),
     [
@@ -104,7 +136,7 @@ def test_the_operator_cannot_hide_a_bundled_encoder(tmp_path, monkeypatch):
         ({"config": '{"architecture": "resnet18", "model_args": [3]}'}, EncoderUnavailable, "do not fit"),
         ({"weights": b"\0" * 64}, EncoderUnavailable, "do not fit"),
         ({"weights": None}, EncoderUnavailable, "model.safetensors is missing"),
-        ({"weights": None, "pickle": b"x"}, UnsupportedEncoder, "pickle"),
+        ({"weights": None, "pickle": b"x"}, UnsupportedEncoder, "weights_only"),
     ],
 )
 def test_a_damaged_folder_is_refused_in_one_sentence_and_the_rest_goes_on(tmp_path, damage, error, expected):
