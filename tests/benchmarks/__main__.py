@@ -3,6 +3,7 @@
 python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
+python -m tests.benchmarks live       dragging the granularity in Chromium: event to frame, bytes, messages
 """
 
 import argparse
@@ -20,7 +21,7 @@ from explainers.library import ConceptLibrary
 from explainers.service import ExplainerService
 from models.catalog import Catalog
 from models.encoder import Encoder
-from tests.benchmarks import attribution_speed, segmentation_quality
+from tests.benchmarks import attribution_speed, live_view_speed, segmentation_quality
 from tests.benchmarks import attribution_truth as truth
 from tests.conftest import SHARED_FIXTURES
 
@@ -56,6 +57,7 @@ TABLES = {
     "watermark": lambda _: over_bundled(truth.watermark_rank, ("scenes-cnn-watermark", "scenes-cnn")),
     "noise": lambda _: over_bundled(truth.noise_table, CLASSIFYING),
     "speed": lambda _: attribution_speed.speed_table(),
+    "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }
 
