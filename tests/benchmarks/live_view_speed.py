@@ -48,11 +48,14 @@ KEPT = "() => [...globalThis.encoderscopeBytes.values()].map((e) => ({ n: e.byte
 
 def live_table(encoders: Path) -> list[dict]:
     """One row per encoder and pixel ratio; ``encoders`` is the folder of networks that do not come with Encoderscope."""
-    with tempfile.TemporaryDirectory() as folder, running_server(Path(folder), encoders, hurried=False) as server:
-        with sync_playwright() as playwright:
-            options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options, headless=True)
-            return [_row(browser, server, name, ratio) for name in ENCODERS for ratio in PIXEL_RATIOS]
+    options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_server(Path(folder), encoders, hurried=False) as server,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=options, headless=True) as browser,
+    ):
+        return [_row(browser, server, name, ratio) for name in ENCODERS for ratio in PIXEL_RATIOS]
 
 
 def _row(browser: Browser, server: Server, encoder: str, pixel_ratio: int) -> dict:
