@@ -59,17 +59,22 @@ function joined(parent, i, j) {
 }
 
 // How the pixels of a cluster of one map are spread over the clusters of another one of the same photo:
-//   within  share of the cluster that lies in each cluster of the other map;  covered  share of each of those that it covers
+//   within  share of the cluster that lies in each cluster of the other map;  covered  share of each of those that it covers;
+//   inside  per pixel of the other map, whether it covers that one
 function overlap(map, cluster, other) {
   const hits = new Uint32Array(256);
+  const inside = new Uint8Array(other.labels.length);
   const columns = Int32Array.from({ length: other.w }, (_, x) => nearest(x, other.w, map.w));
   for (let y = 0, i = 0; y < other.h; y++) {
     const row = nearest(y, other.h, map.h) * map.w;
-    for (let x = 0; x < other.w; x++, i++) if (map.labels[row + columns[x]] === cluster) hits[other.labels[i]]++;
+    for (let x = 0; x < other.w; x++, i++) {
+      if (map.labels[row + columns[x]] === cluster) (inside[i] = 1), hits[other.labels[i]]++;
+    }
   }
   const total = hits.reduce((sum, n) => sum + n, 0);
   const sizes = factsOf(other).areas;
   return {
+    inside,
     within: Float64Array.from(hits, (n) => (total ? n / total : 0)),
     covered: Float64Array.from(hits, (n, label) => (n ? n / (sizes[label] * other.labels.length) : 0)),
   };

@@ -6,6 +6,8 @@
 // at the resolution of the screen; and the mark around the cluster under the pointer.
 
 const HOLD_MS = 350; // a picture pressed for longer shows the original
+const KEYS =
+  "Up and down go through the clusters, Enter selects one, left and right move the slider, O held down shows the original.";
 const views = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -42,6 +44,7 @@ function listen(view) {
 function stopListening(view) {
   view.listeners?.abort();
   view.listeners = null;
+  for (const timer of [view.preparing, view.trust, view.holding]) clearTimeout(timer);
   view.widgets.disconnect();
   view.sizes.disconnect();
   for (const pane of view.panes.values()) URL.revokeObjectURL(pane.photo.src);
@@ -124,6 +127,7 @@ function makeLive(view, pane) {
   stage.tabIndex = 0;
   stage.setAttribute("role", "application");
   stage.setAttribute("aria-roledescription", "live picture");
+  stage.setAttribute("aria-description", KEYS);
   stage.onclick = (event) => click(view, pane, event);
   stage.onkeydown = (event) => press(view, pane, event);
   stage.onkeyup = (event) => event.key === "o" && hold(view, false);
@@ -246,11 +250,18 @@ function tint(view, pane, map) {
   const { pixels } = pane;
   const colours = tints(view, pane, map);
   for (let i = 0; i < labels.length; i++) pixels[i] = colours[labels[i]];
+  if (pane.compared) veil(pixels, labels, pane.compared.inside, tints(view, pane, map, pane.compared.covered));
   canvas.getContext("2d").putImageData(pane.image, 0, 0);
 }
 
-// Per cluster, what lies over the photo: its colour, or the pale grey that all but the selected ones fade to.
-function tints(view, pane, map) {
+// Around what is marked in another pane, the clusters that it covers least are the palest.
+function veil(pixels, labels, inside, colours) {
+  for (let i = 0; i < labels.length; i++) if (!inside[i]) pixels[i] = colours[labels[i]];
+}
+
+// Per cluster, what lies over the photo: its colour, or the pale grey that all but the selected ones fade to. And over that,
+// where something in another pane covers a share of each cluster, a veil.
+function tints(view, pane, map, covered = null) {
   const { look, data } = view;
   const colours = new Uint32Array(256);
   const bytes = new Uint8ClampedArray(colours.buffer);
@@ -260,9 +271,9 @@ function tints(view, pane, map) {
   for (let label = 0; label < 256; label++) {
     const isFaded = selected.length > 0 && !selected.includes(label);
     const colour = isFaded ? [grey, grey, grey] : data.palette[colourIdx(pane, map, label) % data.palette.length];
-    const veil = pane.covered ? fading * (1 - Math.min(1, pane.covered[label])) : 0;
-    const alpha = veil + (isFaded ? fading : opacity) * (1 - veil);
-    const share = alpha > 0 ? veil / alpha : 0;
+    const veiled = covered ? fading * (1 - covered[label]) : 0;
+    const alpha = veiled + (isFaded ? fading : opacity) * (1 - veiled);
+    const share = alpha > 0 ? veiled / alpha : 0;
     for (let c = 0; c < 3; c++) bytes[4 * label + c] = colour[c] + share * (grey - colour[c]);
     bytes[4 * label + 3] = 255 * alpha;
   }
@@ -308,7 +319,7 @@ function describe(view, pane, map) {
   const counted = `${clusters} clusters · ${regions.reduce((sum, n) => sum + n, 0)} regions`;
   pane.counts.textContent = counted;
   pane.layers.setAttribute("aria-label", `${pane.described.alt}: ${counted}`);
-  pane.stage.setAttribute("aria-label", `${pane.described.alt}. Up and down go through its clusters, Enter selects one, left and right change the slider, O held down shows the original.`);
+  pane.stage.setAttribute("aria-label", pane.described.alt);
 }
 
 // What the first drag would have to work out is worked out while nothing else happens, nearest frames first.
@@ -362,7 +373,7 @@ function hover(view, pane, cluster) {
 
 function compare(view, pane, shares) {
   const map = shownMap(view, pane);
-  pane.covered = shares?.covered ?? null;
+  pane.compared = shares;
   tint(view, pane, map);
   pane.overlap.replaceChildren(...(shares ? parts(view, pane, map, shares.within) : []));
 }
@@ -377,7 +388,7 @@ function parts(view, pane, map, within) {
 function forget(view) {
   view.marked = null;
   for (const pane of view.panes.values()) {
-    Object.assign(pane, { hovered: null, hoveredMap: null, covered: null });
+    Object.assign(pane, { hovered: null, hoveredMap: null, compared: null });
     pane.tip.classList.remove("seen");
     pane.overlap.replaceChildren();
   }
