@@ -76,6 +76,7 @@ async function readied(before, described) {
 }
 
 function place(view, panes) {
+  const before = [...view.panes.values()];
   view.panes = new Map(panes.map(({ pane, described, photo, maps }) => {
     if (pane.photoName !== described.photo) {
       URL.revokeObjectURL(pane.photo.src);
@@ -86,10 +87,16 @@ function place(view, panes) {
     return [described.id, pane];
   }));
   const elements = [...view.panes.values()].map((pane) => pane.element);
+  for (const pane of before) if (!elements.includes(pane.element)) discard(view, pane);
   if (elements.length !== view.grid.childElementCount || elements.some((element, i) => view.grid.children[i] !== element)) {
     view.grid.replaceChildren(...elements);
   }
   view.grid.style.setProperty("--columns", elements.length === 4 ? 2 : elements.length);
+}
+
+function discard(view, pane) {
+  view.sizes.unobserve(pane.stage);
+  URL.revokeObjectURL(pane.photo.src);
 }
 
 function newPane() {
