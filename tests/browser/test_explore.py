@@ -12,10 +12,11 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from scipy import ndimage
 
-from tests.browser.conftest import FAST, PICTURE_SECONDS, running_server, watched_pages
+from tests.browser.conftest import FAST, PICTURE_SECONDS, ROOT, running_server, watched_pages
 from tests.pages.tiny_encoders import NO_CLASSES
 
 pytestmark = pytest.mark.browser
+KEEPER = (ROOT / "pages/common/live_bytes.js").read_bytes()[:60]
 
 
 def picture(page: Page) -> Locator:
@@ -105,10 +106,10 @@ def test_the_picture_follows_the_keyboard(page):
 
 
 class Line:
-    """The line to the server: what the page says on it, and a switch that cuts it."""
+    """The line to the server: what is said on it in both directions, and a switch that cuts it."""
 
     def __init__(self, page: Page):
-        self.sent, self.is_cut = [], False
+        self.sent, self.received, self.is_cut = [], [], False
         page.route_web_socket("**/_stcore/stream", self._pass_on)
 
     def _pass_on(self, socket: WebSocketRoute) -> None:
@@ -119,7 +120,12 @@ class Line:
             if not self.is_cut:
                 server.send(message)
 
+        def answered(message: str | bytes) -> None:
+            self.received.append(message)
+            socket.send(message)
+
         socket.on_message(heard)
+        server.on_message(answered)
 
 
 @pytest.fixture
@@ -156,6 +162,22 @@ def test_the_picture_follows_the_mouse_and_nothing_is_sent_before_release(page_o
     expect(pills(page)).to_have_count(shown[-1])
     expect_link(page, shown[-1])
     assert len(line.sent) > n_sent
+
+
+def test_maps_and_photo_come_once(page_on_line):
+    page, line = page_on_line
+    assert n_kept(line) == 2  # one photo, one set of maps
+    line.received.clear()
+    slider(page).press("ArrowRight")
+    expect(pills(page)).to_have_count(9)
+    pills(page).nth(0).press("Space")
+    expect(page).to_have_url(re.compile("only=0"))
+    assert n_kept(line) == 0
+
+
+def n_kept(line: Line) -> int:
+    """How often the server sent something for the browser to keep; each time comes with the program that does it."""
+    return sum(KEEPER in message for message in line.received)
 
 
 def test_every_control_acts_without_the_server(page_on_line):
@@ -278,7 +300,7 @@ def test_a_screen_reader_hears_what_is_shown_and_goes_through_it_with_keys(page)
     k = n_clusters(page)
     expect(page.get_by_role("img", name=re.compile(rf"seen by tiny-vit: {k} clusters · \d+ regions"))).to_be_visible()
     picture(page).press("ArrowDown")
-    first = page.locator(".spoken").text_content()
+    first = spoken(page)
     assert NAMED.match(first)
     picture(page).press("ArrowDown")
     expect(page.locator(".spoken")).not_to_have_text(first)
@@ -287,6 +309,21 @@ def test_a_screen_reader_hears_what_is_shown_and_goes_through_it_with_keys(page)
     expect(pressed_pills(page)).to_have_count(1)
     picture(page).press("Enter")
     expect(page).not_to_have_url(re.compile("only"))
+
+
+def test_what_is_said_of_a_cluster_is_what_the_table_says(page, tmp_path):
+    lines = downloaded(page, "Clusters", tmp_path).read_text().splitlines()[1:]
+    table = {int(idx): (float(area), int(n)) for idx, _, area, n, *_ in (line.split(",") for line in lines)}
+    for _ in list(table):
+        picture(page).press("ArrowDown")
+        idx, percent, n = re.match(r"cluster (\d+): ([\d.]+) % of the photo, (\d+) regions?", spoken(page)).groups()
+        area, n_regions = table.pop(int(idx))
+        assert float(percent) == pytest.approx(100 * area, abs=0.51) and int(n) == n_regions
+    assert table == {}
+
+
+def spoken(page: Page) -> str:
+    return page.locator(".spoken").text_content()
 
 
 def test_arrows_on_the_picture_move_the_slider(page):
