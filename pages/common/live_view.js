@@ -159,16 +159,21 @@ function watchWidgets(view) {
 function currentLook({ data, moving }) {
   const look = { ...data.look };
   for (const [role, name] of Object.entries(data.follow)) {
-    const value = moving[role] ?? widgetValue(name);
-    if (value !== null) look[role] = role === "opacity" ? value / 100 : value;
+    const input = document.querySelector(`.${name} input`);
+    if (input) look[role] = READ[role](input, moving[role] ?? input.value, data);
   }
   return look;
 }
 
-function widgetValue(name) {
-  const input = document.querySelector(`.${name} input`);
-  return !input ? null : input.type === "checkbox" ? input.checked : Number(input.value);
-}
+// What the value of a widget means. A slider of options counts them from 0, so a frame is known by its place on the slider.
+const isOn = (input) => input.checked;
+const READ = {
+  frame: (input, value, { frames }) => frames[Math.round((value - input.min) / input.step)],
+  opacity: (_, value) => value / 100,
+  outlines: isOn,
+  clusters_only: isOn,
+  blink: isOn,
+};
 
 function settle(view) {
   if (!view.data) return;
@@ -277,7 +282,7 @@ function tints(view, pane, map, covered = null) {
   const [grey, fading] = data.faded;
   for (let label = 0; label < 256; label++) {
     const isFaded = selected.length > 0 && !selected.includes(label);
-    const colour = isFaded ? [grey, grey, grey] : data.palette[colourIdx(pane, map, label) % data.palette.length];
+    const colour = isFaded ? [grey, grey, grey] : data.palette[colourIdx(view, pane, label) % data.palette.length];
     const veiled = covered ? fading * (1 - covered[label]) : 0;
     const alpha = veiled + (isFaded ? fading : opacity) * (1 - veiled);
     const share = alpha > 0 ? veiled / alpha : 0;
@@ -287,8 +292,8 @@ function tints(view, pane, map, covered = null) {
   return colours;
 }
 
-function colourIdx({ maps, described }, map, label) {
-  return described.colours[maps.indexOf(map)]?.[label] ?? label;
+function colourIdx({ data, look }, { described }, label) {
+  return described.colours[data.frames.indexOf(look.frame)]?.[label] ?? label;
 }
 
 function trace(view, pane, map) {
@@ -382,13 +387,13 @@ function compare(view, pane, shares) {
   const map = shownMap(view, pane);
   pane.compared = shares;
   tint(view, pane, map);
-  pane.overlap.replaceChildren(...(shares ? parts(view, pane, map, shares.within) : []));
+  pane.overlap.replaceChildren(...(shares ? parts(view, pane, shares.within) : []));
 }
 
 // The clusters that make up the marked one here, largest share first.
-function parts(view, pane, map, within) {
+function parts(view, pane, within) {
   const order = [...within.keys()].filter((label) => within[label] >= 0.05).sort((a, b) => within[b] - within[a]).slice(0, 3);
-  return order.flatMap((label) => [swatch(view, pane, map, label), `${Math.round(100 * within[label])} % in cluster ${label}`]);
+  return order.flatMap((label) => [swatch(view, pane, label), `${Math.round(100 * within[label])} % in cluster ${label}`]);
 }
 
 // Another frame has other clusters.
@@ -412,7 +417,7 @@ function name(view, pane, map, cluster) {
   const sentence = sayable(pane, map, cluster);
   const title = document.createElement("b");
   title.textContent = `cluster ${cluster}`;
-  pane.tip.replaceChildren(swatch(view, pane, map, cluster), title, ` ${sentence}`);
+  pane.tip.replaceChildren(swatch(view, pane, cluster), title, ` ${sentence}`);
   view.spoken.textContent = `cluster ${cluster}: ${sentence}`;
 }
 
@@ -424,9 +429,10 @@ function sayable({ maps, described }, map, cluster) {
   return [...facts, ...(note ? [note] : [])].join(", ");
 }
 
-function swatch({ data }, pane, map, cluster) {
+function swatch(view, pane, cluster) {
+  const { palette } = view.data;
   const element = document.createElement("i");
-  element.style.background = `rgb(${data.palette[colourIdx(pane, map, cluster) % data.palette.length]})`;
+  element.style.background = `rgb(${palette[colourIdx(view, pane, cluster) % palette.length]})`;
   return element;
 }
 

@@ -48,7 +48,7 @@ class Pane:
     alt: str  # who sees what, for those who do not see it
     title: str = ""  # with one, the pane has a line above it that also counts clusters and regions
     notes: tuple[tuple[str, ...], ...] = ()  # per map and cluster: what is said of it besides its area and regions
-    colours: tuple[tuple[int, ...], ...] = ()  # per map and cluster: index into the palette; () means its own index
+    colours: tuple[tuple[int, ...], ...] = ()  # per frame and cluster: index into the palette; () means its own index
     selected: tuple[int, ...] = ()  # the clusters that are shown alone; () shows all
 
 
@@ -75,10 +75,11 @@ def live_view(
 ) -> None:
     """Draws the panes side by side, as many in a row as the width allows.
 
-    ``frames`` are the values of the slider, ascending; a frame is not always a number of clusters. ``frame`` and the look are
-    what is drawn where no widget says otherwise: ``follow`` names the keys of the sliders and toggles that are followed while
-    they move. ``on_select`` is called with the id of a pane and the clusters selected there: a click selects one or none,
-    with the shift key it adds or takes away. Hovering names a cluster; the other panes then show what overlaps it.
+    ``frames`` are all values of the slider (or options of the select slider) in their order; a frame is not always a number
+    of clusters. ``frame`` and the look are what is drawn where no widget says otherwise: ``follow`` names the keys of the
+    widgets that are followed while they move. ``on_select`` is called with the id of a pane and the clusters selected there:
+    a click selects one or none, with the shift key it adds or takes away. Hovering names a cluster; the other panes then show
+    what overlaps it.
     """
     photos = {pane.photo.sha256: pane.photo for pane in panes}
     stored = {sha256: _stored(f"{key} photo {i}", photo_file(sha256, photo)) for i, (sha256, photo) in enumerate(photos.items())}

@@ -12,10 +12,10 @@ photo = photo_from_array(load_sample_image("china.jpg"), "china")
 rows, columns = np.mgrid[:160, :240]
 stripes = np.stack([(columns * k // 240).astype(np.uint8) for k in (2, 4, 8)])  # k upright stripes of equal width
 floors = np.stack([(rows * k // 160).astype(np.uint8) for k in (2, 4)])
-swapped = ((1, 0), (1, 0, 3, 2))
+swapped = ((1, 0), (1, 0, 3, 2), (3, 2, 1, 0))  # per number of regions; the last two show the same map
 
 st.title("Side by side", anchor=False)
-wanted = st.slider("Number of regions", 10, 12, key="regions")
+wanted = st.select_slider("Number of regions", [10, 15, 40], key="regions")
 opacity = st.slider("Opacity", 0, 100, 55, key="opacity")
 outlines = st.toggle("Outlines", True, key="outlines")
 selected = st.session_state.setdefault("selected", {})
@@ -33,7 +33,7 @@ panes = [
 live_view(
     "panes",
     panes,
-    range(10, 13),
+    [10, 15, 40],
     wanted,
     opacity / 100,
     outlines,

@@ -61,11 +61,14 @@ def test_colours_are_those_that_were_asked_for(page):
     near = pytest.approx
     assert colour(page, "upright", 0.1, 0.5) == near([0xE6, 0x9F, 0x00, 140], abs=2)  # cluster 0 in its own colour
     assert colour(page, "flat", 0.5, 0.1) == near([0x00, 0x72, 0xB2, 140], abs=2)  # cluster 0 in the colour of 1
+    slider(page).press("End")
+    expect(pane(page, "flat")).to_have_attribute("data-frame", "40")
+    assert colour(page, "flat", 0.5, 0.1) == near([0x00, 0x9E, 0x73, 140], abs=2)  # and here in the colour of 3
 
 
 def test_a_cluster_shows_in_the_other_pane_what_overlaps_it(page):
     slider(page).press("ArrowRight")
-    expect(pane(page, "upright")).to_have_attribute("data-frame", "11")
+    expect(pane(page, "upright")).to_have_attribute("data-frame", "15")
     before, within = colour(page, "flat", 0.5, 0.1), colour(page, "flat", 0.1, 0.1)
     hover(page, "upright", 0.1, 0.5)
     overlap = page.locator("figure", has=pane(page, "flat")).locator(".overlap")
@@ -117,7 +120,7 @@ def test_panes_stand_side_by_side_or_one_below_the_other(server, open_page):
 def test_screenshots(server, open_page, screenshots, width, scheme):
     page = ready(open_page(server.url, width, 1000, scheme))
     slider(page).press("ArrowRight")
-    expect(pane(page, "upright")).to_have_attribute("data-frame", "11")
+    expect(pane(page, "upright")).to_have_attribute("data-frame", "15")
     hover(page, "upright", 0.3, 0.3)
     page.wait_for_timeout(500)
     page.screenshot(path=screenshots / f"panes-{width}-{scheme}.png")

@@ -48,7 +48,7 @@ def two_panes():
     photo = photo_from_array(np.zeros((8, 8, 3), np.uint8), "a photo")
     maps = np.stack([np.arange(16, dtype=np.uint8).reshape(4, 4) % k for k in (2, 3)])
     regions = st.slider("Regions", 10, 12, key="regions")
-    left = Pane("left", photo, maps, at=(0, 0, 1), alt="left", title="Left", colours=((1, 0), (2, 1, 0)))
+    left = Pane("left", photo, maps, at=(0, 0, 1), alt="left", title="Left", colours=((1, 0), (0, 1), (2, 1, 0)))
     right = Waiting("right", photo, "Right", "is being opened")
     live_view("both", [left, right], range(10, 13), regions, follow={"frame": "regions"}, on_select=print)
 
