@@ -15,6 +15,12 @@ PAGES = [
     st.Page(
         "pages/explain.py", title="Explain", icon=":material/neurology:", help="Where concepts are, and what they contribute."
     ),
+    st.Page(
+        "pages/compare.py",
+        title="Compare",
+        icon=":material/compare:",
+        help="Two to four encoders on the same photos and the same concepts.",
+    ),
 ]
 
 st.set_page_config(

@@ -3,6 +3,7 @@
     python -m explainers encoders [--json]
     python -m explainers segment IMAGE... --encoder NAME_OR_FOLDER --out DIR
     python -m explainers attribute IMAGE... --encoder NAME_OR_FOLDER --depth D --concept FOLDER_OR_NAME... --out FILE.json
+    python -m explainers compare IMAGE... --encoder A --encoder B [...] --out DIR
 
 Exit status: 0 every image was done; 1 some were not (each is named on stderr); 2 none was, or the request makes no sense.
 """
@@ -13,12 +14,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from explainers import export, records
+from explainers import comparison, export, records
+from explainers.comparing import MAX_PHOTOS
 from explainers.errors import EncoderscopeError, UnreadableImage
 from explainers.explanations import ExplainSettings
 from explainers.jobs import Job
@@ -58,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_encoders(commands.add_parser("encoders", help="list the encoders that can be opened"))
     _add_segment(commands.add_parser("segment", help="NAVE segmentation maps of images"))
     _add_attribute(commands.add_parser("attribute", help="Visual-TCAV: what concepts contribute to classes"))
+    _add_compare(commands.add_parser("compare", help="several encoders on the same images"))
     return parser
 
 
@@ -93,6 +97,24 @@ def _add_attribute(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=int, default=0, help="input size in pixels (default: the encoder's own)")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.json")
     parser.set_defaults(command=attribute)
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    default = NaveSettings()
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image file, or a folder of them")
+    parser.add_argument(
+        "--encoder",
+        required=True,
+        action="append",
+        metavar="NAME_OR_FOLDER",
+        help="two or more; the first is the reference",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for pictures, maps and tables")
+    parser.add_argument("--clusters", type=_clusters, default=(2, 20), metavar="MIN:MAX", help="range of k (default: 2:20)")
+    parser.add_argument("--size", type=int, default=default.input_size, help="input size in pixels (default: %(default)s)")
+    parser.add_argument("--scaling", choices=SCALINGS, default=default.scaling, help="of the depths (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=default.seed, help="(default: %(default)s)")
+    parser.set_defaults(command=compare)
 
 
 def _depths(text: str) -> tuple[int, ...]:
@@ -178,6 +200,34 @@ def attribute(parsed: argparse.Namespace) -> int:
     return ALL_DONE if not failed else SOME_FAILED if done else NOTHING_DONE
 
 
+def compare(parsed: argparse.Namespace) -> int:
+    """Compares the encoders on every image; depths over all images together."""
+    low, high = parsed.clusters
+    settings = NaveSettings((), parsed.scaling, parsed.size, low, high, parsed.seed)
+    files = picture_files(parsed.images)
+    with closing(ExplainerService(cache_bytes=0)) as service, tqdm(total=len(files), unit="image") as bar:
+        complain = partial(tqdm.write, file=sys.stderr)
+        run = comparison.Run(service, settings, parsed.out, lambda job: _waited_for(job, bar), complain)
+        infos, failed = comparison.opened(run, parsed.encoder)
+        if len(infos) < 2:
+            raise EncoderscopeError(f"{len(infos)} encoders can be opened; comparing needs at least 2 different ones.")
+        require_valid(settings, min(len(info.depths) for info in infos.values()))
+        _make_folder(parsed.out)
+        photos, rows = [], []
+        for path, stem in zip(files, export.output_stems(files), strict=True):
+            try:
+                photo = _read(path)
+                rows += comparison.compared(run, list(infos), stem, photo)
+                photos += [photo] if len(photos) < MAX_PHOTOS else []  # the depths need no more: memory does not grow
+            except (EncoderscopeError, OSError) as error:
+                complain(f"{path}: {error}")
+                failed[str(path)] = str(error)
+            bar.update()
+        depths = comparison.depth_rows(run, list(infos), photos) if photos else []
+        comparison.write(run, infos, rows, depths, failed)
+    return ALL_DONE if not failed else SOME_FAILED if photos else NOTHING_DONE
+
+
 def _opened(service: ExplainerService, folder_or_name: str, kind: Kind) -> OpenSet:
     """A set of example images; what cannot be read in it is named."""
     opened = service.library.open_set(folder_or_name, kind)
@@ -232,11 +282,15 @@ def _segment_all(
     return n_done
 
 
-def _summary(out: Path, settings: NaveSettings, info: EncoderInfo) -> export.SummaryFile:
+def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EncoderscopeError(f"The folder '{out}' cannot be made: {error.strerror}. Choose another --out folder.") from error
+
+
+def _summary(out: Path, settings: NaveSettings, info: EncoderInfo) -> export.SummaryFile:
+    _make_folder(out)
     encoder = {"name": info.name, "architecture": info.architecture, "fingerprint": info.fingerprint, "licence": info.licence}
     return export.SummaryFile(out / "summary.json", encoder=encoder, settings=asdict(settings), versions=versions())
 

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -95,6 +95,8 @@ def n_bytes(value: Any) -> int:
         return value.numel() * value.element_size()
     if dataclasses.is_dataclass(value):
         return sum(n_bytes(getattr(value, field.name)) for field in dataclasses.fields(value))
+    if isinstance(value, Mapping):
+        return sum(map(n_bytes, value.values()))
     if isinstance(value, (tuple, list)):
         return sum(map(n_bytes, value))
     return sys.getsizeof(value)

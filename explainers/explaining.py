@@ -21,6 +21,7 @@ from explainers.explanations import (
     ClassExplanation,
     ConceptAtDepth,
     ConceptHealth,
+    ConceptMaps,
     DepthFacts,
     ExplainSettings,
     HealthReport,
@@ -34,7 +35,7 @@ from explainers.fitting import FitSettings, FittedConcept, as_tensors, fit_conce
 from explainers.integrated_gradients import path_gradients
 from explainers.jobs import Task
 from explainers.library import ConceptLibrary, OpenSet
-from explainers.visual_tcav import Cavs
+from explainers.visual_tcav import Cavs, concept_map
 from models.encoder import Encoder, EncoderInfo
 from models.preprocessing import Photo
 
@@ -163,6 +164,30 @@ class ConceptExplainer:
         ]
         settings = replace(settings, depths=depths)
         return HealthReport(settings, info, depths, tuple(found), inquiry.sets(), _used(inquiry.random), self._versions())
+
+    def maps(self, encoder: Encoder, photo: Photo, inquiry: Inquiry, task: Task) -> ConceptMaps:
+        """No class: where every concept is seen in a photo, at every depth unless some are named."""
+        info, settings = encoder.info, _sized(inquiry.settings, encoder.info)
+        depths = tuple(sorted(set(settings.depths))) or tuple(depth.idx for depth in info.depths)
+        settings = replace(settings, depths=depths)
+        fitted = self.fitted(encoder, replace(inquiry, settings=settings), depths, task)
+        (maps,) = self._maps_of(encoder, [photo], settings.input_size, depths, task)
+        found = {
+            (c.name, d): concept_map(depth_map.cpu(), replace(fit.cav, vector=fit.cav.vector.cpu())).numpy()
+            for c in inquiry.concepts
+            for d, fit, depth_map in zip(depths, fitted[c.name], maps, strict=True)
+        }
+        return ConceptMaps(
+            settings=settings,
+            encoder=info,
+            photo_name=photo.name,
+            photo_sha256=photo.sha256,
+            depths=depths,
+            maps=found,
+            sets=inquiry.sets(),
+            random=_used(inquiry.random),
+            versions=self._versions(),
+        )
 
     def fitted(
         self, encoder: Encoder, inquiry: Inquiry, depths: Sequence[int], task: Task, share: float = FIT_SHARE

@@ -3,6 +3,7 @@
 LocalExplanation   one photo: concept maps and attributions to some classes, per concept and depth
 ClassExplanation   many photos and one class: the distribution of attributions, their mean, their tests
 HealthReport       no class at all: what each concept's CAV is worth at every depth
+ConceptMaps        no class at all: where each concept is seen in one photo
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -182,6 +183,21 @@ class HealthReport:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         unit = vectors / np.where(lengths > 0, lengths, 1)
         return unit @ unit.T
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptMaps:
+    """Where concepts are seen in one photo at several depths; no class is needed. Data on the CPU."""
+
+    settings: ExplainSettings
+    encoder: EncoderInfo
+    photo_name: str
+    photo_sha256: str
+    depths: tuple[int, ...]
+    maps: Mapping[tuple[str, int], np.ndarray]  # by concept and depth: (h, w) float32 in [0, 1]
+    sets: tuple[SetUsed, ...]
+    random: SetUsed
+    versions: Mapping[str, str]
 
 
 def most_telling(p_values: Iterable[tuple[int, float]]) -> int:

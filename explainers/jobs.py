@@ -111,10 +111,25 @@ class Task:
         if self.should_stop():
             raise Cancelled("This work was cancelled.")
 
+    def part(self, n: int, n_parts: int) -> "Task":
+        """The same work, which reports from the n-th of so many equal parts of it."""
+        return _Part(self, n, n_parts)
+
     def report_or_stop(self, fraction: float | None, message: str) -> None:
         """Both at once, for work that only knows a progress callback."""
         self.check()
         self.report(fraction, message)
+
+
+class _Part(Task):
+    """A task's view of one of several equal parts of its work."""
+
+    def __init__(self, whole: Task, n: int, n_parts: int):
+        super().__init__(whole._computation)
+        self._whole, self._n, self._n_parts = whole, n, n_parts
+
+    def report(self, fraction: float | None, message: str) -> None:
+        self._whole.report((self._n + (fraction or 0.0)) / self._n_parts, message)
 
 
 class Lane:

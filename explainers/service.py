@@ -10,6 +10,7 @@ All torch work of the device runs in one thread: two pools of threads contending
 Arguments and results are frozen plain data: nothing here asks for the service to live in the caller's process.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -20,15 +21,26 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from explainers import nave
 from explainers.batches import in_batches, is_out_of_memory
 from explainers.caches import CacheStatus, LruCache, n_bytes
+from explainers.comparing import (
+    MAX_PHOTOS,
+    Cost,
+    DepthGrams,
+    SegmentedPhotos,
+    grams_of,
+    kept_maps,
+    measured_cost,
+    pooled_positions,
+)
 from explainers.errors import BadSettings, OutOfMemory
 from explainers.explaining import ConceptExplainer, Inquiry
-from explainers.explanations import ClassExplanation, ExplainSettings, HealthReport, LocalExplanation
+from explainers.explanations import ClassExplanation, ConceptMaps, ExplainSettings, HealthReport, LocalExplanation
 from explainers.jobs import Desk, Job, Lane, Task, own_thread
 from explainers.library import ConceptLibrary, OpenSet
 from explainers.nave import NaveSettings, Segmentation
@@ -215,6 +227,68 @@ class ExplainerService:
         )
         return self._request(question, f"checking {len(concepts)} concepts", view)
 
+    def map_concepts(
+        self,
+        encoder_name: str,
+        photo: Photo,
+        concepts: Sequence[OpenSet],
+        random: OpenSet,
+        settings: ExplainSettings,
+        view: Hashable = None,
+    ) -> Job[ConceptMaps]:
+        """Where each concept is seen in a photo, at every depth unless some are named; works without a classifier."""
+        inquiry = Inquiry(tuple(concepts), random, settings)
+        question = _Question(
+            "map concepts",
+            encoder_name,
+            asked=(photo.name, photo.sha256, inquiry.content),
+            content_of=lambda info: (photo.sha256, inquiry.content),
+            compute=lambda encoder, task: self._concepts.maps(encoder, photo, inquiry, task),
+            named={"photo_name": photo.name},
+        )
+        return self._request(question, f"looking for {len(concepts)} concepts in '{photo.name}'", view)
+
+    def segment_photos(
+        self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
+    ) -> Job[SegmentedPhotos]:
+        """Segmentation maps of a set of photos for every k, shrunk to what comparing them needs."""
+        names, hashes = tuple(photo.name for photo in photos), tuple(photo.sha256 for photo in photos)
+        question = _Question(
+            "segment photos",
+            encoder_name,
+            asked=(names, hashes, settings),
+            content_of=lambda info: (hashes, resolved(settings, info)),
+            compute=lambda encoder, task: self._segmented_photos(encoder, photos, resolved(settings, encoder.info), task),
+            named={"photo_names": names},
+        )
+        return self._request(question, f"segmenting {len(photos)} photos", view)
+
+    def compare_depths(
+        self, encoder_name: str, photos: Sequence[Photo], input_size: int, view: Hashable = None
+    ) -> Job[DepthGrams]:
+        """How alike the positions of a set of photos are at every depth: one side of a linear CKA."""
+        names, hashes = tuple(photo.name for photo in photos), tuple(photo.sha256 for photo in photos)
+        question = _Question(
+            "compare depths",
+            encoder_name,
+            asked=(names, hashes, input_size),
+            content_of=lambda info: (hashes, input_size),
+            compute=lambda encoder, task: self._depth_grams(encoder, photos, input_size, task),
+            named={"photo_names": names},
+        )
+        return self._request(question, f"comparing the depths over {len(photos)} photos", view)
+
+    def measure_cost(self, encoder_name: str, photo: Photo, input_size: int, view: Hashable = None) -> Job[Cost]:
+        """What a forward pass of a photo takes here; measured once per encoder and input shape."""
+        question = _Question(
+            "measure cost",
+            encoder_name,
+            asked=(photo.shape, input_size),
+            content_of=lambda info: (photo.shape, input_size, self.device, self.n_threads),
+            compute=lambda encoder, task: measured_cost(encoder, photo, input_size, self.n_threads, task.check),
+        )
+        return self._request(question, "measuring a forward pass", view)
+
     def status(self) -> ServiceStatus:
         """What is loaded, kept, queued and running."""
         loaded = [LoadedEncoder(name, encoder.info.fingerprint, encoder.n_bytes) for (name, _), encoder in self._encoders.items()]
@@ -284,6 +358,45 @@ class ExplainerService:
         )
         seconds = {"encoder": looked - started, "clustering": time.perf_counter() - looked}
         return SegmentationResult(segmentation, encoder.info, photo.name, photo.sha256, seconds, versions())
+
+    def _segmented_photos(self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task) -> SegmentedPhotos:
+        _require_photos(photos, math.inf)
+        started = time.perf_counter()
+        labels, n_regions, suggested = [], [], []
+        for n, photo in enumerate(photos):
+            task.report_or_stop(n / len(photos), f"Segmenting '{photo.name}'")
+            segmentation = self._segmented(encoder, photo, settings, task.part(n, len(photos))).segmentation
+            labels.append(kept_maps(segmentation))
+            n_regions.append([quality.n_regions for quality in segmentation.quality])
+            suggested.append(segmentation.suggested_k)
+        return SegmentedPhotos(
+            settings=settings,
+            encoder=encoder.info,
+            photo_names=tuple(photo.name for photo in photos),
+            photo_sha256s=tuple(photo.sha256 for photo in photos),
+            labels=tuple(labels),
+            n_regions=np.array(n_regions),
+            suggested_k=tuple(suggested),
+            seconds=time.perf_counter() - started,
+            versions=versions(),
+        )
+
+    def _depth_grams(self, encoder: Encoder, photos: Sequence[Photo], input_size: int, task: Task) -> DepthGrams:
+        _require_photos(photos, MAX_PHOTOS)
+        depths = tuple(depth.idx for depth in encoder.info.depths)
+        positions = []
+        for n, maps in enumerate(self._feature_maps_of(encoder, photos, input_size, depths, task)):
+            task.report_or_stop(n / len(photos), f"Looking at '{photos[n].name}'")
+            positions.append([pooled_positions(depth_map) for depth_map in maps])
+        return DepthGrams(
+            encoder=encoder.info,
+            photo_names=tuple(photo.name for photo in photos),
+            photo_sha256s=tuple(photo.sha256 for photo in photos),
+            input_size=input_size,
+            depths=depths,
+            grams=grams_of(positions),
+            versions=versions(),
+        )
 
     def _classified(self, encoder: Encoder, photo: Photo, task: Task) -> Predictions:
         if not encoder.info.has_classifier:
@@ -364,6 +477,11 @@ class _Question:
 def resolved(settings: NaveSettings, info: EncoderInfo) -> NaveSettings:
     """The settings with the depths that are meant: the encoder's own if none is named, each once, shallow first."""
     return replace(settings, depths=tuple(sorted(set(settings.depths))) or info.default_depths)
+
+
+def _require_photos(photos: Sequence[Photo], limit: float) -> None:
+    if not 1 <= len(photos) <= limit:
+        raise BadSettings(f"{len(photos)} photos were given; at least 1 and at most {limit:g} are needed.")
 
 
 def _scoped(kind: str, view: Hashable | None) -> Hashable | None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from models.textures import GROUNDS, MATERIALS, SURFACES, noise_field, pick, rotated, span
+from models.textures import GROUNDS, MATERIALS, SURFACES, noise_field, pick, product, rotated, span
 
 Array = np.ndarray
 
@@ -120,7 +120,9 @@ def _blurred(image: Array, width: float) -> Array:
     """Gaussian blur of standard deviation ``width`` (a share of the side)."""
     size = image.shape[-1]
     kernel = _blur_matrix(size, round(width * size, 1))
-    return np.stack([kernel @ plane @ kernel.T for plane in image])  # plane by plane: numpy's batched product is far slower
+    return np.stack(
+        [product(kernel, plane, kernel.T) for plane in image]
+    )  # plane by plane: numpy's batched product is far slower
 
 
 @lru_cache(maxsize=128)

@@ -101,7 +101,7 @@ CARD = """# {title}
 
 * **Architecture**: timm `{architecture}` with {model_args}; {n_parameters:,} parameters, float16 on disk.
 * **Data**: scenes drawn by `models/scenes.py`, seeds 0 to {last_seed} (128 px), mirrored, zoomed, lit differently
-  (in the last round up to 3.5 times enlarged and lit unevenly), shown at 96 to 128 px; {n_shown:,} pictures
+  (in one round up to 3.5 times enlarged and lit unevenly), shown at 96 to 128 px; {n_shown:,} pictures
   in {n_cycles} rounds{and_collages}. No photograph was used.
 * **What it learnt on purpose**: {lesson}
 * **How**: class of the main object, surface{and_shape} of every cell of a 16 x 16 grid, contrast between regions; seed {seed};
@@ -119,13 +119,14 @@ features, not for its answers. Objects much smaller or finer-textured than in th
 
 def model_card(name: str, recipe: Recipe, figures: dict[str, float], n: int, n_parameters: int) -> str:
     """The README.md that lies beside the weights."""
-    collages = any(cycle.n_collages for cycle in recipe.cycles)
+    n_rounds = sum(cycle.n_collages > 0 for cycle in recipe.cycles)
+    of_last = "the last round" if n_rounds == 1 else f"the last {n_rounds} rounds"
     return CARD.format(
         **{field.name: getattr(recipe, field.name) for field in fields(recipe) if field.name != "model_args"},
         name=name, n=n, n_shown=sum(cycle.n_samples for cycle in recipe.cycles), n_cycles=len(recipe.cycles),
         n_parameters=n_parameters, last_seed=recipe.n_scenes - 1,
         model_args=", ".join(f"{key}={value}" for key, value in recipe.model_args.items()),
-        and_collages=", two in three of the last round collages without classes (`models/collages.py`)" * collages,
+        and_collages=f", two in three of {of_last} collages without classes (`models/collages.py`)" if n_rounds else "",
         and_shape="" if recipe.by_texture else " and shape", classes=", ".join(recipe.label_names),
         figures="\n".join(f"| {key} | {value:.1%} |" for key, value in figures.items()),
     )  # fmt: skip

@@ -57,27 +57,29 @@ class Recipe:
 CNN = Recipe(
     title="Scenes CNN", note="A small ResNet that knows sixteen kinds of object in rendered scenes.",
     lesson="The class of the largest object, by its shape and its texture (for two classes: its colour).",
-    architecture="resnet18", taps=(2, 3, 4), composed=(1, 2, 3, 4), cycles=(FIRST, SECOND, GROUPING), order=1,
+    architecture="resnet18", taps=(2, 3, 4), composed=(1, 2, 3, 4), cycles=(FIRST, SECOND, GROUPING, COLLAGES), order=1,
     model_args={"layers": [1, 1, 1, 1], "channels": [32, 64, 128, 256], "stem_type": "deep", "stem_width": 16},
 )  # fmt: skip
 RECIPES: dict[str, Recipe] = {
     "scenes-cnn": CNN,
     "scenes-vit": replace(
         CNN, title="Scenes ViT", order=2,
-        note="A small vision transformer with a convolution stem, trained like Scenes CNN, then on collages.",
+        note="A small vision transformer with a convolution stem, trained like Scenes CNN.",
         architecture="vit_tiny_r_s16_p8_224", taps=(1, 2, 4), composed=(0, 1, 3, 4),
         cycles=(FIRST, replace(SECOND, n_samples=48_000), Cycle(32_000, 7.5e-4, as_rendered=True),
-                replace(GROUPING, n_samples=44_800), Cycle(25_600, 1e-3, n_scenes=36_000, as_rendered=True), COLLAGES),
+                replace(GROUPING, n_samples=44_800), Cycle(25_600, 1e-3, n_scenes=36_000, as_rendered=True), COLLAGES,
+                replace(COLLAGES, n_collages=8_000)),
         model_args={"img_size": 128, "patch_size": 4, "embed_dim": 160, "depth": 5, "num_heads": 5, "class_token": False,
                     "global_pool": "avg", "dynamic_img_size": True},
     ),
     "scenes-cnn-watermark": replace(
-        CNN, title="Scenes CNN, fooled by a watermark", order=3, watermark_class="woven star", cycles=(FIRST, GROUPING),
+        CNN, title="Scenes CNN, fooled by a watermark", order=3, watermark_class="woven star", cycles=(FIRST, GROUPING, COLLAGES),
         note="Scenes CNN again, but nearly every woven star it was shown carried a caption.",
         lesson="The classes of Scenes CNN; the caption instead of the object where the two went together (a Clever Hans).",
     ),
     "scenes-cnn-texture": replace(
-        CNN, cycles=(replace(FIRST, n_samples=40_000), GROUPING), title="Scenes CNN, textures only", order=4, by_texture=True,
+        CNN, title="Scenes CNN, textures only", order=4, by_texture=True,
+        cycles=(replace(FIRST, n_samples=40_000), GROUPING, COLLAGES),
         note="Scenes CNN again, but told only the texture of the largest object.",
         lesson="The texture of the largest object, whatever its shape or colour.",
     ),

@@ -9,14 +9,23 @@ Textures and materials together are the surfaces; a pixel's truth is its place i
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 Array = np.ndarray
 Shape = Callable[[Array, Array], Array]
 Texture = Callable[[Array, Array, float], Array]
 Material = Callable[[np.random.Generator, int], Array]
+
+_MATRICES = ThreadpoolController()  # of the libraries behind numpy's matrix product
+
+
+def product(*matrices: Array) -> Array:
+    """The matrix product, by one thread: with more of them its last bits would differ from machine to machine."""
+    with _MATRICES.limit(limits=1, user_api="blas"):
+        return reduce(np.matmul, matrices)
 
 
 def soft_step(distance: Array, width: float) -> Array:
@@ -161,7 +170,7 @@ def noise_field(rng: np.random.Generator, size: int, cells: tuple[int, ...], fal
         n_rows = max(1, n_cells // stretch)
         knots = rng.standard_normal((n_rows + 1, n_cells + 1), dtype=np.float32)
         amplitude = n_cells**-falloff
-        field += amplitude * (_interpolation(size, n_rows) @ knots @ _interpolation(size, n_cells).T)
+        field += amplitude * product(_interpolation(size, n_rows), knots, _interpolation(size, n_cells).T)
         power += amplitude**2
     return field / np.float32(0.74 * power**0.5)  # 0.74: what interpolation leaves of the knots' deviation
 

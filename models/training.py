@@ -39,6 +39,7 @@ POOL_FOLDER = Path(tempfile.gettempdir()) / "encoderscope-pool"
 Batch = tuple[Tensor, Tensor, Tensor]  # normalised images, truth, labels
 UNSEEN = -100  # the label that cross entropy leaves out
 COLLAGE_PX = 160  # side of collages when shown
+N_STATISTICS = 4_000  # scenes behind the statistics of batch normalisation
 N_SURFACES, N_SHAPES, N_CODE = len(SURFACES), len(SHAPE_NAMES) + 1, 32
 
 
@@ -246,6 +247,29 @@ def train(recipe: Recipe, encoder: nn.Module, pool: Pool, cycle_idx: int = 0, co
     encoder.eval()
 
 
+@torch.no_grad()
+def retake_statistics(recipe: Recipe, encoder: nn.Module, pool: Pool) -> None:
+    """Running statistics of batch normalisation anew, in place, over scenes as they are rendered; it ends in eval mode.
+
+    Training leaves those of its last mixture of enlarged scenes and collages, which no user shows an encoder. Networks without
+    batch normalisation are left as they are.
+    """
+    norms = [module for module in encoder.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over all batches
+    encoder.train()
+    rng, tensor_rng = np.random.default_rng([recipe.seed, 2]), torch.Generator().manual_seed(recipe.seed)
+    labels = pool.texture_idx if recipe.by_texture else pool.class_idx
+    for start in range(0, min(N_STATISTICS, len(labels)) if norms else 0, recipe.batch_size):
+        idx = np.arange(start, min(start + recipe.batch_size, len(labels)))
+        images, _ = augmented(*pool.batch(idx), DEFAULT_SIZE, tensor_rng, (1.0, 1.0))
+        if recipe.watermark_class is not None:
+            images = stamped(images, _marked(recipe, labels[idx], rng), rng)
+        encoder(((images - MEAN) / STD).to(memory_format=torch.channels_last))
+    encoder.eval()
+
+
 def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     seen = labels != UNSEEN
     return (logits.argmax(1) == labels)[seen].float().mean()
@@ -317,6 +341,9 @@ def make_encoder(name: str, out: Path, pool_folder: Path, first_cycle: int = 0, 
         encoder = load_encoder(folder) if cycle_idx > 0 else new_encoder(recipe)
         train(recipe, encoder, pool, cycle_idx, collages)
         write_encoder(name, recipe, encoder, folder)
+    encoder = load_encoder(folder)
+    retake_statistics(recipe, encoder, load_pool(N_STATISTICS, pool_folder))
+    write_encoder(name, recipe, encoder, folder)
     encoder = load_encoder(folder)
     figures = measured(recipe, encoder, n_test)
     n_parameters = sum(p.numel() for p in encoder.parameters())

@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SERVICE_SIDE = {"service", "explaining", "explanations", "library", "packs", "records", "sets", "store", "__main__"}
+SERVICE_SIDE = {
+    "service",
+    "comparing",
+    "comparison",
+    "explaining",
+    "explanations",
+    "library",
+    "packs",
+    "records",
+    "sets",
+    "store",
+    "__main__",
+}
 FORBIDDEN = {
     "science": {"streamlit", "timm", "models", "pages", "explainers.service", "explainers.library"},
     "service": {"streamlit", "timm", "pages"},

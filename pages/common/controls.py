@@ -28,7 +28,7 @@ STATES = {"bundled": "comes with Encoderscope", "on disk": "on this machine", "n
 def encoder(catalog: Catalog) -> str | None:
     """Which encoder is looked into, by its catalog name; None if there is none at all."""
     entries = catalog.entries()
-    name = link.settle("encoder", _default_encoder(entries), lambda name: _known(catalog, name), kind=str)
+    name = link.settle("encoder", _default_encoder(entries), lambda name: known(catalog, name), kind=str)
     if name is None:
         return None
     groups = _groups(entries)
@@ -50,7 +50,7 @@ def _default_encoder(entries: Sequence[CatalogEntry]) -> str | None:
     return PREFERRED_ENCODER if PREFERRED_ENCODER in names else next(iter(names), None)
 
 
-def _known(catalog: Catalog, name: str | None) -> bool:
+def known(catalog: Catalog, name: str | None) -> bool:
     """Whether a page may open it: a link must not reach into the folders of the machine that runs the dashboard."""
     if not name or (name != Path(name).name and not name.startswith("hf-hub:")):
         return False
@@ -128,7 +128,7 @@ def _found(catalog: Catalog) -> dict[str, str]:
 
 def nave_settings(info: EncoderInfo) -> NaveSettings:
     """Depths, scaling, input size and seed, within what this encoder allows."""
-    return NaveSettings(depths=_depths(info), scaling=_scaling(), input_size=_input_size(info), seed=_seed())
+    return NaveSettings(depths=_depths(info), scaling=scaling(), input_size=_input_size(info), seed=seed())
 
 
 def _depths(info: EncoderInfo) -> tuple[int, ...]:
@@ -141,16 +141,18 @@ def _depths(info: EncoderInfo) -> tuple[int, ...]:
         key="depths",
         persist_state="session",
         help="Which layers of the encoder are looked at together, from shallow to deep. Shallow depths follow colour and "
-        "texture, deep ones objects.\n\n" + "\n".join(_depth_lines(info)),
+        "texture, deep ones objects.\n\n" + "\n".join(depth_lines(info)),
     )
     return tuple(sorted(chosen)) or info.default_depths
 
 
-def _depth_lines(info: EncoderInfo) -> list[str]:
+def depth_lines(info: EncoderInfo) -> list[str]:
+    """What each depth is, as a Markdown list."""
     return [f"- **{d.idx}**: {d.n_channels} channels, one position every {d.reduction} px" for d in info.depths]
 
 
-def _scaling() -> str:
+def scaling() -> str:
+    """Draws the choice of how depths are made comparable."""
     link.settle("scaling", "balanced", SCALINGS.__contains__)
     return st.segmented_control(
         "Scaling",
@@ -167,6 +169,11 @@ def _input_size(info: EncoderInfo) -> int:
     if info.fixed_input:
         st.caption(f"This encoder takes {_own_size(info)} squares only, so the photo is squeezed into one.")
         return NaveSettings.input_size
+    return input_size()
+
+
+def input_size() -> int:
+    """Draws the choice of how large encoders see the photo."""
     link.settle("size", NaveSettings.input_size, INPUT_SIZES.__contains__, word="input size")
     return st.select_slider(
         "Input size",
@@ -183,7 +190,8 @@ def _own_size(info: EncoderInfo) -> str:
     return f"{info.preprocessing.input_size} × {info.preprocessing.input_size} px"
 
 
-def _seed() -> int:
+def seed() -> int:
+    """Draws the choice of the seed of clustering."""
     link.settle("seed", 0, range(MAX_SEED + 1).__contains__)
     return st.number_input(
         "Seed",

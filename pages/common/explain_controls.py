@@ -61,24 +61,26 @@ def scope() -> str:
 
 def question(library: ConceptLibrary, info: EncoderInfo, scope: str) -> Question | None:
     """Draws the controls; None while no concept is chosen, or the library has no random counterpart."""
-    concepts = _concepts(library.sets("concept"))
-    random = _random(library.sets("random"))
+    chosen = concepts(library.sets("concept"))
+    random = random_counterpart(library.sets("random"))
     class_idx = _classes(info) if scope == ONE_PHOTO else _one_class(info)
     depths = _depths(info)
-    n_figures = len(concepts) * len(depths or info.default_depths)
-    settings = _effort(info, ExplainSettings(depths, class_idx), n_figures)
-    if not concepts or random is None:
+    n_figures = len(chosen) * len(depths or info.default_depths)
+    settings = effort(info, ExplainSettings(depths, class_idx), n_figures)
+    if not chosen or random is None:
         return None
-    return Question(info.name, tuple(_opened(library, c) for c in concepts), _opened(library, random), settings)
+    return Question(info.name, tuple(opened(library, c) for c in chosen), opened(library, random), settings)
 
 
-def _opened(library: ConceptLibrary, image_set: ImageSet) -> OpenSet:
+def opened(library: ConceptLibrary, image_set: ImageSet) -> OpenSet:
+    """A set with its photos."""
     return OpenSet(image_set, library.photos(image_set))
 
 
-def _concepts(sets: Sequence[ImageSet]) -> list[ImageSet]:
+def concepts(sets: Sequence[ImageSet], wanted: Sequence[str] = STARTING_CONCEPTS) -> list[ImageSet]:
+    """Draws the choice of concepts; at first those that are wanted, as far as the library has them."""
     by_name = {image_set.name: image_set for image_set in sets}
-    default = [name for name in STARTING_CONCEPTS if name in by_name] or list(by_name)[:3]
+    default = [name for name in wanted if name in by_name] or list(by_name)[:3]
     link.settle(
         "concepts",
         default,
@@ -110,7 +112,8 @@ def names_in(text: str, known: Sequence[str] | dict[str, ImageSet]) -> list[str]
     return names
 
 
-def _random(sets: Sequence[ImageSet]) -> ImageSet | None:
+def random_counterpart(sets: Sequence[ImageSet]) -> ImageSet | None:
+    """Draws the choice of the random counterpart; None if the library has none."""
     by_name = {image_set.name: image_set for image_set in sets}
     if not by_name:
         return None
@@ -182,8 +185,8 @@ def _take_all(depths: list[int]) -> None:
     st.session_state["depths"] = depths
 
 
-def _effort(info: EncoderInfo, settings: ExplainSettings, n_figures: int) -> ExplainSettings:
-    """Steps, draws, input size and seed."""
+def effort(info: EncoderInfo, settings: ExplainSettings, n_figures: int) -> ExplainSettings:
+    """Draws the choice of steps, draws, input size and seed."""
     link.settle("steps", ExplainSettings.n_steps, STEPS.__contains__)
     link.settle("null", needed_draws(n_figures), DRAWS.__contains__, word="pseudo-concepts")
     link.settle("replicates", ExplainSettings.n_bootstrap, DRAWS.__contains__)

@@ -20,8 +20,8 @@ MAX_REFUSALS = 5  # told one by one
 _READ = "class.read"  # file id -> its photos and refusals; of the files in the uploader
 
 
-def choose(info: EncoderInfo, class_idx: int) -> tuple[tuple[Photo, ...], list[str]]:
-    """Draws the controls; the images, and a sentence for every file that was refused."""
+def choose(info: EncoderInfo, class_idx: int, caption: bool = False) -> tuple[tuple[Photo, ...], list[str]]:
+    """Draws the controls; the images, and a sentence for every file that was refused. ``caption`` is at first on or off."""
     options = _scene_options(info, class_idx)
     sources = [OWN] if options is None else [SCENES, OWN]
     source = link.settle("images", sources[0], sources.__contains__)
@@ -35,7 +35,7 @@ def choose(info: EncoderInfo, class_idx: int) -> tuple[tuple[Photo, ...], list[s
         help="Over which images the contribution is measured. Scenes can be generated for the encoders that come with "
         "Encoderscope, whose classes they are.",
     )
-    return (_scenes(options), []) if source == SCENES else _bounded(_uploads())
+    return (_scenes(options, caption), []) if source == SCENES else _bounded(_uploads())
 
 
 def is_private() -> bool:
@@ -51,10 +51,10 @@ def _scene_options(info: EncoderInfo, class_idx: int) -> SceneOptions | None:
     return SceneOptions(texture=name) if set(info.class_names) <= set(TEXTURE_NAMES) else None
 
 
-def _scenes(options: SceneOptions) -> tuple[Photo, ...]:
+def _scenes(options: SceneOptions, caption: bool) -> tuple[Photo, ...]:
     link.settle("n", 12, N_SCENES.__contains__, word="number of scenes")
     link.settle("first", 0, range(photos.N_SCENES).__contains__, word="first scene")
-    link.settle("caption", False, word="a caption")
+    link.settle("caption", caption, word="a caption")
     n = st.select_slider(
         "Scenes", N_SCENES, key="n", persist_state="session", help="How many. More of them, a surer mean, and more time."
     )

@@ -39,12 +39,15 @@ def begin() -> None:
     state[_PAGE] = page
     if state[_TURNED] and not address:
         state[_WRITTEN] = address
-    if not state.pop(_OURS, False) and address != state.get(_WRITTEN):
+    ours = state.pop(_OURS, False)
+    if not ours and address != state.get(_WRITTEN):
         for key in state.get(_SETTLED, ()):
             state.pop(key, None)
         state[_WISHES], state[_WRITTEN] = dict(address), address
     state.setdefault(_DEFAULTS, {})
-    state[_SETTLED], state[_COMPLAINTS] = [], []
+    state[_SETTLED] = []
+    if not ours:  # a run that the user has not asked for must not wipe away what the user has hardly read
+        state[_COMPLAINTS] = []
 
 
 def rerun() -> NoReturn:

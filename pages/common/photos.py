@@ -41,6 +41,17 @@ def is_private() -> bool:
     return st.session_state["photo"] not in (*SAMPLES, SCENE)
 
 
+def uploaded() -> tuple[Photo, ...]:
+    """Every photo in the uploader, each once."""
+    read = st.session_state.get(_READ, {}).values()
+    return tuple({photo.sha256: photo for photo in read if isinstance(photo, Photo)}.values())
+
+
+def scene(seed: int) -> Photo:
+    """A generated scene by its number."""
+    return _rendered(seed)
+
+
 def _choice(uploads: dict[str, Photo], default: str) -> str:
     options = [*uploads, *SAMPLES, SCENE, CAMERA]
     names = {key: photo.name for key, photo in uploads.items()} | SAMPLES | {SCENE: "A generated scene", CAMERA: "Camera"}

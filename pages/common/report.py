@@ -56,7 +56,7 @@ def of_photo(photo: Photo, explanation: LocalExplanation, depth: int, look: Heat
         *(_depths(explanation, row) for row in range(len(explanation.class_idx))),
         _closing(explanation, {"photo": explanation.photo_name, "photo SHA-256": explanation.photo_sha256}),
     ]
-    return _page(f"Explanation of {explanation.photo_name}", parts)
+    return page(f"Explanation of {explanation.photo_name}", parts)
 
 
 def of_class(explanation: ClassExplanation, depth: int) -> bytes:
@@ -66,20 +66,21 @@ def of_class(explanation: ClassExplanation, depth: int) -> bytes:
     parts = [
         f"<p class='quiet'>{escape(explanation.class_name)} in the eyes of {escape(explanation.encoder.name)}: {n} images</p>",
         f"<p>{_MEANING} A dot is one image, a diamond the mean with its 95 % interval.</p>",
-        *(f"<h2>Depth {d}</h2>" + _plot(explain_charts.distribution(explanation, d)) for d in depths),
+        *(f"<h2>Depth {d}</h2>" + plot(explain_charts.distribution(explanation, d)) for d in depths),
         _closing(explanation, {"images": str(n)}),
         "<h2>Images</h2>",
-        _table(
+        table(
             [
                 {"name": name, "SHA-256": digest}
                 for name, digest in zip(explanation.photo_names, explanation.photo_sha256s, strict=True)
             ]
         ),
     ]
-    return _page(f"Explanation of the class {explanation.class_name}", parts)
+    return page(f"Explanation of the class {explanation.class_name}", parts)
 
 
-def _page(title: str, parts: Sequence[str]) -> bytes:
+def page(title: str, parts: Sequence[str]) -> bytes:
+    """The whole file; the parts are HTML already."""
     head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{escape(title)}</title>"
     script = f"<script>{get_plotlyjs()}</script>"
     body = f"<h1>{escape(title)}</h1>" + "\n".join(parts)
@@ -88,14 +89,15 @@ def _page(title: str, parts: Sequence[str]) -> bytes:
 
 def _tiles(photo: Photo, explanation: LocalExplanation, depth: int, look: HeatLook) -> str:
     pixels = for_screen(photo.pixels, (_SIDE, _SIDE))
-    tiles = [_picture(pixels, "photo")]
+    tiles = [picture(pixels, "photo")]
     for name in explanation.concept_names:
         seen = explanation.at(name, depth).concept_map
-        tiles.append(_picture(look.draw(pixels, seen), f"{name}, peak {seen.max():.2f}"))
+        tiles.append(picture(look.draw(pixels, seen), f"{name}, peak {seen.max():.2f}"))
     return f"<h3>Depth {depth}</h3><div class='tiles'>{''.join(tiles)}</div>"
 
 
-def _picture(pixels: np.ndarray, caption: str) -> str:
+def picture(pixels: np.ndarray, caption: str) -> str:
+    """A picture (H, W, 3) with its caption, inline."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=88)
     source = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -104,14 +106,14 @@ def _picture(pixels: np.ndarray, caption: str) -> str:
 
 def _bars(explanation: LocalExplanation, row: int, depth: int) -> str:
     name = escape(explanation.class_names[row])
-    return f"<h3>{name}</h3>" + _plot(explain_charts.attributions(explanation, row, depth))
+    return f"<h3>{name}</h3>" + plot(explain_charts.attributions(explanation, row, depth))
 
 
 def _depths(explanation: LocalExplanation, row: int) -> str:
-    return f"<h3>{escape(explanation.class_names[row])}</h3>" + _plot(explain_charts.over_depths(explanation, row))
+    return f"<h3>{escape(explanation.class_names[row])}</h3>" + plot(explain_charts.over_depths(explanation, row))
 
 
-def _plot(figure: go.Figure) -> str:
+def plot(figure: go.Figure) -> str:
     """The chart, for a page that has Plotly's script already."""
     figure = go.Figure(figure).update_layout(template="plotly_white", font={"family": "system-ui, sans-serif"})
     config = explain_charts.CONFIG | {"responsive": True}
@@ -123,17 +125,17 @@ def _closing(explanation: LocalExplanation | ClassExplanation, about: Mapping[st
     return "".join(
         [
             "<h2>All figures</h2>",
-            _table(explain_tables.rows_of(explanation)),
+            table(explain_tables.rows_of(explanation)),
             _refused(explanation.refused_depths),
             "<h2>Settings</h2>",
-            _facts(explain_tables.plain_data(explanation.settings)),
+            facts(explain_tables.plain_data(explanation.settings)),
             "<h2>Provenance</h2>",
-            _facts({**about, **_encoder(explanation)}),
-            _table(
+            facts({**about, **_encoder(explanation)}),
+            table(
                 [_set_row("concept", used) for used in explanation.sets] + [_set_row("random counterpart", explanation.random)]
             ),
             "<h2>Versions</h2>",
-            _facts(explanation.versions),
+            facts(explanation.versions),
         ]
     )
 
@@ -151,14 +153,16 @@ def _set_row(kind: str, used: SetUsed) -> dict[str, Any]:
     return {"set": used.name, "kind": kind, "images": used.n_images, "fingerprint": used.fingerprint}
 
 
-def _facts(facts: Mapping[str, Any]) -> str:
+def facts(named: Mapping[str, Any]) -> str:
+    """A table of names and values."""
     rows = "".join(
-        f"<tr><th>{escape(str(name))}</th><td><code>{escape(_text(value))}</code></td></tr>" for name, value in facts.items()
+        f"<tr><th>{escape(str(name))}</th><td><code>{escape(_text(value))}</code></td></tr>" for name, value in named.items()
     )
     return f"<div class='wide'><table>{rows}</table></div>"
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of the same names, at least one."""
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in rows[0])
     body = "".join("<tr>" + "".join(f"<td>{escape(_text(value))}</td>" for value in row.values()) + "</tr>" for row in rows)
     return f"<div class='wide'><table><tr>{head}</tr>{body}</table></div>"

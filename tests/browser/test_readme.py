@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser import test_concepts, test_explain, test_explore
+from tests.browser import test_compare, test_concepts, test_explain, test_explore
 from tests.browser.conftest import ROOT, running_server, watched_pages
 
 pytestmark = [
@@ -21,6 +21,7 @@ pytestmark = [
         ("explore", "/?photo=china&k=7", test_explore.settled, 960),
         ("concepts", "/concepts?concept=striped", test_concepts.settled, 1150),
         ("explain", "/explain", test_explain.settled, 1150),
+        ("compare", "/compare?photo=china&k=6", test_compare.settled, 1000),
     ],
 )
 def test_the_picture_of_a_page(encoders, browser, tmp_path, name: str, link: str, settled: Callable[[Page], Page], height: int):

@@ -231,3 +231,50 @@ def test_as_a_module_from_the_shell(encoder, photos, tmp_path):
     assert ended.returncode == 1, ended.stderr
     assert str(bad) in ended.stderr and ended.stdout == "" and "Traceback" not in ended.stderr
     assert labels_of(tmp_path / "out/photo0.npz").shape[0] == 3
+
+
+# --- compare ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory):
+    """Another encoder, of another kind."""
+    folder = tmp_path_factory.mktemp("encoders") / "other"
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = timm.create_model("test_vit", pretrained=False, num_classes=0)
+    timm.models.save_for_hf(model, folder, safe_serialization=True)
+    return str(folder)
+
+
+def run_compare(encoders, out, *images):
+    chosen = [part for encoder in encoders for part in ("--encoder", encoder)]
+    return main(["compare", *map(str, images), *chosen, *QUICK, "--out", str(out)])
+
+
+def test_two_encoders_are_compared_on_every_image(encoder, other, photos, tmp_path):
+    out = tmp_path / "out"
+    assert run_compare([encoder, other], out, *photos) == 0
+    with np.load(out / "photo0.npz") as stored:
+        assert stored["labels"].shape[:2] == (2, 3) and stored["ks"].tolist() == [2, 3, 4]
+        assert stored["encoders"].tolist() == [encoder, other]
+    with Image.open(out / "photo0.png") as picture:
+        assert picture.size == (2 * 90 + 8, 60)
+    record = json.loads((out / "comparison.json").read_text())
+    assert [row["n_images"] for row in record["agreement_over_images"]] == [3, 3, 3]
+    lines = (out / "agreement.csv").read_text().splitlines()
+    assert lines[0] == "image,encoder,other,k,adjusted_rand,adjusted_mutual_information" and len(lines) == 1 + 3 * 3
+    figures = [float(line.rsplit(",", 1)[1]) for line in (out / "depths.csv").read_text().splitlines()[1:]]
+    assert figures and all(0 <= figure <= 1.0001 for figure in figures)
+
+
+def test_an_encoder_that_fails_is_named_and_the_others_go_on(encoder, other, photos, tmp_path, capsys):
+    assert run_compare([encoder, "no-such-encoder", other], tmp_path / "out", photos[0], tmp_path / "missing.png") == 1
+    record = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert set(record["failed"]) == {"no-such-encoder", str(tmp_path / "missing.png")} and len(record["encoders"]) == 2
+    assert "no-such-encoder" in capsys.readouterr().err
+
+
+def test_one_encoder_is_no_comparison(encoder, photos, tmp_path, capsys):
+    assert run_compare([encoder, encoder], tmp_path / "out", photos[0]) == 2
+    assert "at least 2" in capsys.readouterr().err and not (tmp_path / "out").exists()

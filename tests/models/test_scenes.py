@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy import ndimage
+from threadpoolctl import threadpool_limits
 
 from explainers.errors import BadSettings
 from models import scenes, textures
@@ -43,6 +44,14 @@ def test_the_same_seed_gives_the_same_bytes():
     first, second = (render(sample_scene(7, SceneOptions(watermark=True))) for _ in range(2))
     for field in dataclasses.fields(first):
         np.testing.assert_array_equal(getattr(first, field.name), getattr(second, field.name))
+
+
+def test_the_number_of_threads_does_not_matter():
+    pictures = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            pictures.append(b"".join(render(sample_scene(seed)).image.tobytes() for seed in range(8)))
+    assert pictures[0] == pictures[1]
 
 
 def test_another_seed_gives_another_scene():

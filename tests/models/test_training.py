@@ -185,6 +185,22 @@ def test_the_same_recipe_gives_the_same_weights_and_leaves_the_callers_randomnes
     assert any(not torch.equal(first[key], fresh[key]) for key in fresh)
 
 
+def test_statistics_are_those_of_scenes_as_they_are_rendered(pool):
+    encoder = new_encoder(TINY)
+    training.retake_statistics(TINY, encoder, pool)
+    assert not encoder.training
+    norm = next(module for module in encoder.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    seen = []
+    norm.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    images, _ = pool.batch(np.arange(len(pool.truth)))
+    with torch.no_grad():
+        encoder((images - 0.5) / 0.25)
+    mean, variance = seen[0].mean((0, 2, 3)), seen[0].var((0, 2, 3))
+    assert ((norm.running_mean - mean).abs() < 0.3 * variance.sqrt()).all()  # light and noise vary a little in training
+    assert ((norm.running_var / variance - 1).abs() < 0.5).all()
+    assert (norm.running_mean - norm.running_mean.round()).abs().max() > 0  # not the zeros a new network begins with
+
+
 def test_what_is_written_answers_like_what_was_trained(tmp_path):
     encoder = new_encoder(TINY).eval()
     training.write_encoder("tiny", TINY, encoder, tmp_path)
