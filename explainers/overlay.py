@@ -8,6 +8,8 @@ lies farthest (CIELAB) from all before it, as seen by people with normal vision,
 (Machado et al. 2009), so that whatever k, the colours in use are about as distinct as k colours can be.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 from scipy import ndimage
 
@@ -25,7 +27,8 @@ PALETTE: tuple[tuple[int, int, int], ...] = tuple(map(tuple, _COLOURS.tolist()))
 """Red, green, blue of each cluster index; from 40 on it starts again."""
 
 _LINE, _CASING = (255, 255, 255), (20, 20, 20)  # a light line in a dark casing shows on every background
-_FADED_TOWARDS, _FADED_SHARE = 235.0, 0.75
+FADED_TOWARDS, FADED_SHARE = 235, 0.8  # what is not selected fades to a pale photo
+_ELSEWHERE = 255  # stands for every cluster that is not selected
 
 
 def hex_colour(cluster_idx: int) -> str:
@@ -39,18 +42,19 @@ def colour_map(labels: np.ndarray) -> np.ndarray:
 
 
 def overlay(
-    photo: np.ndarray, labels: np.ndarray, opacity: float = 0.55, outlines: bool = True, only: int | None = None
+    photo: np.ndarray, labels: np.ndarray, opacity: float = 0.55, outlines: bool = True, only: Collection[int] = ()
 ) -> np.ndarray:
     """The photo tinted in cluster colours, (H, W, 3) uint8 at the photo's size.
 
-    ``opacity`` 0 leaves the photo as it is, 1 hides it. With ``only``, the other clusters fade to a pale grey photo.
+    ``opacity`` 0 leaves the photo as it is, 1 hides it. With ``only``, all other clusters fade to a pale photo.
+    The live view in the browser draws by the same rules; there, outlines are smooth.
     """
     labels = at_size(labels, photo.shape[:2])
     picture = _blended(photo, colour_map(labels), opacity)
-    if only is not None:
-        elsewhere = labels != only
-        picture[elsewhere] = _faded(photo[elsewhere])
-        labels = elsewhere.astype(np.uint8)
+    if only:
+        elsewhere = ~np.isin(labels, list(only))
+        picture[elsewhere] = _blended(photo[elsewhere], np.full(3, FADED_TOWARDS), FADED_SHARE)
+        labels = np.where(elsewhere, np.uint8(_ELSEWHERE), labels)
     if outlines:
         _trace(picture, labels)
     return picture
@@ -69,11 +73,6 @@ def _nearest(n_from: int, n_to: int) -> np.ndarray:
 def _blended(photo: np.ndarray, colours: np.ndarray, opacity: float) -> np.ndarray:
     share = np.uint32(round(opacity * 256))
     return ((photo * (256 - share) + colours * share + 128) >> 8).astype(np.uint8)
-
-
-def _faded(pixels: np.ndarray) -> np.ndarray:
-    luminance = pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return (luminance + _FADED_SHARE * (_FADED_TOWARDS - luminance)).astype(np.uint8)[:, None]
 
 
 def _trace(picture: np.ndarray, labels: np.ndarray) -> None:

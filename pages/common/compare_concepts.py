@@ -19,8 +19,8 @@ from pages.common.compare_charts import Contribution
 from pages.common.compare_controls import Pair
 from pages.common.compare_panes import Found, Opening
 from pages.common.explain_look import HeatLook
-from pages.common.live_picture import for_screen
 from pages.common.plain import plain
+from pages.common.screen import for_screen
 
 _SIDE = 480  # px of the longer side of a concept map on the screen
 BEST = "best"

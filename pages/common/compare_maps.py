@@ -14,8 +14,8 @@ from explainers.service import ExplainerService, Predictions, SegmentationResult
 from models.preprocessing import Photo
 from pages.common import charts, compare_panes, link
 from pages.common.compare_panes import Found, Opening
-from pages.common.live_picture import for_screen
 from pages.common.plain import plain
+from pages.common.screen import for_screen
 
 CLUSTERS, DIFFERENCES = "clusters", "differences"
 SHOWN = {CLUSTERS: "Clusters", DIFFERENCES: "Where they differ"}

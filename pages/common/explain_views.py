@@ -14,8 +14,8 @@ from models.preprocessing import Photo
 from pages.common import explain_charts, explain_look, explain_tables, link, report
 from pages.common.explain_controls import STEPS
 from pages.common.explain_look import HeatLook
-from pages.common.live_picture import for_screen
 from pages.common.plain import plain
+from pages.common.screen import for_screen
 
 _TILE_SIDE = 420
 _MEANING = (

@@ -11,11 +11,19 @@ import streamlit as st
 from explainers.nave import Segmentation
 from explainers.overlay import hex_colour, overlay
 from pages.common import link
+from pages.common.live_view import Role
 
-SLIDER_CLASSES = {"k": "st-key-k", "opacity": "st-key-opacity"}
-"""Where the browser finds the sliders that the picture follows."""
+FOLLOW: dict[Role, str] = {
+    "frame": "k",
+    "opacity": "opacity",
+    "outlines": "outlines",
+    "clusters_only": "clusters_only",
+    "blink": "blink",
+}
+"""The widgets that the live view follows in the browser, while they move."""
 
 _LOOK_FRAGMENTS = ["picture", "strip", "details"]
+_BLINK_HELP = "Shows the photo and its clusters in turn. The picture held pressed, or the key O on it, shows the photo, too."
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Look:
     opacity: float = 0.55
     outlines: bool = True
     clusters_only: bool = False
-    only: int | None = None  # the one cluster that is shown
+    only: tuple[int, ...] = ()  # the clusters that are shown alone; () shows all
 
     @property
     def cover(self) -> float:
@@ -45,15 +53,16 @@ def settle(segmentation: Segmentation) -> None:
     link.settle("opacity", 55, range(101).__contains__)
     link.settle("outlines", True)
     link.settle("clusters_only", False)
-    link.settle("only", None, range(st.session_state["k"]).__contains__, word="cluster", kind=int)
+    link.settle("only", [], lambda clusters: all(0 <= idx < st.session_state["k"] for idx in clusters), word="cluster")
 
 
 def current() -> Look:
-    """How the segmentation is drawn now. A cluster that is gone since the granularity fell is not shown alone."""
+    """How the segmentation is drawn now. Clusters that are gone since the granularity fell are not shown alone."""
     state = st.session_state
-    if state["only"] is not None and state["only"] >= state["k"]:
-        state["only"] = None
-    return Look(state["k"], state["opacity"] / 100, state["outlines"], state["clusters_only"], state["only"])
+    remaining = [idx for idx in state["only"] if idx < state["k"]]
+    if remaining != state["only"]:
+        state["only"] = remaining
+    return Look(state["k"], state["opacity"] / 100, state["outlines"], state["clusters_only"], tuple(remaining))
 
 
 def granularity(segmentation: Segmentation) -> None:
@@ -70,8 +79,8 @@ def granularity(segmentation: Segmentation) -> None:
 
 
 def appearance(segmentation: Segmentation) -> None:
-    """Opacity, outlines, clusters without the photo, and one cluster alone."""
-    opacity, toggles = st.columns([2, 3], gap="medium", vertical_alignment="bottom")
+    """Opacity, outlines, clusters without the photo, blinking, and some clusters alone."""
+    opacity, toggles = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
     opacity.slider(
         "Opacity",
         0,
@@ -86,14 +95,17 @@ def appearance(segmentation: Segmentation) -> None:
     with toggles.container(horizontal=True):
         st.toggle("Outlines", key="outlines", persist_state="session", on_change=_redraw, help="Lines between clusters.")
         st.toggle("Clusters only", key="clusters_only", persist_state="session", on_change=_redraw, help="Hides the photo.")
+        st.toggle("Blink", key="blink", persist_state="session", help=_BLINK_HELP)
     st.pills(
-        "One cluster alone",
+        "Clusters alone",
         range(st.session_state["k"]),
+        selection_mode="multi",
         format_func=_chip,
         key="only",
         persist_state="session",
         wrap=True,
-        help="Shows one cluster and fades the others. A click on the picture does the same; a second click shows all again.",
+        help="Shows some clusters and fades the others. A click on the picture shows one, a second click all again; "
+        "with the shift key held, a click adds or takes away.",
     )
 
 
@@ -101,9 +113,9 @@ def _chip(cluster_idx: int) -> str:
     return f':color[\u2003]{{background="{hex_colour(cluster_idx)}"}} {cluster_idx}'
 
 
-def pick_cluster(cluster_idx: int) -> None:
-    """A click on the picture: that cluster alone, or all again."""
-    st.session_state["only"] = None if st.session_state["only"] == cluster_idx else cluster_idx
+def select(pane: str, clusters: tuple[int, ...]) -> None:
+    """A click on the picture: those clusters alone, or all if there are none."""
+    st.session_state["only"] = list(clusters)
 
 
 def _redraw() -> None:

@@ -19,7 +19,7 @@ from explainers.explanations import ClassExplanation, LocalExplanation, SetUsed
 from models.preprocessing import Photo
 from pages.common import explain_charts, explain_tables
 from pages.common.explain_look import HeatLook
-from pages.common.live_picture import for_screen
+from pages.common.screen import for_screen
 
 _SIDE = 420
 _MEANING = (

@@ -19,9 +19,10 @@ from models.catalog import CatalogEntry
 from models.encoder import EncoderInfo
 from models.preprocessing import Photo
 from pages.common import charts, controls, downloads, jobs, link, look
-from pages.common.live_picture import for_screen, live_picture
+from pages.common.live_view import Pane, live_view
 from pages.common.look import Look
 from pages.common.plain import plain
+from pages.common.screen import for_screen
 
 _THUMBNAIL_SIDE = 480
 _QUALITY_HELP = (
@@ -82,7 +83,7 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions) 
     look.granularity(result.segmentation)
     left, right = st.columns([8, 5], gap="medium")
     with left:
-        live_picture(photo, result, shown, follow=look.SLIDER_CLASSES, on_pick=look.pick_cluster)
+        live_picture(photo, result, shown)
         look.appearance(result.segmentation)
     with right:
         st.image(_on_screen(photo.sha256, photo), width="stretch", alt=f"The original: {photo.name}")
@@ -90,6 +91,32 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions) 
         class_predictions(predictions)
         take_away(photo, result, shown)
     link.write()
+
+
+def live_picture(photo: Photo, result: SegmentationResult, shown: Look) -> None:
+    """The segmentation at every granularity, in one pane."""
+    segmentation = result.segmentation
+    pane = Pane(
+        id="picture",
+        photo=photo,
+        maps=segmentation.labels,
+        at=tuple(range(len(segmentation.ks))),
+        alt=f"{photo.name}, seen by {result.encoder.name}",
+        notes=main_depths(segmentation),
+        selected=shown.only,
+    )
+    drawn = {"opacity": shown.opacity, "outlines": shown.outlines, "clusters_only": shown.clusters_only}
+    live_view("picture", [pane], segmentation.ks, shown.n_clusters, **drawn, follow=look.FOLLOW, on_select=look.select)
+
+
+def main_depths(segmentation: Segmentation) -> tuple[tuple[str, ...], ...]:
+    """Per granularity and cluster, the depth that shapes it most, in words; nothing if there is only one."""
+    depths = segmentation.settings.depths
+    if len(depths) < 2:
+        return ()
+    return tuple(
+        tuple(f"mostly depth {depths[row.argmax()]} ({row.max():.0%})" for row in shares) for shares in segmentation.depth_shares
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
@@ -144,7 +171,7 @@ def _strip(photo: Photo, result: SegmentationResult, alone: dict[int, Job[Segmen
     if not alone:
         st.caption("The picture above shows a single depth already. Choose several in the sidebar to compare them.")
         return
-    n_pending, shown = _n_pending(alone), replace(look.current(), only=None)
+    n_pending, shown = _n_pending(alone), replace(look.current(), only=())
     pixels = _thumbnail(photo.sha256, photo)
     with st.grid(min(len(alone) + 1, 6), min_column_width=150):
         _tile(pixels, result.segmentation, shown, "Together")

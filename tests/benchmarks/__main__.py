@@ -4,6 +4,7 @@ python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; hal
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks agreement  encoders beside themselves under another seed, with ../shared/fixtures
 python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
+python -m tests.benchmarks live       dragging the granularity in Chromium: event to frame, bytes, messages
 """
 
 import argparse
@@ -21,7 +22,7 @@ from explainers.library import ConceptLibrary
 from explainers.service import ExplainerService
 from models.catalog import Catalog
 from models.encoder import Encoder
-from tests.benchmarks import attribution_speed, segmentation_quality
+from tests.benchmarks import attribution_speed, live_view_speed, segmentation_quality
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table
 from tests.conftest import SHARED_FIXTURES
@@ -59,6 +60,7 @@ TABLES = {
     "watermark": lambda _: over_bundled(truth.watermark_rank, ("scenes-cnn-watermark", "scenes-cnn")),
     "noise": lambda _: over_bundled(truth.noise_table, CLASSIFYING),
     "speed": lambda _: attribution_speed.speed_table(),
+    "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }

@@ -52,11 +52,11 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path, encoders: Path, hurried: bool) -> Iterator[Server]:
+def running_server(folder: Path, encoders: Path, hurried: bool, script: str = "app.py") -> Iterator[Server]:
     """The dashboard, offline: started as `make app` does, or with clusters made in a hurry. Its log must be clean in the end."""
     port, log = _free_port(), folder / "server.log"
     streamlit = ["-c", HURRIED] if hurried else ["-m", "streamlit"]
-    command = [sys.executable, "-W", "error::DeprecationWarning", *streamlit, "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-W", "error::DeprecationWarning", *streamlit, "run", script, "--server.port", str(port)]
     variables = os.environ | {"ENCODERSCOPE_ENCODERS": str(encoders), "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder)}
     variables["ENCODERSCOPE_HOME"] = str(folder / "home")
     process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log.open("w"), stderr=subprocess.STDOUT)
@@ -137,8 +137,8 @@ def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens addresses; in the end, no page may have logged an error."""
     contexts, errors = [], []
 
-    def opened(address: str, width: int = 1440, height: int = 1000, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    def opened(address: str, width: int = 1440, height: int = 1000, scheme: str = "light", **more) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **more)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_SECONDS * 1000)

@@ -75,17 +75,25 @@ def test_outlines_lie_on_the_border_and_nowhere_else():
     np.testing.assert_array_equal(overlay(photo, labels, opacity=0.0, outlines=False), photo)
 
 
-def test_one_cluster_alone_keeps_its_colour_and_the_rest_turns_grey():
+def test_one_cluster_alone_keeps_its_colour_and_the_rest_turns_pale():
     photo = np.random.default_rng(0).integers(0, 255, (6, 6, 3), dtype=np.uint8)
     labels = np.repeat([[0, 1]], 2, axis=0)
-    alone = overlay(photo, labels, opacity=0.5, outlines=False, only=1)
+    alone = overlay(photo, labels, opacity=0.5, outlines=False, only=[1])
     np.testing.assert_array_equal(alone[:, 3:], overlay(photo, labels, opacity=0.5, outlines=False)[:, 3:])
-    assert (alone[:, :3] == alone[:, :3, :1]).all() and alone[:, :3].min() > 170
+    np.testing.assert_allclose(alone[:, :3], 0.2 * photo[:, :3] + 0.8 * 235, atol=1.5)
+
+
+def test_several_clusters_alone_have_lines_around_each():
+    photo = np.full((8, 24, 3), 100, dtype=np.uint8)
+    labels = np.array([[0, 1, 2, 3]])
+    picture = overlay(photo, labels, opacity=0.0, only=(0, 1))
+    is_line = (picture != overlay(photo, labels, opacity=0.0, outlines=False, only=(0, 1))).any(axis=(0, 2))
+    assert np.flatnonzero(is_line).tolist() == [5, 6, 7, 11, 12, 13]  # between 0 and 1, between 1 and the rest; not in the rest
 
 
 def test_the_photo_and_the_labels_stay_as_they_were():
     photo, labels = np.full((9, 7, 3), 50, dtype=np.uint8), np.arange(6).reshape(2, 3)
     photo.setflags(write=False)
     labels.setflags(write=False)
-    picture = overlay(photo, labels, opacity=0.3, only=2)
+    picture = overlay(photo, labels, opacity=0.3, only=(2,))
     assert picture.shape == (9, 7, 3) and picture.dtype == np.uint8

@@ -46,9 +46,9 @@ def test_the_table_has_a_line_per_cluster_with_its_area_and_depth_shares():
 
 def test_the_settings_name_what_is_needed_to_get_the_picture_again():
     photo = grey_photo()
-    facts = json.loads(downloads.settings_json(photo, result_for(photo), Look(3, only=2)))
+    facts = json.loads(downloads.settings_json(photo, result_for(photo), Look(3, only=(2,))))
     assert facts["encoder"]["fingerprint"] == "f00d"
     assert facts["photo"] == {"name": "grey.png", "sha256": photo.sha256, "height": 8, "width": 8}
     assert facts["settings"]["depths"] == [1, 3]
-    assert facts["look"] == {"n_clusters": 3, "opacity": 0.55, "outlines": True, "clusters_only": False, "only": 2}
+    assert facts["look"] == {"n_clusters": 3, "opacity": 0.55, "outlines": True, "clusters_only": False, "only": [2]}
     assert facts["versions"] == {"torch": "2"}

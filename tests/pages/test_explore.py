@@ -1,6 +1,7 @@
 """What the Explore page shows in every state, without a browser."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -22,7 +23,13 @@ def png(width: int = 40, height: int = 30) -> bytes:
 
 
 def n_pictures(app: AppTest) -> int:
-    return len(app.get("bidi_component"))
+    return len(live_views(app))
+
+
+def live_views(app: AppTest) -> list[dict]:
+    """What the browser is told to draw; the maps and the photo travel beside it."""
+    components = [element.proto for element in app.get("bidi_component")]
+    return [json.loads(proto.json) for proto in components if proto.component_name == "live_view"]
 
 
 def sentences(app: AppTest) -> str:
@@ -86,7 +93,7 @@ def test_a_link_decides_the_whole_picture_on_the_first_request(explore):
     assert app.number_input("seed").value == 5
     assert (app.slider("k").value, app.slider("opacity").value) == (8, 30)
     assert (app.toggle("outlines").value, app.toggle("clusters_only").value) == (False, True)
-    assert app.get_by_key("only").value == 3
+    assert app.get_by_key("only").value == [3]
     assert app.query_params == FAST | link
 
 
@@ -143,11 +150,27 @@ def test_another_encoder_brings_its_own_depths(explore):
     assert app.slider("k").value == 4
 
 
-def test_a_cluster_that_is_gone_is_not_shown_alone(explore):
-    app = explore(k="8", only="7")
+def test_clusters_that_are_gone_are_not_shown_alone(explore):
+    app = explore(k="8", only="2,7")
+    assert app.get_by_key("only").value == [2, 7]
     app.slider("k").set_value(5).run()
-    assert app.get_by_key("only").value is None
-    assert "only" not in app.query_params
+    assert app.get_by_key("only").value == [2]
+    assert app.query_params["only"] == "2"
+
+
+def test_the_browser_gets_every_map_once_and_the_look_apart(explore):
+    app = explore(k="6", only="1,4", opacity="30")
+    (view,) = live_views(app)
+    (pane,) = view["panes"]
+    assert view["frames"] == list(range(2, 21)) and pane["at"] == list(range(19))
+    assert view["look"] == {"frame": 6, "opacity": 0.3, "outlines": True, "clusters_only": False, "blink": False}
+    assert pane["selected"] == [1, 4] and len(pane["notes"][4]) == 6
+    kept = [element.proto.bytes for element in app.get("bidi_component") if element.proto.component_name == "live_bytes"]
+    assert {content[:64].decode() for content in kept} == {pane["photo"], pane["maps"]}
+    app.slider("k").set_value(7).run()
+    (moved,) = live_views(app)
+    assert moved["look"]["frame"] == 7
+    assert (moved["panes"][0]["photo"], moved["panes"][0]["maps"]) == (pane["photo"], pane["maps"])
 
 
 def test_an_upload_is_shown_at_once_and_stays_out_of_the_link(explore):

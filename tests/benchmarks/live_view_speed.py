@@ -1,0 +1,110 @@
+"""Dragging the granularity in Chromium: how long from an input event to the frame that shows it, and what is sent meanwhile.
+
+The real server, the real page, a photo at 448 px with 19 maps, The slider is
+dragged from end to end and back, as fast as the browser takes events. Measured inside the page, per event that changed k:
+
+    event to frame  from the pointer event to the animation callback of the frame that has the new picture in it
+    event to next   to the callback of the frame after: by then the picture has left the page's hands
+    drawing         from the pointer event to the end of drawing
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser.conftest import CHROMIUM, Server, running_server
+
+ENCODERS = ("scenes-cnn", "deit_tiny_patch16_224")
+PHOTO = "china"
+SIDE_PX = 448
+PIXEL_RATIOS = (1, 2)
+START_MS = 300_000
+WATCH = """
+() => {
+  const elements = [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")];
+  const stage = elements.map((element) => element.shadowRoot.querySelector(".stage[data-frame]")).find(Boolean);
+  const seen = (window.seen = { drawing: [], frame: [], next: [], intervals: [] });
+  let event = null, last = null;
+  addEventListener("pointermove", () => (event = performance.now()), true);
+  new MutationObserver(() => {
+    const from = event;
+    seen.drawing.push(performance.now() - from);
+    requestAnimationFrame(() => {
+      seen.frame.push(performance.now() - from);
+      requestAnimationFrame(() => seen.next.push(performance.now() - from));
+    });
+  }).observe(stage, { attributeFilter: ["data-frame"] });
+  (function tick(now) {
+    if (last !== null) seen.intervals.push(now - last);
+    last = now;
+    requestAnimationFrame(tick);
+  })(performance.now());
+}
+"""
+KEPT = "() => [...globalThis.encoderscopeBytes.values()].map((e) => ({ n: e.bytes.length, jpeg: e.bytes[0] === 0xff }))"
+
+
+def live_table(encoders: Path) -> list[dict]:
+    """One row per encoder and pixel ratio; ``encoders`` is the folder of networks that do not come with Encoderscope."""
+    options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_server(Path(folder), encoders, hurried=False) as server,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=CHROMIUM, args=options, headless=True) as browser,
+    ):
+        return [_row(browser, server, name, ratio) for name in ENCODERS for ratio in PIXEL_RATIOS]
+
+
+def _row(browser: Browser, server: Server, encoder: str, pixel_ratio: int) -> dict:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, device_scale_factor=pixel_ratio)
+    page = context.new_page()
+    sent = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    page.goto(server.link(f"photo={PHOTO}&encoder={encoder}&size={SIDE_PX}&k=2"))
+    page.locator(".stage[data-frame]").wait_for(timeout=START_MS)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=START_MS)
+    _wait_until_quiet(page, sent)
+    page.evaluate(WATCH)
+    n_before = len(sent)
+    _drag_there_and_back(page)
+    n_messages = len(sent) - n_before
+    page.mouse.up()
+    seen, kept = page.evaluate("window.seen"), page.evaluate(KEPT)
+    context.close()
+    return {
+        "encoder": encoder,
+        "pixel ratio": pixel_ratio,
+        "maps, kB": sum(entry["n"] for entry in kept if not entry["jpeg"]) / 1000,
+        "changes": len(seen["frame"]),
+        "drawing, p95 ms": _p95(seen["drawing"]),
+        "event to frame, p95 ms": _p95(seen["frame"]),
+        "event to next, p95 ms": _p95(seen["next"]),
+        "frame interval, median ms": float(np.median(seen["intervals"])),
+        "messages": n_messages,
+    }
+
+
+def _wait_until_quiet(page: Page, sent: list) -> None:
+    """The page asks for its strip of depths twice a second until all of them are there."""
+    n_before = -1
+    while n_before != len(sent):
+        n_before = len(sent)
+        page.wait_for_timeout(3000)
+
+
+def _drag_there_and_back(page: Page) -> None:
+    """Leaves the button pressed."""
+    thumb = page.locator(".st-key-k").get_by_test_id("stSliderThumbValue").bounding_box()
+    track = page.locator(".st-key-k [role=group]").bounding_box()
+    x, y = thumb["x"] + thumb["width"] / 2, thumb["y"] + thumb["height"] + 10
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for turn in (track["x"] + track["width"], track["x"]) * 2:
+        page.mouse.move(turn, y, steps=80)
+
+
+def _p95(milliseconds: list[float]) -> float:
+    return float(np.percentile(milliseconds, 95))
