@@ -55,14 +55,18 @@ def spread(figures: Sequence[float]) -> Spread:
     return Spread(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0)
 
 
-def in_colours_of(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The labels renamed one to one so that they overlap most with those of the reference, at their own size.
+def matched_names(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """For every label the name under which the map overlaps most with the reference; a permutation of range(n).
 
-    Where ``labels`` has more clusters than the reference, those without a partner take the numbers that are left.
+    Where ``labels`` has more clusters than the reference, those without a partner take the names that are left.
     """
     n_labels = int(max(reference.max(), labels.max())) + 1
-    permutation = matched_to(reference, at_size(labels, reference.shape), n_labels)
-    return permutation.astype(labels.dtype)[labels]
+    return matched_to(reference, at_size(labels, reference.shape), n_labels)
+
+
+def in_colours_of(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The labels under their matched names, at their own size."""
+    return matched_names(reference, labels).astype(labels.dtype)[labels]
 
 
 def disagreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from explainers.agreement import disagreement, in_colours_of, k_of_regions, map_agreement, region_counts
+from explainers.agreement import disagreement, in_colours_of, k_of_regions, map_agreement, matched_names, region_counts
 from explainers.heat import heat_overlay
 from explainers.nave import NaveSettings, Segmentation
 from explainers.overlay import overlay
@@ -14,8 +14,10 @@ from explainers.service import ExplainerService, Predictions, SegmentationResult
 from models.preprocessing import Photo
 from pages.common import charts, compare_panes, link
 from pages.common.compare_panes import Found, Opening
+from pages.common.live_view import Pane, Waiting, live_view
 from pages.common.plain import plain
 from pages.common.screen import for_screen
+from pages.common.views import main_depths
 
 CLUSTERS, DIFFERENCES = "clusters", "differences"
 SHOWN = {CLUSTERS: "Clusters", DIFFERENCES: "Where they differ"}
@@ -33,13 +35,17 @@ _EQUAL_HELP = (
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One encoder's map at the position of the slider."""
+class Frames:
+    """What the slider can be set to, and the granularity of every encoder there."""
 
-    opening: Opening
-    k: int
-    labels: np.ndarray  # (H, W), in the colours of the reference
-    n_regions: int
+    key: str  # of the slider
+    values: tuple[int, ...]
+    value: int
+    ks: tuple[tuple[int, ...], ...]  # per encoder, per value
+
+    def at(self, encoder: int) -> int:
+        """The granularity of an encoder now."""
+        return self.ks[encoder][self.values.index(self.value)]
 
 
 def draw(service: ExplainerService, photo: Photo, openings: Sequence[Opening], settings: dict[int, NaveSettings]) -> None:
@@ -56,62 +62,49 @@ def draw(service: ExplainerService, photo: Photo, openings: Sequence[Opening], s
 
 
 def _draw(photo: Photo, openings: Sequence[Opening], found: Found) -> None:
-    ready = [(o, *found[o.place]) for o in openings if o.place in found]
+    ready = [o for o in openings if o.place in found]
     if not ready:
         return
-    segmentations = [result.segmentation for _, result, _ in ready]
+    segmentations = [found[o.place][0].segmentation for o in ready]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        ks = _slider(segmentations)
-        what, opacity = _look()
-    shown = shown_maps([o for o, _, _ in ready], segmentations, ks)
-    pixels = _pixels(photo.sha256, photo)
-    pictures = [_picture(pixels, shown[0], one, what, opacity) for one in shown]
+        frames = _slider(segmentations)
+        what = _look()
+    ks = [frames.at(n) for n in range(len(ready))]
+    maps = [in_colours_of(segmentations[0].at(ks[0]), s.at(k)) for s, k in zip(segmentations, ks, strict=True)]
+    if what == DIFFERENCES:
+        pictures = _differences(photo, ready, maps)
+    else:
+        _live(photo, openings, dict(zip([o.place for o in ready], segmentations, strict=True)), frames)
+        pictures = None
     with st.grid(max(2, len(openings)), min_column_width=_MIN_PANE):
-        for one, picture, (_, _, predictions) in zip(shown, pictures, ready, strict=True):
+        for n, opening in enumerate(ready):
             with st.container():
-                _pane(shown[0], one, picture, predictions, what)
-    captions = [f"{one.opening.title}: {one.k} clusters, {one.n_regions} regions" for one in shown]
-    compare_panes.keep(
-        "segmentations",
-        rows([o for o, _, _ in ready], [result for _, result, _ in ready]),
-        pictures=list(zip(pictures, captions, strict=True)),
-    )
+                _beneath(opening, segmentations[n], ks[n], maps[0], maps[n], found[opening.place][1])
+    _keep(photo, ready, [found[o.place][0] for o in ready], ks, maps, pictures)
     link.write()
 
 
-def shown_maps(openings: Sequence[Opening], segmentations: Sequence[Segmentation], ks: Sequence[int]) -> list[Shown]:
-    """The maps at these granularities, in colours matched to the first."""
-    reference = segmentations[0].at(ks[0])
-    maps = []
-    for opening, segmentation, k in zip(openings, segmentations, ks, strict=True):
-        labels = segmentation.at(k) if not maps else in_colours_of(reference, segmentation.at(k))
-        maps.append(Shown(opening, k, labels, _regions(segmentation)[k]))
-    return maps
-
-
-def _regions(segmentation: Segmentation) -> dict[int, int]:
-    return {quality.k: quality.n_regions for quality in segmentation.quality}
-
-
-def _slider(segmentations: Sequence[Segmentation]) -> list[int]:
-    """The one slider, and what it stands for; the granularity of every encoder."""
-    reference = segmentations[0]
+def _slider(segmentations: Sequence[Segmentation]) -> Frames:
+    """The one slider, and what it stands for."""
     link.settle("equal", False, word="equal regions")
+    reference = segmentations[0]
     link.settle("k", reference.suggested_k, reference.ks.__contains__, word="granularity")
-    equal = st.toggle("Equal regions", key="equal", persist_state="session", help=_EQUAL_HELP)
-    if not equal:
-        k = st.slider(
-            "Granularity",
-            reference.ks[0],
-            reference.ks[-1],
-            key="k",
-            persist_state="session",
-            width=360,
-            help=f"Into how many clusters every encoder divides the photo. Suggested for the first: {reference.suggested_k}.",
-        )
-        return [k] * len(segmentations)
-    regions = [_regions(s) for s in segmentations]
-    choices = region_counts(regions)
+    if st.toggle("Equal regions", key="equal", persist_state="session", help=_EQUAL_HELP):
+        return _regions_slider([regions(s) for s in segmentations])
+    k = st.slider(
+        "Granularity",
+        reference.ks[0],
+        reference.ks[-1],
+        key="k",
+        persist_state="session",
+        width=360,
+        help=f"Into how many clusters every encoder divides the photo. Suggested for the first: {reference.suggested_k}.",
+    )
+    return Frames("k", reference.ks, k, (reference.ks,) * len(segmentations))
+
+
+def _regions_slider(n_regions: Sequence[dict[int, int]]) -> Frames:
+    choices = region_counts(n_regions)
     link.settle("regions", choices[len(choices) // 3], choices.__contains__, word="number of regions")
     wanted = st.select_slider(
         "Regions",
@@ -121,48 +114,131 @@ def _slider(segmentations: Sequence[Segmentation]) -> list[int]:
         width=360,
         help="How many connected pieces the photo is cut into; every encoder uses the granularity that comes nearest.",
     )
-    return [k_of_regions(of_encoder, wanted) for of_encoder in regions]
+    ks = tuple(tuple(k_of_regions(of_encoder, choice) for choice in choices) for of_encoder in n_regions)
+    return Frames("regions", choices, wanted, ks)
 
 
-def _look() -> tuple[str, float]:
+def regions(segmentation: Segmentation) -> dict[int, int]:
+    """The number of regions by k."""
+    return {quality.k: quality.n_regions for quality in segmentation.quality}
+
+
+def _look() -> str:
     link.settle("shown", CLUSTERS, SHOWN.__contains__)
     link.settle("opacity", 55, range(101).__contains__)
-    opacity = st.slider(
+    st.slider(
         "Opacity", 0, 100, key="opacity", format="%d %%", persist_state="session", width=200, help="How strongly colours cover."
     )
-    what = st.segmented_control(
+    return st.segmented_control(
         "Shown", list(SHOWN), key="shown", required=True, format_func=SHOWN.get, persist_state="session", help=_SHOWN_HELP
     )
-    return what, opacity / 100
 
 
-def _picture(pixels: np.ndarray, reference: Shown, one: Shown, what: str, opacity: float) -> np.ndarray:
-    if what == DIFFERENCES and one is not reference:
-        return heat_overlay(pixels, disagreement(one.labels, reference.labels), max(opacity, 0.05), 0.0)
-    return overlay(pixels, one.labels, opacity=opacity)
+def _live(photo: Photo, openings: Sequence[Opening], segmentations: dict[int, Segmentation], frames: Frames) -> None:
+    """All panes, driven by the slider while it moves; a place is kept for those that are still to come."""
+    reference = next(iter(segmentations.values()))
+    matched_at = {place: frames.ks[n] for n, place in enumerate(segmentations)}
+    panes = []
+    for opening in openings:
+        segmentation = segmentations.get(opening.place)
+        if segmentation is None:
+            panes.append(Waiting(f"pane{opening.place}", photo, opening.title, _why_not(opening)))
+        else:
+            ks = matched_at[opening.place]
+            panes.append(pane(opening, photo, segmentation, ks, _names(reference, frames.ks[0], segmentation, ks)))
+    live_view(
+        "side by side",
+        panes,
+        frames.values,
+        frames.value,
+        st.session_state["opacity"] / 100,
+        follow={"frame": frames.key, "opacity": "opacity"},
+    )
 
 
-def _pane(reference: Shown, one: Shown, picture: np.ndarray, predictions: Predictions | None, what: str) -> None:
-    compare_panes.title(one.opening)
-    st.image(picture, width="stretch", alt=f"{one.opening.title}, {one.k} clusters, {one.n_regions} regions")
-    about = _about(reference, one)
-    if what == DIFFERENCES and one is not reference:
-        about = f"{disagreement(_small(one.labels), _small(reference.labels)).mean():.0%} apart from the first on average"
-    st.caption(f"{one.k} clusters · {one.n_regions} regions · {about}")
+def _why_not(opening: Opening) -> str:
+    if opening.job.done and opening.job.error() is not None:
+        return "It cannot be opened; the reason stands above."
+    return "It appears here as soon as it is ready."
+
+
+def pane(opening: Opening, photo: Photo, segmentation: Segmentation, ks: Sequence[int], colours: tuple) -> Pane:
+    """An encoder's pane: its map at every frame, under the matched colours."""
+    return Pane(
+        id=f"pane{opening.place}",
+        photo=photo,
+        maps=segmentation.labels,
+        at=tuple(segmentation.ks.index(k) for k in ks),
+        alt=f"{photo.name}, seen by {opening.name}",
+        title=opening.title,
+        notes=main_depths(segmentation),
+        colours=colours,
+    )
+
+
+def _names(reference: Segmentation, reference_ks: Sequence[int], segmentation: Segmentation, ks: Sequence[int]) -> tuple:
+    """Per frame and cluster its matched colour; matched on a quarter of the positions, which decides the same."""
+    if segmentation is reference:
+        return ()
+    pairs = zip(reference_ks, ks, strict=True)
+    return tuple(tuple(matched_names(_small(reference.at(a)), _small(segmentation.at(b))).tolist()) for a, b in pairs)
+
+
+def _differences(photo: Photo, ready: Sequence[Opening], maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The first encoder's clusters, and beside them where each of the others differs."""
+    pixels = _pixels(photo.sha256, photo)
+    opacity = st.session_state["opacity"] / 100
+    first = overlay(pixels, maps[0], opacity=opacity)
+    others = [heat_overlay(pixels, disagreement(one, maps[0]), max(opacity, 0.05), 0.0) for one in maps[1:]]
+    with st.grid(max(2, len(ready)), min_column_width=_MIN_PANE):
+        for opening, picture in zip(ready, [first, *others], strict=True):
+            with st.container():
+                compare_panes.title(opening)
+                st.image(
+                    picture, width="stretch", alt=f"Where {opening.title} differs" if opening is not ready[0] else opening.title
+                )
+    return [first, *others]
+
+
+def _beneath(
+    opening: Opening,
+    segmentation: Segmentation,
+    k: int,
+    reference: np.ndarray,
+    labels: np.ndarray,
+    predictions: Predictions | None,
+) -> None:
+    """Figures and predictions below a pane."""
+    parts = [opening.title, f"{k} clusters", f"{regions(segmentation)[k]} regions"]
+    if opening.place != 0 and labels is not reference:
+        found = map_agreement(_small(reference), _small(labels))
+        apart = disagreement(_small(labels), _small(reference)).mean()
+        parts += [f"adjusted Rand index {found.adjusted_rand:.2f} to the first", f"{apart:.0%} apart"]
+    st.caption(plain(" · ".join(parts)))
     if predictions is not None:
-        _predictions(one.opening, predictions)
-
-
-def _about(reference: Shown, one: Shown) -> str:
-    if one is reference:
-        return "the reference"
-    found = map_agreement(_small(reference.labels), _small(one.labels))
-    return f"agreement {found.adjusted_rand:.2f} (adjusted Rand)"
+        _predictions(opening, predictions)
 
 
 def _small(labels: np.ndarray) -> np.ndarray:
-    """Every fourth pixel is enough for a figure beneath a picture."""
-    return labels[::4, ::4]
+    """Every other row and column is enough for figures and for matching."""
+    return labels[::2, ::2]
+
+
+def _keep(
+    photo: Photo,
+    ready: Sequence[Opening],
+    results: Sequence[SegmentationResult],
+    ks: Sequence[int],
+    maps: Sequence[np.ndarray],
+    pictures: Sequence[np.ndarray] | None,
+) -> None:
+    """Pictures and figures for the downloads."""
+    if pictures is None:
+        pixels, opacity = _pixels(photo.sha256, photo), st.session_state["opacity"] / 100
+        pictures = [overlay(pixels, one, opacity=opacity) for one in maps]
+    counts = [regions(result.segmentation)[k] for result, k in zip(results, ks, strict=True)]
+    captions = [f"{o.title}: {k} clusters, {n} regions" for o, k, n in zip(ready, ks, counts, strict=True)]
+    compare_panes.keep("segmentations", rows(ready, results), pictures=list(zip(pictures, captions, strict=True)))
 
 
 def _predictions(opening: Opening, predictions: Predictions) -> None:
