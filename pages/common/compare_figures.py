@@ -11,10 +11,11 @@ import streamlit as st
 
 from explainers.agreement import cka_matrix, spread
 from explainers.comparing import N_TIMED, Cost, DepthGrams, SegmentedPhotos, SetAgreement, set_agreement
+from explainers.explanations import ClassExplanation
 from explainers.nave import NaveSettings
 from explainers.service import ExplainerService, SegmentationResult
 from models.preprocessing import Photo
-from pages.common import compare_charts, compare_controls, compare_panes, link
+from pages.common import compare_charts, compare_controls, compare_panes, jobs, link
 from pages.common.compare_charts import Curve
 from pages.common.compare_panes import COLOURS, Found, Opening
 from pages.common.plain import plain
@@ -38,6 +39,7 @@ _METRIC_HELP = (
     "Both compare two ways to divide a photo, whatever the clusters are called: 1 is the same division, about 0 what chance "
     "gives. The Rand index counts pairs of positions and so follows large clusters; mutual information also heeds small ones."
 )
+_CONCEPTS_FIRST = "Known once the section Concepts was looked at."
 _SEED_HELP = "A dotted line is an encoder against itself with another seed of clustering: no two encoders can agree more."
 _SPREAD_HELP = "Mean over the photos, and one standard deviation."
 _CKA_HELP = (
@@ -237,7 +239,7 @@ def draw_cost(service: ExplainerService, photo: Photo, openings: Sequence[Openin
 
 
 def _draw_cost(openings: Sequence[Opening], found: Found) -> None:
-    rows = [cost_row(o, *found[o.place]) for o in openings if o.place in found]
+    rows = [cost_row(o, *found[o.place], _explained(o)) for o in openings if o.place in found]
     if not rows:
         return
     compare_panes.keep("cost", rows)
@@ -262,15 +264,29 @@ def _draw_cost(openings: Sequence[Opening], found: Found) -> None:
             "clustering_s": st.column_config.NumberColumn(
                 "Maps: clustering", format="%.2f s", help="Clustering for every granularity."
             ),
+            "fitting_s": st.column_config.NumberColumn(
+                "Concepts: CAVs", format="%.1f s", help="Fitting the CAVs; a moment if they were on disk. " + _CONCEPTS_FIRST
+            ),
+            "explanation_s": st.column_config.NumberColumn(
+                "Concepts: class", format="%.1f s", help="Attributions over the images of the class. " + _CONCEPTS_FIRST
+            ),
             "machine": "Measured on",
         },
     )
     st.caption("Measured on the machine that runs the dashboard, beside whatever else it does at the time.")
 
 
-def cost_row(opening: Opening, cost: Cost, maps: SegmentationResult | None) -> dict:
+def _explained(opening: Opening) -> ClassExplanation | None:
+    """What the section of concepts has found for this encoder, if it was looked at."""
+    job = jobs.in_hand(f"compare contributions {opening.place}")
+    found = job.result() if job is not None and job.done and job.error() is None else None
+    return found if found is not None and found.encoder.name == opening.name else None
+
+
+def cost_row(opening: Opening, cost: Cost, maps: SegmentationResult | None, explained: ClassExplanation | None = None) -> dict:
     """One line of the table."""
     seconds = maps.seconds if maps else {}
+    of_concepts = explained.seconds if explained else {}
     return {
         "encoder": opening.title,
         "parameters_millions": cost.encoder.n_parameters / 1e6,
@@ -280,5 +296,7 @@ def cost_row(opening: Opening, cost: Cost, maps: SegmentationResult | None) -> d
         "activations_mb": cost.activation_bytes / MB,
         "encoder_s": seconds.get("encoder"),
         "clustering_s": seconds.get("clustering"),
+        "fitting_s": of_concepts.get("concepts"),
+        "explanation_s": of_concepts.get("explanation"),
         "machine": f"{cost.device}, {cost.n_threads} threads",
     }

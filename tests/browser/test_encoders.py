@@ -100,7 +100,7 @@ def test_a_good_checkpoint_joins_and_opens_on_the_explore_page(open_page):
     expect(page.get_by_text("5 of 5 depths").first).to_be_visible()
     page.locator(".st-key-change").get_by_role("link", name="Explore").click()
     expect(page).to_have_url(re.compile(f"encoder={name}"))
-    expect(page.locator("canvas[data-k]")).to_be_visible()
+    expect(page.locator(".stage[data-frame]")).to_be_visible()
     expect(page.get_by_role("combobox", name="Encoder")).to_have_value(re.compile(name))
 
 
@@ -172,7 +172,7 @@ def test_a_loaded_encoder_appears_by_itself_and_is_unloaded(open_page):
     watching = open_page()
     expect(watching.get_by_role("heading", name="In memory")).to_be_visible()
     other = open_page(f"?encoder={VIT}&size=224")
-    expect(other.locator("canvas[data-k]")).to_be_visible()
+    expect(other.locator(".stage[data-frame]")).to_be_visible()
     row = watching.locator(f".st-key-unload-{VIT}")
     expect(row).to_be_visible()
     row.get_by_role("button").click()
