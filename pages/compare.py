@@ -21,7 +21,7 @@ with st.spinner("Loading torch. This takes a moment after every start of the ser
         photos,
         views,
     )
-    from pages.common.compare_controls import AGREEMENT, CONCEPTS, COST, DEPTHS, MAPS, N_ENCODERS, PAIRS
+    from pages.common.compare_controls import AGREEMENT, CONCEPTS, COST, DEPTHS, MAPS, N_ENCODERS, PAIRS, VIEWS
 
 link.begin()
 service = jobs.service()
@@ -44,6 +44,7 @@ settings_of = {}
 if settings is not None:
     with st.sidebar, st.expander("Depths", key="depths of each"):
         settings_of = {o.place: replace(settings, depths=compare_controls.depths(o.place, o.info)) for o in openings if o.info}
+compare_panes.give_up({view for views_of in VIEWS.values() for view in views_of} - set(VIEWS[section]))
 kept = compare_panes.kept((names, photo.sha256))
 if section == MAPS:
     compare_maps.draw(service, photo, openings, settings_of)

@@ -22,6 +22,14 @@ SECTIONS = {
     CONCEPTS: "Concepts",
     COST: "Cost",
 }
+VIEWS = {
+    MAPS: ("maps", "classes"),
+    AGREEMENT: ("photo maps", "photo seed", "set maps", "set seed"),
+    DEPTHS: ("depths",),
+    CONCEPTS: ("health", "concept maps", "contributions"),
+    COST: ("cost", "maps"),
+}
+"""What each section asks the encoders for."""
 _SECTIONS_HELP = """
 - **Segmentations**: what each encoder groups together in this photo, side by side.
 - **Agreement**: how alike the encoders divide this photo, and a set of photos.

@@ -4,7 +4,7 @@ An `Opening` is one encoder of the comparison by its place. `watched` asks every
 others how far they are, and looks again until all have answered.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -65,6 +65,12 @@ def _title(service: ExplainerService, name: str) -> str:
 def asked(view: str, opening: Opening, request: tuple, ask: Callable[[Any], Job]) -> Job:
     """The job of an encoder's part of a view."""
     return jobs.requested(f"compare {view} {opening.place}", (opening.name, *request), ask)
+
+
+def give_up(views: Iterable[str]) -> None:
+    """Cancels what these views still wait for, so that those that are looked at now need not wait behind them."""
+    for view in views:
+        jobs.give_up(f"compare {view} ")
 
 
 def watched(view: str, openings: Sequence[Opening], ask: Ask, draw: Callable[[Found], None]) -> None:

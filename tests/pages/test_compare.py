@@ -1,6 +1,7 @@
 """The Compare page without a browser, and its parts by hand."""
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explainers.comparing import SegmentedPhotos
+from explainers.errors import Cancelled
 from explainers.explanations import ConceptHealth, HealthReport
 from explainers.significance import CavHealth
 from pages.common import compare_charts, compare_concepts, compare_figures, compare_maps, compare_report
@@ -222,3 +224,20 @@ def test_the_report_holds_every_section_and_escapes_names():
 
 def test_every_place_has_a_colour_of_its_own():
     assert len(set(COLOURS)) == 4
+
+
+def test_a_section_that_is_left_no_longer_holds_up_the_others(service):
+    for name in (CNN, VIT):
+        service.open_encoder(name).result(120)
+    gate = threading.Event()
+    blocker = service._desk.request("blocker", lambda task: gate.wait(60), service._lane, "waiting")
+    try:
+        app = first_run(view="agreement", n_scenes="32")
+        pending = [job for view, (_, job) in app.session_state["jobs"].items() if "set maps" in view]
+        assert len(pending) == 2 and not any(job.done for job in pending)
+        app.segmented_control(key="view").set_value("cost")
+        app.run()
+        assert all(isinstance(job.error(), Cancelled) for job in pending)
+    finally:
+        gate.set()
+        blocker.result(60)
