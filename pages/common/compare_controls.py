@@ -57,7 +57,7 @@ PAIRS = {
     "architectures": Pair(
         "CNN beside ViT",
         ("scenes-cnn", "scenes-vit"),
-        "Trained alike on the same scenes: look where the transformer keeps a textured thing whole that the CNN takes apart.",
+        "Trained alike on the same scenes and collages: look for parts that one keeps whole and the other takes apart.",
     ),
     "watermark": Pair(
         "Honest beside fooled",

@@ -21,7 +21,8 @@ def address(server, query: str = PAIR) -> str:
 def settled(page: Page) -> Page:
     """The page once every encoder has answered."""
     expect(page.get_by_text("What is compared")).to_be_visible(timeout=PICTURE_SECONDS * 1000)
-    expect(page.get_by_test_id("stProgress")).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
+    for unfinished in ("stSkeleton", "stProgress"):
+        expect(page.get_by_test_id(unfinished)).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
     return page
 
@@ -100,5 +101,7 @@ def test_agreement_and_the_report(server, open_page, tmp_path):
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_for_the_eye(server, open_page, screenshots, width, scheme):
     for view in ("maps", "agreement", "depths", "cost"):
-        page = settled(open_page(address(server, f"{PAIR}&view={view}&n_scenes=2"), width=width, scheme=scheme))
+        page = settled(open_page(address(server, f"size=224&view={view}&n_scenes=2"), width=width, scheme=scheme))
+        page.wait_for_timeout(3000)
+        settled(page)
         page.screenshot(path=screenshots / f"compare-{view}-{width}-{scheme}.png", full_page=True)
