@@ -21,8 +21,8 @@ def address(server, query: str = PAIR) -> str:
 def settled(page: Page) -> Page:
     """The page once every encoder has answered."""
     expect(page.get_by_text("What is compared")).to_be_visible(timeout=PICTURE_SECONDS * 1000)
-    for unfinished in ("stSkeleton", "stProgress"):
-        expect(page.get_by_test_id(unfinished)).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
+    unfinished = page.locator("[data-testid^=stSkeleton], [data-testid=stProgress]")
+    expect(unfinished).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
     return page
 

@@ -29,7 +29,7 @@ def picture(page: Page) -> Locator:
 def settled(page: Page) -> Page:
     """The page once nothing runs any more and every depth of the strip is drawn."""
     picture(page)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
+    expect(page.locator("[data-testid^=stSkeleton]")).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     return page
 
