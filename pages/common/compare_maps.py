@@ -76,9 +76,14 @@ def _draw(photo: Photo, openings: Sequence[Opening], found: Found) -> None:
     else:
         _live(photo, openings, dict(zip([o.place for o in ready], segmentations, strict=True)), frames)
         pictures = None
-    with st.grid(max(2, len(openings)), min_column_width=_MIN_PANE):
-        for n, opening in enumerate(ready):
+    placed = ready if what == DIFFERENCES else openings
+    with st.grid(max(2, len(placed)), min_column_width=_MIN_PANE):
+        for opening in placed:
             with st.container():
+                if opening not in ready:
+                    st.caption(plain(f"{opening.title} · nothing to show"))  # keeps the place beneath its pane
+                    continue
+                n = ready.index(opening)
                 _beneath(opening, segmentations[n], ks[n], maps[0], maps[n], found[opening.place][1])
     _keep(photo, ready, [found[o.place][0] for o in ready], ks, maps, pictures)
     link.write()
