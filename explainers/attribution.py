@@ -161,6 +161,7 @@ class ClassFigure:
     interval: tuple[float, float]  # bootstrap over images and examples of the concept
     p_value: float
     corrected_p_value: float
+    null_mean: float  # what pseudo-concepts give on average over the same images
     tcav_score: float
     tcav_p_value: float  # two-sided, around what pseudo-concepts score on average
 
@@ -191,6 +192,7 @@ def class_figure(fitted: FittedConcept, contributed: Sequence[Contributions], se
         interval=interval((counts * replicates.T).sum(1)),
         p_value=p,
         corrected_p_value=p,
+        null_mean=float(nulls.mean()),
         tcav_score=float(score),
         tcav_p_value=two_sided_p_value(float(score), null_scores, float(null_scores.mean())),
     )

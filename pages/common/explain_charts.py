@@ -39,14 +39,7 @@ def attributions(explanation: LocalExplanation, row: int, depth: int) -> go.Figu
         hovertemplate=_HOVER_FIGURE,
         name="attribution",
     )
-    chance = go.Scatter(
-        x=[f.null_mean for _, f in shown],
-        y=positions,
-        mode="markers",
-        marker={"symbol": "line-ns-open", "size": 16, "color": _ORANGE, "line": {"width": 2}},
-        hovertemplate="chance alone gives %{x:.3f}<extra></extra>",
-        name="chance",
-    )
+    chance = _chance([f.null_mean for _, f in shown], positions)
     layout = {
         "height": 56 + 34 * len(shown),
         "margin": _MARGIN,
@@ -56,6 +49,18 @@ def attributions(explanation: LocalExplanation, row: int, depth: int) -> go.Figu
         "yaxis": _names_axis(positions, [_starred(name, f) for name, f in shown]),
     }
     return go.Figure([bars, chance], layout)
+
+
+def _chance(null_means: Sequence[float], positions: Sequence[float]) -> go.Scatter:
+    """The mark of what pseudo-concepts give."""
+    return go.Scatter(
+        x=list(null_means),
+        y=list(positions),
+        mode="markers",
+        marker={"symbol": "line-ns-open", "size": 16, "color": _ORANGE, "line": {"width": 2}},
+        hovertemplate="chance alone gives %{x:.3f}<extra></extra>",
+        name="chance",
+    )
 
 
 def reach(explanation: LocalExplanation, depth: int) -> float:
@@ -147,7 +152,7 @@ def distribution(explanation: ClassExplanation, depth: int, opened: int | None =
     traces = [
         part for place, (name, figure) in enumerate(shown) for part in _of_concept(explanation, place, name, figure, opened)
     ]
-    ends = [max(*f.values, f.interval[1]) for _, f in shown]
+    ends = [max(*f.values, f.interval[1], f.null_mean) for _, f in shown]
     layout = {
         "height": 70 + 62 * len(shown),
         "margin": _MARGIN,
@@ -202,7 +207,7 @@ def _of_concept(explanation: ClassExplanation, place: int, name: str, figure: Cl
         "<br>corrected p %{customdata[4]}: %{customdata[7]}"
         "<br>TCAV score %{customdata[5]}, p %{customdata[6]}<extra></extra>",
     )
-    return [box, dots, mean]
+    return [box, dots, mean, _chance([figure.null_mean], [place])]
 
 
 def _spread(i: int) -> float:

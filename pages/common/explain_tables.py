@@ -62,6 +62,7 @@ def class_rows(explanation: ClassExplanation) -> list[Row]:
             "corrected_p_value": c.figure.corrected_p_value,
             "significant": c.figure.significant,
             "evidence_against": float(np.mean(c.figure.negatives)),
+            "chance": c.figure.null_mean,
             "tcav_score": c.figure.tcav_score,
             "tcav_p_value": c.figure.tcav_p_value,
             "auc": c.health.auc,

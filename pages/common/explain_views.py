@@ -34,8 +34,8 @@ _DEPTHS_HELP = (
     "The same attribution at every depth. A star: significant after Holm's correction over all concepts and depths shown."
 )
 _SPREAD_HELP = (
-    "A dot is one image, a box the middle half of them, a diamond their mean with its 95 % interval. Click a dot to open "
-    "that image's own explanation. The same image lies at the same height in every row."
+    "A dot is one image, a box the middle half of them, a diamond their mean with its 95 % interval, the orange mark what chance "
+    "gives. Click a dot to open that image's own explanation. The same image lies at the same height in every row."
 )
 _FILE_HELP = (
     "The table as a CSV file: every class, concept and depth.",
@@ -314,6 +314,7 @@ def _class_table(explanation: ClassExplanation, depth: int) -> None:
             "TCAV": [r["tcav_score"] for r in rows],
             "TCAV p": [r["tcav_p_value"] for r in rows],
             "Against": [r["evidence_against"] for r in rows],
+            "Chance": [r["chance"] for r in rows],
             "CAV": [r["verdict"] for r in rows],
         }
     )
@@ -336,6 +337,7 @@ def _class_table(explanation: ClassExplanation, depth: int) -> None:
             ),
             "TCAV p": three("How often chance gives a TCAV score as far from its own average; two-sided, not corrected.", 65),
             "Against": three("Mean of the same figure for the evidence against the class.", 70),
+            "Chance": three("What concepts made of random images give on average; the orange mark in the chart.", 65),
             "CAV": text(help="What the concept's own direction is worth at this depth."),
         },
     )

@@ -59,6 +59,7 @@ def class_figure(values: tuple[float, ...], corrected: float) -> ClassFigure:
         interval=(0.1, 0.5),
         p_value=corrected / 2,
         corrected_p_value=corrected,
+        null_mean=0.05,
         tcav_score=2 / 3,
         tcav_p_value=0.04,
     )
