@@ -20,7 +20,6 @@ from pages.common import jobs, link
 from pages.common.plain import plain
 
 _POLL_SECONDS = 0.6
-_PENDING = "compare.pending"  # view -> how many answers were missing when it was last drawn
 _KEPT, _KEPT_OF = "compare.kept", "compare.kept of"
 COLOURS = ("#2E8BB0", "#D9822B", "#3C9A6B", "#8A6FBF")
 """One per encoder, by place; readable on light and on dark."""
@@ -76,23 +75,22 @@ def give_up(views: Iterable[str]) -> None:
 def watched(view: str, openings: Sequence[Opening], ask: Ask, draw: Callable[[Found], None]) -> None:
     """Asks every opened encoder and draws the answers as they come."""
     waiting = {o.place: tuple(ask(o)) if o.info else (o.job,) for o in openings}
-    poll = _POLL_SECONDS if _n_pending(waiting) else None
-    st.fragment(partial(_draw_ready, view, openings, waiting, draw), key=f"compare {view}", run_every=poll)()
+    is_polling = _n_pending(waiting) > 0
+    redraw = partial(_draw_ready, openings, waiting, draw, is_polling)
+    st.fragment(redraw, key=f"compare {view}", run_every=_POLL_SECONDS if is_polling else None)()
 
 
 def _draw_ready(
-    view: str, openings: Sequence[Opening], waiting: dict[int, tuple[Job, ...]], draw: Callable[[Found], None]
+    openings: Sequence[Opening], waiting: dict[int, tuple[Job, ...]], draw: Callable[[Found], None], is_polling: bool
 ) -> None:
-    n_pending, pending = _n_pending(waiting), st.session_state.setdefault(_PENDING, {})
+    n_pending = _n_pending(waiting)
     for opening in openings:
         _tell(opening, waiting[opening.place])
     ready = [o for o in openings if o.info and waiting[o.place][0].done and waiting[o.place][0].error() is None]
     draw({o.place: tuple(_answer(job) for job in waiting[o.place]) for o in ready})
     just_opened = any(o.info is None and o.job.done and o.job.error() is None for o in openings)
-    if just_opened or (n_pending == 0 and pending.get(view)):
-        pending[view] = 0
+    if just_opened or (is_polling and n_pending == 0):
         link.rerun()  # a full run: to ask an encoder that has just opened, and to stop looking once all have answered
-    pending[view] = n_pending
 
 
 def _n_pending(waiting: dict[int, tuple[Job, ...]]) -> int:
