@@ -122,7 +122,7 @@ def _files() -> tuple[Any, Any]:
 
 def _fresh(key: str) -> str:
     """The key of a widget that is emptied when an encoder has joined."""
-    return f"checkpoint {key} {own_encoders.n_changes()}"
+    return own_encoders.fresh(f"checkpoint {key}")
 
 
 def _facts(checkpoint: Checkpoint) -> str:

@@ -1,11 +1,8 @@
-"""Changes to the concept library, each with its undo.
-
-A change is told at the top of the page, with the files it refused and a button that undoes it, until the next change. The
-forms start afresh after every change: their keys carry its number.
-"""
+"""Changes to the concept library, each told with the files it refused, and with its undo (ledger.py)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -13,12 +10,14 @@ from explainers.errors import BadConcept, EncoderscopeError, UnknownConcept
 from explainers.library import ConceptLibrary
 from explainers.sets import MAX_NAME, Added, ImageSet, Kind, Refusal
 from pages.common import concept_choice, link, photos
+from pages.common.ledger import Ledger
 from pages.common.plain import plain
 
 MAX_UPLOAD_MB, MB = 200, 2**20
 KIND_NAMES = {"concept": "Concept", "random": "Random counterpart"}
 _FILE_TYPES = [*photos.UPLOAD_TYPES, "zip"]
-_CHANGE, _N_CHANGES = "concepts.change", "concepts.n_changes"
+_LEDGER = Ledger("concepts")
+fresh = _LEDGER.fresh
 _N_IN_VIEW = 4  # refused files, beyond which their list scrolls
 _FILES_HELP = (
     "JPEG, PNG, WebP, TIFF, BMP or GIF files, several at a time, or a .zip of them. "
@@ -41,22 +40,12 @@ class Change:
 
 def bar(library: ConceptLibrary) -> None:
     """The last change, the files it refused, and its undo."""
-    change = st.session_state.get(_CHANGE)
+    change = _LEDGER.last()
     if change is None:
         return
+    undo = partial(_undo, library, change) if change.before or change.made else None
     with st.container(border=True, key="change"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(plain(change.sentence), width="stretch")
-            if change.before or change.made:
-                label = "Undo"
-                st.button(
-                    label,
-                    key="undo",
-                    icon=":material/undo:",
-                    help="Makes the library what it was before.",
-                    on_click=_undo,
-                    args=(library, change),
-                )
+        _LEDGER.draw(change, undo, "Makes the library what it was before.")
         _refusals(change.refused)
 
 
@@ -76,30 +65,10 @@ def _reason(refusal: Refusal) -> str:
 
 
 def _undo(library: ConceptLibrary, change: Change) -> None:
-    try:
-        for image_set in change.made:
-            library.delete(image_set.name, image_set.kind)
-        for image_set in change.before:
-            concept_choice.choose_next(library.restore(image_set))
-    except EncoderscopeError as error:
-        _tell(Change(f"This cannot be undone any more. {error}"))
-    else:
-        _tell(Change(f"Undone: {change.sentence}"))
-
-
-def _tell(change: Change) -> None:
-    """Shows the change from now on, and starts all forms afresh."""
-    st.session_state[_CHANGE] = change
-    st.session_state[_N_CHANGES] = _n_changes() + 1
-
-
-def _n_changes() -> int:
-    return st.session_state.get(_N_CHANGES, 0)
-
-
-def fresh(key: str) -> str:
-    """The key of a widget that is emptied by every change."""
-    return f"{key} {_n_changes()}"
+    for image_set in change.made:
+        library.delete(image_set.name, image_set.kind)
+    for image_set in change.before:
+        concept_choice.choose_next(library.restore(image_set))
 
 
 def _attempt(change: Callable[[], Change]) -> None:
@@ -110,7 +79,7 @@ def _attempt(change: Callable[[], Change]) -> None:
     except EncoderscopeError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    _tell(done)
+    _LEDGER.tell(done)
     link.rerun()
 
 

@@ -1,6 +1,7 @@
 """The encoders that came through the dashboard: told when they join, listed, deleted, and brought back."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -9,11 +10,13 @@ from explainers.service import ExplainerService
 from models.admission import Admission
 from models.own_encoders import Removed
 from pages.common import controls, link
+from pages.common.ledger import Ledger
 from pages.common.plain import plain
 
 EXPLORE = "pages/explore.py"
 _SAMPLE_HELP = "The most probable class of the sample photo “Flower”, and its probability. It need not know flowers."
-_CHANGE, _N_CHANGES = "own.change", "own.n_changes"
+_LEDGER = Ledger("own")
+fresh = _LEDGER.fresh
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,13 @@ class Change:
 
 def bar(service: ExplainerService) -> None:
     """The last change with its undo, and what the newest encoder was found to do."""
-    change = st.session_state.get(_CHANGE)
+    change = _LEDGER.last()
     if change is None:
         return
+    undo = partial(_undo, service, change) if change.added or change.removed else None
     with st.container(border=True, key="change"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(plain(change.sentence), width="stretch")
-            if change.added:
-                _explore_link(change.added)
-            if change.added or change.removed:
-                meaning = "Makes the list of own encoders what it was before."
-                st.button("Undo", key="undo", icon=":material/undo:", help=meaning, on_click=_undo, args=(service, change))
+        more = partial(_explore_link, change.added) if change.added else lambda: None
+        _LEDGER.draw(change, undo, "Makes the list of own encoders what it was before.", more)
         if change.admission is not None:
             _checked(change.admission)
 
@@ -66,33 +65,17 @@ def _checked(admission: Admission) -> None:
 
 
 def _undo(service: ExplainerService, change: Change) -> None:
-    try:
-        if change.added:
-            service.delete_encoder(change.added)
-        if change.removed is not None:
-            service.catalog.own.restore(change.removed)
-    except EncoderscopeError as error:
-        _tell(Change(f"This cannot be undone any more. {error}"))
-    else:
-        _tell(Change(f"Undone: {change.sentence}"))
-
-
-def _tell(change: Change) -> None:
-    """Shows the change from now on, and empties the form."""
-    st.session_state[_CHANGE] = change
-    st.session_state[_N_CHANGES] = n_changes() + 1
-
-
-def n_changes() -> int:
-    """How often the list has changed in this session."""
-    return st.session_state.get(_N_CHANGES, 0)
+    if change.added:
+        service.delete_encoder(change.added)
+    if change.removed is not None:
+        service.catalog.own.restore(change.removed)
 
 
 def tell_added(admission: Admission) -> None:
     """Draws the page anew with the encoder in it, and an empty form."""
     name = admission.check.encoder.name
     verb = "has joined the catalog" if admission.replaced is None else "has taken the place of the one before"
-    _tell(Change(f"'{name}' {verb}.", name, admission.replaced, admission))
+    _LEDGER.tell(Change(f"'{name}' {verb}.", name, admission.replaced, admission))
     link.rerun()
 
 
@@ -145,6 +128,6 @@ def _delete(service: ExplainerService, name: str) -> None:
     try:
         removed = service.delete_encoder(name)
     except EncoderscopeError as error:
-        _tell(Change(str(error)))
+        _LEDGER.tell(Change(str(error)))
     else:
-        _tell(Change(f"'{name}' was deleted.", removed=removed))
+        _LEDGER.tell(Change(f"'{name}' was deleted.", removed=removed))

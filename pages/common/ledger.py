@@ -1,0 +1,54 @@
+"""The last change that was made on a page: told on top, undone by a button, until the next one takes its place.
+
+A change is any frozen dataclass whose first field is the sentence that tells it and whose other fields have defaults. The
+forms of the page start afresh after every change: their keys carry its number.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from explainers.errors import EncoderscopeError
+from pages.common.plain import plain
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where a page keeps its last change, in the session."""
+
+    page: str
+
+    def last(self) -> Any:
+        """The change that is told now; None before the first."""
+        return st.session_state.get(f"{self.page}.change")
+
+    def tell(self, change: Any) -> None:
+        """Shows the change from now on, and starts all forms afresh."""
+        st.session_state[f"{self.page}.change"] = change
+        st.session_state[f"{self.page}.n_changes"] = self.n_changes() + 1
+
+    def n_changes(self) -> int:
+        """How many there were in this session."""
+        return st.session_state.get(f"{self.page}.n_changes", 0)
+
+    def fresh(self, key: str) -> str:
+        """The key of a widget that is emptied by every change."""
+        return f"{key} {self.n_changes()}"
+
+    def draw(self, change: Any, undo: Callable[[], None] | None, meaning: str, more: Callable[[], None] = lambda: None) -> None:
+        """The sentence in one line with ``more`` and the button that undoes it, if it can be undone."""
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(plain(change.sentence), width="stretch")
+            more()
+            if undo is not None:
+                st.button("Undo", key="undo", icon=":material/undo:", help=meaning, on_click=self._take_back, args=(change, undo))
+
+    def _take_back(self, change: Any, undo: Callable[[], None]) -> None:
+        try:
+            undo()
+        except EncoderscopeError as error:
+            self.tell(type(change)(f"This cannot be undone any more. {error}"))
+        else:
+            self.tell(type(change)(f"Undone: {change.sentence}"))
