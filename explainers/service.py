@@ -155,14 +155,11 @@ class ExplainerService:
 
     def segment(self, encoder_name: str, photo: Photo, settings: NaveSettings, view: Hashable = None) -> Job[SegmentationResult]:
         """Segmentation maps of a photo for every k; ``settings.depths == ()`` means the encoder's default depths."""
-        question = _Question(
-            "segment",
-            encoder_name,
-            asked=(photo.name, photo.sha256, settings),
-            content_of=lambda info: (photo.sha256, resolved(settings, info)),
-            compute=lambda encoder, task: self._segmented(encoder, photo, resolved(settings, encoder.info), task),
-            named={"photo_name": photo.name},
-        )
+
+        def compute(encoder: Encoder, task: Task) -> SegmentationResult:
+            return self._segmented(encoder, photo, resolved(settings, encoder.info), task)
+
+        question = _about_photo("segment", encoder_name, photo, settings, compute, partial(resolved, settings))
         return self._request(question, f"segmenting '{photo.name}'", view)
 
     def classify(self, encoder_name: str, photo: Photo, view: Hashable = None) -> Job[Predictions]:
@@ -187,14 +184,8 @@ class ExplainerService:
     ) -> Job[LocalExplanation]:
         """Where each concept is seen in a photo, and what it contributes to some classes, at several depths."""
         inquiry = Inquiry(tuple(concepts), random, settings)
-        question = _Question(
-            "explain",
-            encoder_name,
-            asked=(photo.name, photo.sha256, inquiry.content),
-            content_of=lambda info: (photo.sha256, inquiry.content),
-            compute=lambda encoder, task: self._concepts.local(encoder, photo, inquiry, task),
-            named={"photo_name": photo.name},
-        )
+        compute = lambda encoder, task: self._concepts.local(encoder, photo, inquiry, task)  # noqa: E731
+        question = _about_photo("explain", encoder_name, photo, inquiry.content, compute)
         return self._request(question, f"explaining '{photo.name}'", view)
 
     def explain_class(
@@ -208,15 +199,8 @@ class ExplainerService:
     ) -> Job[ClassExplanation]:
         """What each concept contributes to one class over many photos of it; ``settings.class_idx`` names that class."""
         inquiry = Inquiry(tuple(concepts), random, settings)
-        names, hashes = tuple(photo.name for photo in photos), tuple(photo.sha256 for photo in photos)
-        question = _Question(
-            "explain class",
-            encoder_name,
-            asked=(names, hashes, inquiry.content),
-            content_of=lambda info: (hashes, inquiry.content),
-            compute=lambda encoder, task: self._concepts.of_class(encoder, photos, inquiry, task),
-            named={"photo_names": names},
-        )
+        compute = lambda encoder, task: self._concepts.of_class(encoder, photos, inquiry, task)  # noqa: E731
+        question = _about_photos("explain class", encoder_name, photos, inquiry.content, compute)
         return self._request(question, f"explaining {len(photos)} images", view)
 
     def check_concepts(
@@ -244,44 +228,27 @@ class ExplainerService:
     ) -> Job[ConceptMaps]:
         """Where each concept is seen in a photo, at every depth unless some are named; works without a classifier."""
         inquiry = Inquiry(tuple(concepts), random, settings)
-        question = _Question(
-            "map concepts",
-            encoder_name,
-            asked=(photo.name, photo.sha256, inquiry.content),
-            content_of=lambda info: (photo.sha256, inquiry.content),
-            compute=lambda encoder, task: self._concepts.maps(encoder, photo, inquiry, task),
-            named={"photo_name": photo.name},
-        )
+        compute = lambda encoder, task: self._concepts.maps(encoder, photo, inquiry, task)  # noqa: E731
+        question = _about_photo("map concepts", encoder_name, photo, inquiry.content, compute)
         return self._request(question, f"looking for {len(concepts)} concepts in '{photo.name}'", view)
 
     def segment_photos(
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
     ) -> Job[SegmentedPhotos]:
         """Segmentation maps of a set of photos for every k, shrunk to what comparing them needs."""
-        names, hashes = tuple(photo.name for photo in photos), tuple(photo.sha256 for photo in photos)
-        question = _Question(
-            "segment photos",
-            encoder_name,
-            asked=(names, hashes, settings),
-            content_of=lambda info: (hashes, resolved(settings, info)),
-            compute=lambda encoder, task: self._segmented_photos(encoder, photos, resolved(settings, encoder.info), task),
-            named={"photo_names": names},
-        )
+
+        def compute(encoder: Encoder, task: Task) -> SegmentedPhotos:
+            return self._segmented_photos(encoder, photos, resolved(settings, encoder.info), task)
+
+        question = _about_photos("segment photos", encoder_name, photos, settings, compute, partial(resolved, settings))
         return self._request(question, f"segmenting {len(photos)} photos", view)
 
     def compare_depths(
         self, encoder_name: str, photos: Sequence[Photo], input_size: int, view: Hashable = None
     ) -> Job[DepthGrams]:
         """How alike the positions of a set of photos are at every depth: one side of a linear CKA."""
-        names, hashes = tuple(photo.name for photo in photos), tuple(photo.sha256 for photo in photos)
-        question = _Question(
-            "compare depths",
-            encoder_name,
-            asked=(names, hashes, input_size),
-            content_of=lambda info: (hashes, input_size),
-            compute=lambda encoder, task: self._depth_grams(encoder, photos, input_size, task),
-            named={"photo_names": names},
-        )
+        compute = lambda encoder, task: self._depth_grams(encoder, photos, input_size, task)  # noqa: E731
+        question = _about_photos("compare depths", encoder_name, photos, input_size, compute)
         return self._request(question, f"comparing the depths over {len(photos)} photos", view)
 
     def measure_cost(self, encoder_name: str, photo: Photo, input_size: int, view: Hashable = None) -> Job[Cost]:
@@ -513,6 +480,45 @@ class _Question:
     def addressed(self, answer: Any, info: EncoderInfo) -> Any:
         """The answer under the names of this question; the same content may have been asked about under others."""
         return replace(answer, encoder=info, **self.named)
+
+
+def _about_photo(
+    kind: str,
+    encoder_name: str,
+    photo: Photo,
+    asked: Hashable,
+    compute: Callable[[Encoder, Task], Any],
+    content_of: Callable[[EncoderInfo], Hashable] | None = None,
+) -> _Question:
+    """A question about one photo; ``content_of`` says what decides the answer besides the photo, where ``asked`` does not."""
+    return _Question(
+        kind,
+        encoder_name,
+        asked=(photo.name, photo.sha256, asked),
+        content_of=lambda info: (photo.sha256, content_of(info) if content_of else asked),
+        compute=compute,
+        named={"photo_name": photo.name},
+    )
+
+
+def _about_photos(
+    kind: str,
+    encoder_name: str,
+    photos: Sequence[Photo],
+    asked: Hashable,
+    compute: Callable[[Encoder, Task], Any],
+    content_of: Callable[[EncoderInfo], Hashable] | None = None,
+) -> _Question:
+    """The same about several photos together, in their order."""
+    names, hashes = tuple(photo.name for photo in photos), tuple(photo.sha256 for photo in photos)
+    return _Question(
+        kind,
+        encoder_name,
+        asked=(names, hashes, asked),
+        content_of=lambda info: (hashes, content_of(info) if content_of else asked),
+        compute=compute,
+        named={"photo_names": names},
+    )
 
 
 def resolved(settings: NaveSettings, info: EncoderInfo) -> NaveSettings:
