@@ -3,11 +3,12 @@
 PYTHON ?= python3
 PORT ?= 8501
 VENV := .venv
+BENCH_PACKAGES := grad-cam==1.5.7 matplotlib
 BIN := $(VENV)/bin
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-.PHONY: app test quick measure browser clean
+.PHONY: app test quick measure bench browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -23,6 +24,11 @@ quick: $(VENV)/.installed-dev
 # The tables of the README; needs ../shared/fixtures.
 measure: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks quality
+
+# Speed, memory and growth of segmentation beside what a user would write instead: a table each, and JSON in out/.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(BENCH_PACKAGES)
+	$(BIN)/python -m tests.benchmarks bench
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Encoderscope needs Python 3.11 or newer; set PYTHON=/path/to/python3")'

@@ -1,7 +1,7 @@
 """The command line, over the same service as the dashboard.
 
     python -m explainers encoders [--json]
-    python -m explainers segment IMAGE... --encoder NAME_OR_FOLDER --out DIR
+    python -m explainers segment IMAGE... --encoder NAME_OR_FOLDER --out DIR [--together]
     python -m explainers attribute IMAGE... --encoder NAME_OR_FOLDER --depth D --concept FOLDER_OR_NAME... --out FILE.json
     python -m explainers compare IMAGE... --encoder A --encoder B [...] --out DIR
 
@@ -11,7 +11,8 @@ Exit status: 0 every image was done; 1 some were not (each is named on stderr); 
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -26,7 +27,7 @@ from explainers.errors import EncoderscopeError, UnreadableImage
 from explainers.explanations import ExplainSettings
 from explainers.jobs import Job
 from explainers.library import Kind, OpenSet
-from explainers.nave import SCALINGS, NaveSettings, require_valid
+from explainers.nave import FITS, SCALINGS, NaveSettings, require_valid
 from explainers.service import ExplainerService, SegmentationResult, resolved, versions
 from models.catalog import Catalog, CatalogEntry
 from models.encoder import EncoderInfo
@@ -79,7 +80,9 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clusters", type=_clusters, default=(2, 20), metavar="MIN:MAX", help="range of k (default: 2:20)")
     parser.add_argument("--size", type=int, default=default.input_size, help="input size in pixels (default: %(default)s)")
     parser.add_argument("--scaling", choices=SCALINGS, default=default.scaling, help="of the depths (default: %(default)s)")
+    parser.add_argument("--fit", choices=FITS, default=default.fit, help="; ".join(f"{k}: {v}" for k, v in FITS.items()))
     parser.add_argument("--seed", type=int, default=default.seed, help="(default: %(default)s)")
+    parser.add_argument("--together", action="store_true", help="cluster all images together; they are held in memory at once")
     parser.set_defaults(command=segment)
 
 
@@ -154,9 +157,9 @@ def _millions(n_parameters: int | None) -> str:
 
 
 def segment(parsed: argparse.Namespace) -> int:
-    """Segments every image, one after the other: memory does not grow with their number."""
+    """Segments every image, one after the other: memory does not grow with their number. Or all of them together."""
     low, high = parsed.clusters
-    settings = NaveSettings(parsed.depths, parsed.scaling, parsed.size, low, high, parsed.seed)
+    settings = NaveSettings(parsed.depths, parsed.scaling, parsed.size, low, high, parsed.seed, parsed.fit)
     files = picture_files(parsed.images)
     stems = export.output_stems(files)
     _require_no_overwriting(files, stems, parsed.out)
@@ -164,7 +167,9 @@ def segment(parsed: argparse.Namespace) -> int:
         info = _waited_for(service.open_encoder(parsed.encoder), bar)
         settings = resolved(settings, info)
         require_valid(settings, len(info.depths))
-        n_done = _segment_all(service, parsed, settings, info, zip(files, stems, strict=True), bar)
+        segment_them = _segment_together if parsed.together else _segment_all
+        with _summary(parsed.out, settings, info) as summary:
+            n_done = segment_them(service, parsed, settings, list(zip(files, stems, strict=True)), bar, summary)
     return ALL_DONE if n_done == len(files) else SOME_FAILED if n_done else NOTHING_DONE
 
 
@@ -262,24 +267,70 @@ def _segment_all(
     service: ExplainerService,
     parsed: argparse.Namespace,
     settings: NaveSettings,
-    info: EncoderInfo,
-    named_files: Iterable[tuple[Path, str]],
+    named_files: Sequence[tuple[Path, str]],
     bar: tqdm,
+    summary: export.SummaryFile,
 ) -> int:
     """How many images were done; the others are named on stderr and in the summary."""
     n_done = 0
-    with _summary(parsed.out, settings, info) as summary:
-        for path, stem in named_files:
-            try:
-                photo = _read(path)
-                result = _waited_for(service.segment(parsed.encoder, photo, settings), bar)
-                summary.add(_write(parsed.out, stem, path, photo, result))
-                n_done += 1
-            except (EncoderscopeError, OSError) as error:
-                tqdm.write(f"{path}: {error}", file=sys.stderr)
-                summary.add_error(str(path), str(error))
-            bar.update()
+    for path, stem, photo in _read_ahead(named_files):
+        try:
+            if isinstance(photo, Exception):
+                raise photo
+            result = _waited_for(service.segment(parsed.encoder, photo, settings), bar)
+            summary.add(_write(parsed.out, stem, path, photo, result))
+            n_done += 1
+        except (EncoderscopeError, OSError) as error:
+            _failed(path, error, summary)
+        bar.update()
     return n_done
+
+
+def _segment_together(
+    service: ExplainerService,
+    parsed: argparse.Namespace,
+    settings: NaveSettings,
+    named_files: Sequence[tuple[Path, str]],
+    bar: tqdm,
+    summary: export.SummaryFile,
+) -> int:
+    """The same, with all images that can be read clustered together."""
+    done = []
+    for path, stem, photo in _read_ahead(named_files):
+        if isinstance(photo, Exception):
+            _failed(path, photo, summary)
+        else:
+            done.append((path, stem, photo))
+        bar.update()
+    if done:
+        photos = [photo for _, _, photo in done]
+        result = _waited_for(service.segment_together(parsed.encoder, photos, settings), bar)
+        for n, (path, stem, photo) in enumerate(done):
+            summary.add(_write(parsed.out, stem, path, photo, result.of_photo(n)))
+    return len(done)
+
+
+def _read_ahead(named_files: Sequence[tuple[Path, str]]) -> Iterator[tuple[Path, str, Photo | Exception]]:
+    """Each file with its photo, or what is wrong with it; the next one is read while the present one is worked on."""
+    with ThreadPoolExecutor(1, "encoderscope-read") as reader:
+        coming = reader.submit(_read_or_error, named_files[0][0]) if named_files else None
+        for n, (path, stem) in enumerate(named_files):
+            photo = coming.result()
+            if n + 1 < len(named_files):
+                coming = reader.submit(_read_or_error, named_files[n + 1][0])
+            yield path, stem, photo
+
+
+def _read_or_error(path: Path) -> Photo | Exception:
+    try:
+        return _read(path)
+    except (EncoderscopeError, OSError) as error:
+        return error
+
+
+def _failed(path: Path, error: Exception, summary: export.SummaryFile) -> None:
+    tqdm.write(f"{path}: {error}", file=sys.stderr)
+    summary.add_error(str(path), str(error))
 
 
 def _make_folder(out: Path) -> None:

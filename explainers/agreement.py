@@ -16,8 +16,8 @@ import torch
 from sklearn.metrics import adjusted_mutual_info_score
 from torch import Tensor
 
-from explainers.clustering import adjusted_rand_index, contingency, matched_to
 from explainers.overlay import at_size
+from explainers.partitions import adjusted_rand_index, contingency, matched_to
 
 
 @dataclass(frozen=True)

@@ -1,161 +1,41 @@
-"""Exact k-means on composite activations that are never materialised.
+"""Exact k-means for every k at once, on composite activations that are never materialised.
 
-Sources: Lloyd 1982; k-means++: Arthur, Vassilvitskii 2007. The factorisation is our own; the README shows its figures.
+Sources: Lloyd 1982; greedy k-means++: Arthur, Vassilvitskii 2007; merging: Ward 1963; random projection: Halko, Martinsson,
+Tropp 2011. The README shows what each step is worth.
 
-A composite activation x_p stacks the feature maps F_d of several depths after a bilinear resize U to one grid. Resizing is
-linear, so both steps of Lloyd's algorithm run on the native maps:
-    assignment   <U(F_d), c> = U(<F_d, c>)            resize k score maps per depth, not all channels
-    update       sum of U(F_d) over a cluster = F_d times the adjoint of U applied to the cluster's indicator
+    start    S sweeps on a sample of positions, projected on their principal components: k grows from 1 to the last by greedy
+             k-means++ and a few steps of Lloyd, then falls again by merging the two nearest clusters; the better of both
+             stays for every k. Everything later starts there, and the agreement of the sweeps is the stability.
+    finish   the best sweep of every k goes on with Lloyd over all positions, every k together, one image after the other:
+             first in a few coordinates per depth, then, exactly, in all channels.
 
-    D  channels of all depths together      H, W  grid        P = H * W positions
-    S  sweeps (seeds) run side by side      k     clusters
-
-One sweep grows k one by one: the new centroid is drawn by greedy k-means++ on the current distances, then Lloyd runs from
-there. All sweeps advance together, the best inertia wins at every k, and their agreement is the stability.
+    D  channels    q  principal components    n  sampled positions    P  positions of an image    S  sweeps    k  clusters
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
-from torch.nn import functional as F
 
+from explainers.composite import Composite
+from explainers.partitions import rand_index_of
+
+N_COMPONENTS = 32  # of the projection in which sweeps start
+N_SEEDING = 1280  # positions on which sweeps start
+N_SEEDING_MORE = 256  # for every further image
 N_CANDIDATES = 8  # positions tried for every new centroid; the best one stays
+N_STARTING_STEPS = 3  # of Lloyd after a cluster came or went
 MAX_ITERATIONS = 40
 TOLERANCE = 1e-4  # Lloyd stops when the inertia falls by less than this share
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Depths of one native resolution: their channels stacked, and the two matrices that resize them to the grid."""
-
-    maps: Tensor  # (C, h * w)
-    rows: Tensor  # (H, h)
-    cols: Tensor  # (W, w)
-
-    @property
-    def native_shape(self) -> tuple[int, int]:
-        return self.rows.shape[1], self.cols.shape[1]
-
-    @property
-    def on_native_grid(self) -> bool:
-        """Whether there is nothing to resize."""
-        return self.native_shape == (len(self.rows), len(self.cols))
-
-    def scores(self, vectors: Tensor) -> Tensor:
-        """<x_p, vector> at every grid position, (n, H, W), for vectors (n, C)."""
-        return self._to_grid((vectors @ self.maps).reshape(-1, *self.native_shape))
-
-    def weighted_sums(self, weights: Tensor) -> Tensor:
-        """Sum over positions of weight times x_p, (n, C), for weight maps (n, H, W): the adjoint of ``scores``."""
-        native = weights if self.on_native_grid else self.rows.T @ weights @ self.cols
-        return native.flatten(1) @ self.maps.T
-
-    def at(self, row: Tensor, col: Tensor) -> Tensor:
-        """x_p at some grid positions, (n, C): the few native positions that each mixes, weighted."""
-        row_weights, row_idx = self.rows[row].topk(_n_taps(self.rows), dim=1)  # (n, taps)
-        col_weights, col_idx = self.cols[col].topk(_n_taps(self.cols), dim=1)
-        weights = (row_weights.unsqueeze(2) * col_weights.unsqueeze(1)).flatten(1)  # (n, taps * taps)
-        native_idx = (row_idx.unsqueeze(2) * self.native_shape[1] + col_idx.unsqueeze(1)).flatten(1)
-        return torch.einsum("cnt,nt->nc", self.maps[:, native_idx], weights)
-
-    def squared_norms(self, chunk: int = 64) -> Tensor:
-        """|x_p|^2 at every grid position, (H, W); a few channels at a time."""
-        total = torch.zeros(len(self.rows), len(self.cols), device=self.maps.device, dtype=self.maps.dtype)
-        for maps in self.maps.split(chunk):
-            total += self._to_grid(maps.reshape(-1, *self.native_shape)).square().sum(0)
-        return total
-
-    def _to_grid(self, native: Tensor) -> Tensor:
-        return native if self.on_native_grid else self.rows @ native @ self.cols.T
-
-
-def _n_taps(matrix: Tensor) -> int:
-    """How many native positions one grid position mixes at most along an axis."""
-    return int((matrix != 0).sum(1).max())
-
-
-@dataclass(frozen=True, eq=False)
-class Composite:
-    """Composite activations of one image on a grid, kept as native feature maps."""
-
-    blocks: tuple[Block, ...]
-    depth_blocks: tuple[tuple[int, int, int], ...]  # per depth: its block, first channel, end channel
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.blocks[0].rows), len(self.blocks[0].cols)
-
-    @property
-    def n_channels(self) -> int:
-        return sum(len(block.maps) for block in self.blocks)
-
-    def split(self, vectors: Tensor) -> tuple[Tensor, ...]:
-        """Vectors (n, D) as one (n, C) per block."""
-        return vectors.split([len(block.maps) for block in self.blocks], dim=1)
-
-    def scores(self, vectors: Tensor) -> Tensor:
-        """<x_p, vector> at every grid position, (n, H, W), for vectors (n, D)."""
-        return sum(block.scores(part) for block, part in zip(self.blocks, self.split(vectors), strict=True))
-
-    def weighted_sums(self, weights: Tensor) -> Tensor:
-        """Sum over positions of weight times x_p, (n, D), for weight maps (n, H, W)."""
-        return torch.cat([block.weighted_sums(weights) for block in self.blocks], dim=1)
-
-    def squared_norms(self) -> Tensor:
-        """|x_p|^2 at every grid position, (H, W)."""
-        return sum(block.squared_norms() for block in self.blocks)
-
-    def at(self, positions: Tensor) -> Tensor:
-        """The composite activations of some positions (flat grid indices, (n,)), (n, D)."""
-        width = self.shape[1]
-        return torch.cat([block.at(positions // width, positions % width) for block in self.blocks], dim=1)
-
-    def on_grid(self, shape: tuple[int, int]) -> "Composite":
-        """The same activations on another grid; the native maps are shared."""
-        blocks = tuple(Block(b.maps, *resize_matrices(b.native_shape, shape, b.maps)) for b in self.blocks)
-        return Composite(blocks, self.depth_blocks)
-
-    def of_depth(self, vectors: Tensor, depth_position: int) -> Tensor:
-        """The part of vectors (n, D) that belongs to one depth, (n, C_d)."""
-        block, start, end = self.depth_blocks[depth_position]
-        return self.split(vectors)[block][:, start:end]
-
-
-def resize_matrix(native: int, grid: int) -> Tensor:
-    """The bilinear resize of one axis (half-pixel centres, antialiased when shrinking) as a matrix (grid, native)."""
-    identity = torch.eye(native)[None, None]
-    return F.interpolate(identity, size=(grid, native), mode="bilinear", align_corners=False, antialias=grid < native)[0, 0]
-
-
-def resize_matrices(native: tuple[int, int], grid: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
-    rows, cols = (resize_matrix(n, g).to(like) for n, g in zip(native, grid, strict=True))
-    return rows, cols
-
-
-def composite_of(feature_maps: Sequence[Tensor], grid: tuple[int, int]) -> Composite:
-    """Stacks feature maps, one (C, h, w) per depth and already scaled, without resizing them."""
-    by_shape: dict[tuple[int, int], list[int]] = {}
-    for position, maps in enumerate(feature_maps):
-        by_shape.setdefault(tuple(maps.shape[1:]), []).append(position)
-    places: dict[int, tuple[int, int, int]] = {}
-    blocks = []
-    for block_idx, (native, members) in enumerate(by_shape.items()):
-        stacked = torch.cat([feature_maps[m].flatten(1) for m in members])
-        blocks.append(Block(stacked, *resize_matrices(native, grid, stacked)))
-        start = 0
-        for m in members:
-            places[m] = (block_idx, start, start + len(feature_maps[m]))
-            start += len(feature_maps[m])
-    return Composite(tuple(blocks), tuple(places[p] for p in range(len(feature_maps))))
+MAX_SCORES = 2**22  # scores held at a time: so many centroids are taken together as fit
+MAX_SKETCHED = 4096  # native positions from which a depth's basis is taken
 
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
-    """k-means of one composite at one k: the best of several sweeps."""
+    """k-means at one k: the best of several sweeps."""
 
     centroids: Tensor  # (k, D)
     inertia: float  # summed squared distance of the positions to their centroid
@@ -166,149 +46,323 @@ class Clustering:
         return len(self.centroids)
 
 
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """k-means for every k."""
+
+    clusterings: list[Clustering]  # for k = 1, 2, ...
+    depth_channels: tuple[int, ...]  # how many channels of a centroid belong to each depth
+    images: list[Composite]  # in few coordinates instead of many channels: nearly the same distances, many times cheaper
+    axes: Tensor  # (2, coordinates): the first two principal components; zero where there are fewer
+
+
 def sweep(
-    composite: Composite,
+    images: Sequence[Composite],
     max_clusters: int,
-    n_sweeps: int = 4,
+    n_sweeps: int = 8,
     seed: int = 0,
-    on_step: Callable[[int], None] = lambda k: None,
-) -> list[Clustering]:
-    """Clusterings for k = 1, 2, ... ``max_clusters``; ``on_step(k)`` is called after each and may raise to stop."""
+    exact: bool = True,
+    on_step: Callable[[float], None] = lambda share: None,
+) -> Sweep:
+    """Clusterings of the positions of one or several images together, for k = 1, 2, ... ``max_clusters``.
+
+    With ``exact`` False, centroids stay where they are best on the sample and its principal components: a fast
+    approximation. ``on_step(share done)`` is called along the way and may raise to stop.
+    """
     generator = torch.Generator().manual_seed(seed)
-    norms = composite.squared_norms()
-    state = _one_cluster(composite, norms, n_sweeps)
-    found = []
-    for k in range(1, max_clusters + 1):
-        if k > 1:
-            state = _lloyd(composite, norms, _with_new_centroid(composite, norms, state, generator))
-        found.append(_best_of(state))
-        on_step(k)
+    norms = [image.squared_norms().flatten() for image in images]
+    space = _principal_space(images, generator)
+    starts = _starts(space.points, max_clusters, n_sweeps, generator, lambda share: on_step(share / 2))
+    centroids = [space.coordinates(start.best) for start in starts]
+    if exact:
+        centroids = [one for one, _ in finished(space.images, centroids, lambda share: on_step((2 + share) / 4))]
+    lifted = [space.in_channels(one) for one in centroids]
+    found = _finished(images, norms, lifted, MAX_ITERATIONS if exact else 0, lambda share: on_step((3 + share) / 4))
+    clusterings = [Clustering(*one, start.stability) for one, start in zip(found, starts, strict=True)]
+    return Sweep(clusterings, images[0].depth_channels, space.images, space.main_axes)
+
+
+# --- the space in which sweeps start ---
+
+
+@dataclass(frozen=True, eq=False)
+class _PrincipalSpace:
+    """Few coordinates in place of many channels, and some positions of the images on their principal components."""
+
+    images: list[Composite]  # in coordinates
+    points: Tensor  # (n, q), centred
+    axes: Tensor  # (coordinates of all depths, q)
+    mean: Tensor  # (coordinates of all depths,)
+    bases: tuple[Tensor, ...]  # per depth (C_d, coordinates)
+
+    @property
+    def main_axes(self) -> Tensor:
+        """The first two components, (2, coordinates); zero where there are fewer."""
+        main = self.axes[:, -2:].T.flip(0)
+        return torch.cat([main, main.new_zeros(2 - len(main), main.shape[1])])
+
+    def coordinates(self, centroids: Tensor) -> Tensor:
+        """From components (k, q) to coordinates."""
+        return centroids @ self.axes.T + self.mean
+
+    def in_channels(self, coordinates: Tensor) -> Tensor:
+        """From coordinates to composite activations, (k, D)."""
+        parts = coordinates.split([basis.shape[1] for basis in self.bases], dim=1)
+        return torch.cat([part @ basis.T for part, basis in zip(parts, self.bases, strict=True)], dim=1)
+
+
+def _principal_space(images: Sequence[Composite], generator: torch.Generator) -> _PrincipalSpace:
+    bases = tuple(_basis(maps, generator) for maps in zip(*(image.of_depths for image in images), strict=True))
+    projected = [image.projected(bases) for image in images]
+    coordinates = _sampled(projected)
+    mean = coordinates.mean(0)
+    centred = coordinates - mean
+    axes = torch.linalg.eigh(centred.T @ centred).eigenvectors[:, -N_COMPONENTS:]
+    return _PrincipalSpace(projected, centred @ axes, axes, mean, bases)
+
+
+def _basis(maps: Sequence[Tensor], generator: torch.Generator) -> Tensor:
+    """An orthonormal basis (C, n) of nearly all that one depth's activations (C, h * w) of several images span."""
+    together = _some_columns(torch.cat(list(maps), dim=1), MAX_SKETCHED, generator)
+    n_channels, n_positions = together.shape
+    n_kept = N_COMPONENTS + 8
+    if min(n_channels, n_positions) <= n_kept:
+        return torch.eye(n_channels).to(together) if n_channels <= n_positions else torch.linalg.qr(together).Q
+    directions = torch.randn(n_positions, n_kept, generator=generator).to(together)
+    once = torch.linalg.qr(together @ directions).Q
+    return torch.linalg.qr(together @ (together.T @ once)).Q
+
+
+def _some_columns(matrix: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """At most n columns, drawn at random."""
+    if matrix.shape[1] <= n:
+        return matrix
+    return matrix[:, torch.randperm(matrix.shape[1], generator=generator)[:n].sort().values.to(matrix.device)]
+
+
+def _sampled(images: Sequence[Composite]) -> Tensor:
+    """Evenly spaced composite activations of all images together, (n, D); half as many as drawn at random do as well."""
+    ends = np.cumsum([image.n_positions for image in images])
+    n_drawn = min(int(ends[-1]), N_SEEDING + N_SEEDING_MORE * (len(images) - 1))
+    drawn = torch.linspace(0, int(ends[-1]) - 1, n_drawn, dtype=torch.float64).round().long()
+    of_images = drawn.tensor_split(np.searchsorted(drawn.numpy(), ends[:-1]).tolist())
+    starts = [0, *ends[:-1].tolist()]
+    device = images[0].blocks[0].maps.device
+    return torch.cat([i.at((part - start).to(device)) for i, part, start in zip(images, of_images, starts, strict=True)])
+
+
+# --- the start: S sweeps side by side on the sample ---
+
+
+@dataclass(frozen=True, eq=False)
+class _Sweeps:
+    """Where S sweeps stand at one k."""
+
+    centroids: Tensor  # (S, k, q)
+    distances: Tensor  # (S, n): squared distance to the nearest centroid
+    members: Tensor  # (S, k, n): 1 where a centroid is the nearest, else 0; a tie counts for both
+
+    @property
+    def inertia(self) -> Tensor:
+        return self.distances.sum(1)
+
+    @property
+    def best(self) -> Tensor:
+        """The centroids of the sweep with the least inertia, (k, q)."""
+        return self.centroids[int(self.inertia.argmin())]
+
+    @property
+    def stability(self) -> float:
+        """Mean adjusted Rand index over the pairs of sweeps; 1 for a single one."""
+        n_sweeps, k, _ = self.members.shape
+        labels = self.members.max(dim=1, keepdim=True).indices
+        each = torch.zeros_like(self.members).scatter_(1, labels, 1.0).flatten(0, 1)
+        tables = (each @ each.T).reshape(n_sweeps, k, n_sweeps, k).transpose(1, 2).cpu().numpy()
+        pairs = np.tril_indices(n_sweeps, -1)
+        return float(rand_index_of(tables[pairs]).mean()) if n_sweeps > 1 else 1.0
+
+    def or_better(self, other: "_Sweeps") -> "_Sweeps":
+        """Sweep by sweep, whichever of the two has less inertia."""
+        better = other.inertia < self.inertia
+        return _Sweeps(
+            torch.where(better[:, None, None], other.centroids, self.centroids),
+            torch.where(better[:, None], other.distances, self.distances),
+            torch.where(better[:, None, None], other.members, self.members),
+        )
+
+
+def _starts(
+    points: Tensor, max_clusters: int, n_sweeps: int, generator: torch.Generator, on_step: Callable[[float], None]
+) -> list[_Sweeps]:
+    """Sweeps for k = 1 ... ``max_clusters``, up and down again."""
+    norms = points.square().sum(1)
+    found = [_nearest(points, norms, points.mean(0).repeat(n_sweeps, 1, 1))]
+    for k in range(2, max_clusters + 1):
+        found.append(_settled(points, norms, _with_new_centroid(points, norms, found[-1], generator)))
+        on_step(k / (2 * max_clusters))
+    for k in range(max_clusters - 1, 1, -1):
+        found[k - 1] = found[k - 1].or_better(_settled(points, norms, _with_nearest_merged(found[k])))
+        on_step(1 - k / (2 * max_clusters))
+    return found
+
+
+def _nearest(points: Tensor, norms: Tensor, centroids: Tensor) -> _Sweeps:
+    """Every position to its nearest centroid: argmin of |c|^2 - 2 <x, c>; |x|^2 is the same for all."""
+    flat = centroids.flatten(0, 1)
+    costs = torch.addmm(flat.square().sum(1, keepdim=True), flat, points.T, alpha=-2)
+    costs = costs.reshape(*centroids.shape[:2], len(points))
+    lowest = costs.amin(1)
+    members = torch.le(costs, lowest.unsqueeze(1), out=torch.empty_like(costs))
+    return _Sweeps(centroids, (lowest + norms).clamp_min_(0), members)
+
+
+def _settled(points: Tensor, norms: Tensor, centroids: Tensor) -> _Sweeps:
+    """After a few steps of Lloyd."""
+    sweeps = _nearest(points, norms, centroids)
+    for _ in range(N_STARTING_STEPS):
+        sweeps = _nearest(points, norms, _means(points, sweeps))
+    return sweeps
+
+
+def _means(points: Tensor, sweeps: _Sweeps) -> Tensor:
+    """The mean of every cluster, (S, k, q); an empty cluster moves to the farthest position."""
+    counts = sweeps.members.sum(2)
+    means = (sweeps.members.flatten(0, 1) @ points).reshape(sweeps.centroids.shape) / counts.clamp_min(1).unsqueeze(2)
+    empty = counts == 0
+    for s in empty.any(1).nonzero().flatten().tolist():
+        means[s, empty[s]] = points[sweeps.distances[s].topk(int(empty[s].sum())).indices]
+    return means
+
+
+def _with_new_centroid(points: Tensor, norms: Tensor, sweeps: _Sweeps, generator: torch.Generator) -> Tensor:
+    """Greedy k-means++: draw candidates by squared distance, keep the one that lowers the inertia most; (S, k + 1, q)."""
+    n_sweeps = len(sweeps.centroids)
+    weights = sweeps.distances.cpu()
+    weights = torch.where(weights.sum(1, keepdim=True) > 0, weights, 1)  # all positions alike: any candidate will do
+    drawn = torch.multinomial(weights, N_CANDIDATES, replacement=True, generator=generator).to(points.device)
+    candidates = points[drawn.flatten()]  # (S * candidates, q)
+    distances = torch.addmm(candidates.square().sum(1), points, candidates.T, alpha=-2) + norms.unsqueeze(1)
+    of_sweeps = distances.T.reshape(n_sweeps, N_CANDIDATES, -1)
+    best = torch.minimum(of_sweeps, sweeps.distances.unsqueeze(1)).sum(2).argmin(1)
+    chosen = points[drawn.gather(1, best.unsqueeze(1))]  # (S, 1, q)
+    return torch.cat([sweeps.centroids, chosen], dim=1)
+
+
+def _with_nearest_merged(sweeps: _Sweeps) -> Tensor:
+    """Ward: the two clusters whose union costs least become one; (S, k - 1, q)."""
+    n_sweeps, k, n_components = sweeps.centroids.shape
+    sizes = sweeps.members.sum(2).clamp_min(1e-3)
+    weights = sizes.unsqueeze(2) * sizes.unsqueeze(1) / (sizes.unsqueeze(2) + sizes.unsqueeze(1))
+    costs = torch.cdist(sweeps.centroids, sweeps.centroids).square() * weights
+    costs.diagonal(dim1=1, dim2=2).fill_(torch.inf)
+    pair = costs.flatten(1).argmin(1)
+    every, first, second = torch.arange(n_sweeps, device=pair.device), pair // k, pair % k
+    share = (sizes[every, first] / (sizes[every, first] + sizes[every, second])).unsqueeze(1)
+    merged = sweeps.centroids.clone()
+    merged[every, first] = share * merged[every, first] + (1 - share) * merged[every, second]
+    kept = torch.arange(k, device=pair.device) != second.unsqueeze(1)
+    return merged[kept].reshape(n_sweeps, k - 1, n_components)
+
+
+# --- the finish: exact Lloyd over all positions, every k together ---
+
+
+def finished(
+    images: Sequence[Composite], centroids: Sequence[Tensor], on_step: Callable[[float], None] = lambda share: None
+) -> list[tuple[Tensor, float]]:
+    """Exact Lloyd from given centroids (k, D) of several k, on the images' grids: centroids and inertia of each."""
+    norms = [image.squared_norms().flatten() for image in images]
+    return _finished(images, norms, centroids, MAX_ITERATIONS, on_step)
+
+
+def _finished(
+    images: Sequence[Composite],
+    norms: Sequence[Tensor],
+    centroids: Sequence[Tensor],
+    n_iterations: int,
+    on_step: Callable[[float], None],
+) -> list[tuple[Tensor, float]]:
+    most = max(1, MAX_SCORES // max(image.n_positions for image in images))
+    found: list[tuple[Tensor, float]] = []
+    for group in _groups(centroids, most):
+        found.extend(_lloyd(images, norms, group, n_iterations))
+        on_step(len(found) / len(centroids))
+    return found
+
+
+def _groups(centroids: Sequence[Tensor], most: int) -> Iterator[list[Tensor]]:
+    """Neighbours with at most so many centroids together, at least one."""
+    group: list[Tensor] = []
+    for one in centroids:
+        if group and sum(map(len, group)) + len(one) > most:
+            yield group
+            group = []
+        group.append(one)
+    yield group
+
+
+def _lloyd(
+    images: Sequence[Composite], norms: Sequence[Tensor], centroids: Sequence[Tensor], n_iterations: int
+) -> list[tuple[Tensor, float]]:
+    """Assignment and update in turn for several k; a k rests once it gains less than the tolerance."""
+    found = [(one, torch.inf) for one in centroids]
+    moving = list(range(len(found)))
+    for iteration in range(n_iterations + 1):
+        last = iteration == n_iterations
+        step = _step(images, norms, [found[m][0] for m in moving], inertia_only=last)
+        gained = [not last and after < (1 - TOLERANCE) * found[m][1] for m, after in zip(moving, step.inertia, strict=True)]
+        for m, after, mean, more in zip(moving, step.inertia, step.means, gained, strict=True):
+            found[m] = (mean if more else found[m][0], after)
+        moving = [m for m, more in zip(moving, gained, strict=True) if more]
+        if not moving:
+            break
     return found
 
 
 @dataclass(frozen=True, eq=False)
-class _State:
-    """Where S sweeps stand."""
+class _Step:
+    """One assignment for several k."""
 
-    centroids: Tensor  # (S, k, D)
-    labels: Tensor  # (S, P)
-    distances: Tensor  # (S, P): squared distance to the nearest centroid
-
-    @property
-    def inertia(self) -> Tensor:
-        return self.distances.sum(1, dtype=torch.float64)
-
-    def of(self, sweeps: Tensor) -> "_State":
-        """Some of the sweeps."""
-        return _State(self.centroids[sweeps], self.labels[sweeps], self.distances[sweeps])
-
-    def replaced(self, sweeps: Tensor, state: "_State") -> "_State":
-        """The same state with some of the sweeps moved on."""
-        pairs = ((self.centroids, state.centroids), (self.labels, state.labels), (self.distances, state.distances))
-        return _State(*(old.index_copy(0, sweeps, new) for old, new in pairs))
+    inertia: list[float]  # per k
+    means: list[Tensor]  # per k (k, D): where the centroids go next
 
 
-def _one_cluster(composite: Composite, norms: Tensor, n_sweeps: int) -> _State:
-    mean = composite.weighted_sums(torch.ones_like(norms).unsqueeze(0)) / norms.numel()
-    return _assigned(composite, norms, mean.unsqueeze(0).repeat(n_sweeps, 1, 1))
+def _step(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Sequence[Tensor], inertia_only: bool) -> _Step:
+    sizes = [len(one) for one in centroids]
+    together = torch.cat(list(centroids))
+    sums, counts = torch.zeros_like(together), together.new_zeros(len(together))
+    inertia = torch.zeros(len(centroids), dtype=torch.float64, device=together.device)
+    for image, image_norms in zip(images, norms, strict=True):
+        costs = _costs(image, together)
+        for position, part in enumerate(costs.split(sizes)):
+            lowest, labels = part.min(dim=0)
+            inertia[position] += (lowest + image_norms).clamp_min_(0).sum(dtype=torch.float64)
+            part.zero_().scatter_(0, labels.unsqueeze(0), 1.0)  # costs become memberships
+        if not inertia_only:
+            counts += costs.sum(1)
+            sums += image.weighted_sums(costs.reshape(-1, *image.shape))
+    means = list((sums / counts.clamp_min(1).unsqueeze(1)).split(sizes))
+    for one, mean, count in zip(centroids, means, counts.split(sizes), strict=True):
+        if not inertia_only and (empty := count == 0).any():
+            mean[empty] = _farthest(images, norms, one, int(empty.sum()))
+    return _Step(inertia.tolist(), means)
 
 
-def _assigned(composite: Composite, norms: Tensor, centroids: Tensor) -> _State:
-    """Every position to its nearest centroid: argmin of |c|^2 - 2 <x, c>; |x|^2 is the same for all."""
-    n_sweeps, k, _ = centroids.shape
-    flat = centroids.flatten(0, 1)
-    costs = flat.square().sum(1)[:, None] - 2 * composite.scores(flat).flatten(1)  # (S * k, P)
-    lowest, labels = costs.reshape(n_sweeps, k, -1).min(dim=1)
-    return _State(centroids, labels, (lowest + norms.flatten()).clamp_min(0))
+def _costs(image: Composite, centroids: Tensor) -> Tensor:
+    """|c|^2 - 2 <x, c>, (k, P): squared distances but for |x|^2, which is the same for all."""
+    return torch.sub(centroids.square().sum(1, keepdim=True), image.scores(centroids).flatten(1), alpha=2)
 
 
-def _with_new_centroid(composite: Composite, norms: Tensor, state: _State, generator: torch.Generator) -> Tensor:
-    """Greedy k-means++: draw candidates by squared distance, keep the one that lowers the inertia most; (S, k + 1, D)."""
-    n_sweeps, n_positions = state.distances.shape
-    weights = state.distances.cpu()
-    weights = torch.where(weights.sum(1, keepdim=True) > 0, weights, 1)  # all positions alike: any candidate will do
-    drawn = torch.multinomial(weights, N_CANDIDATES, replacement=True, generator=generator).to(state.labels.device)
-    candidates = composite.at(drawn.flatten())  # (S * candidates, D)
-    distances = norms.flatten() + candidates.square().sum(1)[:, None] - 2 * composite.scores(candidates).flatten(1)
-    lowered = torch.minimum(distances.reshape(n_sweeps, N_CANDIDATES, n_positions), state.distances.unsqueeze(1)).sum(2)
-    best = lowered.argmin(1)
-    chosen = candidates.reshape(n_sweeps, N_CANDIDATES, -1)[torch.arange(n_sweeps, device=best.device), best]
-    return torch.cat([state.centroids, chosen.unsqueeze(1)], dim=1)
-
-
-def _lloyd(composite: Composite, norms: Tensor, centroids: Tensor) -> _State:
-    """Assignment and update in turn; a sweep rests once it gains less than the tolerance."""
-    state = _assigned(composite, norms, centroids)
-    moving = torch.arange(len(centroids), device=centroids.device)
-    for _ in range(MAX_ITERATIONS):
-        before = state.inertia[moving]
-        moved = _assigned(composite, norms, _means(composite, state.of(moving)))
-        state = state.replaced(moving, moved)
-        moving = moving[before - moved.inertia > TOLERANCE * before]
-        if not len(moving):
-            break
-    return state
-
-
-def _means(composite: Composite, state: _State) -> Tensor:
-    """The mean composite activation of every cluster, (S, k, D); an empty cluster moves to the farthest position."""
-    n_sweeps, k, n_channels = state.centroids.shape
-    clusters = torch.arange(k, device=state.labels.device)[:, None]
-    indicator = (state.labels.unsqueeze(1) == clusters).to(state.centroids.dtype)  # (S, k, P)
-    counts = indicator.sum(2)
-    sums = composite.weighted_sums(indicator.reshape(n_sweeps * k, *composite.shape)).reshape(n_sweeps, k, n_channels)
-    means = sums / counts.clamp_min(1).unsqueeze(2)
-    empty = counts == 0
-    for s in empty.any(1).nonzero().flatten().tolist():
-        n_empty = int(empty[s].sum())
-        means[s, empty[s]] = composite.at(state.distances[s].topk(n_empty).indices)
-    return means
-
-
-def _best_of(state: _State) -> Clustering:
-    best = int(state.inertia.argmin())
-    labels = state.labels.cpu().numpy()
-    k = state.centroids.shape[1]
-    pairs = [(a, b) for a in range(len(labels)) for b in range(a)]
-    agreement = np.mean([adjusted_rand_index(labels[a], labels[b], k) for a, b in pairs]) if pairs else 1.0
-    return Clustering(state.centroids[best], float(state.inertia[best]), float(agreement))
+def _farthest(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Tensor, n: int) -> Tensor:
+    """The composite activations of the n positions farthest from their centroid, (n, D)."""
+    distances, places = [], []
+    for image, image_norms in zip(images, norms, strict=True):
+        top = (_costs(image, centroids).amin(0) + image_norms).topk(min(n, image.n_positions))
+        distances.append(top.values)
+        places.append(image.at(top.indices))
+    return torch.cat(places)[torch.cat(distances).topk(n).indices]
 
 
 def assign(composite: Composite, centroids: Tensor) -> Tensor:
     """The nearest centroid of every grid position, (H, W) uint8; the first one where two are equally near."""
-    costs = centroids.square().sum(1)[:, None, None] - 2 * composite.scores(centroids)
-    lowest, labels = costs[0].clone(), torch.zeros(composite.shape, dtype=torch.uint8, device=costs.device)
-    for j, cost in enumerate(costs[1:], start=1):  # many times faster on a CPU than argmin over the leading axis
-        labels.masked_fill_(cost < lowest, j)
-        torch.minimum(lowest, cost, out=lowest)
-    return labels
-
-
-def contingency(a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
-    """How many positions carry label i in ``a`` and label j in ``b``, (n, n)."""
-    return np.bincount(a.ravel().astype(np.int64) * n + b.ravel(), minlength=n * n).reshape(n, n)
-
-
-def adjusted_rand_index(a: np.ndarray, b: np.ndarray, n: int) -> float:
-    """Agreement of two labellings with labels below ``n``: 1 for the same partition, about 0 for chance (Hubert, Arabie 1985)."""
-    table = contingency(a, b, n).astype(np.float64)
-    both, in_a, in_b, total = (_n_pairs(counts) for counts in (table, table.sum(1), table.sum(0), table.sum()))
-    expected = in_a * in_b / total
-    highest = (in_a + in_b) / 2
-    if highest == expected:  # both are one single cluster, or all singletons: the same partition
-        return 1.0
-    return float((both - expected) / (highest - expected))
-
-
-def _n_pairs(counts: np.ndarray) -> float:
-    """How many pairs can be drawn from groups of these sizes."""
-    return float((counts * (counts - 1) / 2).sum())
-
-
-def matched_to(reference: np.ndarray, labels: np.ndarray, n: int) -> np.ndarray:
-    """For every label below ``n`` the reference label it takes over, a permutation of range(n) with the largest total overlap."""
-    overlap = contingency(reference, labels, n)
-    rows, cols = linear_sum_assignment(overlap, maximize=True)
-    permutation = np.empty(n, dtype=np.int64)
-    permutation[cols] = rows
-    return permutation
+    return _costs(composite, centroids).min(dim=0).indices.to(torch.uint8).reshape(composite.shape)

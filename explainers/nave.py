@@ -16,22 +16,30 @@ from typing import Literal
 
 import numpy as np
 import torch
-from scipy import linalg, ndimage
-from sklearn.metrics import silhouette_score
+from scipy import ndimage
 from torch import Tensor
+from torch.nn import functional as F
 
-from explainers.clustering import Clustering, Composite, assign, composite_of, matched_to, sweep
+from explainers.clustering import Clustering, Sweep, assign, finished, sweep
+from explainers.composite import Composite, composite_of
 from explainers.errors import BadSettings
+from explainers.partitions import contingency, matching
 
+Fit = Literal["grid", "full", "fast"]
 Scaling = Literal["balanced", "raw", "unit"]
 Progress = Callable[[float, str], None]  # share done in [0, 1], what is being done; may raise to stop
 
-GRID_STRIDE = 4  # clusters are fitted on a quarter of the input size; maps are drawn at the full input size
-N_SWEEPS = 4  # k-means runs side by side: the best inertia wins, their agreement is the stability
+GRID_STRIDE = 4  # the grid is a quarter of the input size; maps are drawn at the full input size
+N_SWEEPS = 8  # k-means runs side by side: the best inertia wins, their agreement is the stability
 N_SAMPLE = 800  # positions behind the silhouette and the scatter
 CLUSTER_RANGE = (2, 40)
 INPUT_SIZE_RANGE = (32, 1024)
-STABLE_ENOUGH = 0.15  # a k may be suggested if its stability is this close to the best: about the scatter of six pairs of sweeps
+STABLE_ENOUGH = 0.15  # a k may be suggested if its stability is this close to the best
+FITS: dict[str, str] = {
+    "grid": "exact k-means on a grid of a quarter of the input size",
+    "full": "exact k-means on every pixel of the input",
+    "fast": "k-means on a sample of positions and their main components, not refined",
+}
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class NaveSettings:
     min_clusters: int = 2
     max_clusters: int = 20
     seed: int = 0
+    fit: Fit = "grid"  # see FITS
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -55,9 +64,9 @@ class Quality:
     """How good a segmentation map is, judged from the activations alone."""
 
     k: int
-    inertia: float  # summed squared distance to the centroid
+    inertia: float  # summed squared distance to the centroid, over the positions that the fit takes
     explained: float  # share of the variance of the composite activations that the clusters explain
-    silhouette: float  # on a sample of positions, in [-1, 1]
+    silhouette: float  # on a sample of positions and in few coordinates per depth, in [-1, 1]
     stability: float  # mean adjusted Rand index between seeds, at most 1
     n_regions: int  # connected components of all clusters together
 
@@ -97,25 +106,28 @@ class ClusterRow:
     n_regions: int
 
 
-def balanced(maps: Tensor) -> Tensor:
+def balanced(maps: Sequence[Tensor]) -> list[Tensor]:
     """Channel means removed, divided by the root of the mean squared norm: every depth weighs alike. Constant stays zero."""
-    centred = maps - maps.mean((1, 2), keepdim=True)
-    spread = centred.square().sum(0).mean().sqrt()
-    return centred / spread if spread > 0 else centred
+    n_positions = sum(one[0].numel() for one in maps)
+    mean = sum(one.sum((1, 2), keepdim=True) for one in maps) / n_positions
+    centred = [one - mean for one in maps]
+    spread = (sum(one.square().sum() for one in centred) / n_positions).sqrt()
+    return [one / spread for one in centred] if spread > 0 else centred
 
 
-def raw(maps: Tensor) -> Tensor:
+def raw(maps: Sequence[Tensor]) -> list[Tensor]:
     """As the encoder left them: a depth with larger activations weighs more."""
-    return maps
+    return list(maps)
 
 
-def unit(maps: Tensor) -> Tensor:
+def unit(maps: Sequence[Tensor]) -> list[Tensor]:
     """Every position's vector at length one; a zero vector stays zero."""
-    norms = maps.norm(dim=0, keepdim=True)
-    return maps / torch.where(norms > 0, norms, 1)
+    norms = [one.norm(dim=0, keepdim=True) for one in maps]
+    return [one / torch.where(norm > 0, norm, 1) for one, norm in zip(maps, norms, strict=True)]
 
 
-SCALINGS: dict[str, Callable[[Tensor], Tensor]] = {"balanced": balanced, "raw": raw, "unit": unit}
+# One depth's maps of the images that are clustered together, (C, h, w) each
+SCALINGS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {"balanced": balanced, "raw": raw, "unit": unit}
 
 
 def require_valid(settings: NaveSettings, n_depths: int) -> None:
@@ -130,6 +142,8 @@ def require_valid(settings: NaveSettings, n_depths: int) -> None:
         raise BadSettings(f"An input size of {settings.input_size} px was asked for; choose {smallest} to {largest} px.")
     if settings.scaling not in SCALINGS:
         raise BadSettings(f"There is no scaling '{settings.scaling}'; choose one of {', '.join(SCALINGS)}.")
+    if settings.fit not in FITS:
+        raise BadSettings(f"There is no fit '{settings.fit}'; choose one of {', '.join(FITS)}.")
     missing = sorted({d for d in settings.depths if not 0 <= d < n_depths})
     if missing:
         raise BadSettings(f"This encoder has depths 0 to {n_depths - 1}; {', '.join(map(str, missing))} is not among them.")
@@ -148,31 +162,60 @@ def segment(
     ``feature_maps`` holds one (C, h, w) per depth of the settings; ``image_shape`` is the encoder's input in pixels.
     The same maps, settings and number of threads give the same bytes.
     """
-    composite = composite_of([SCALINGS[settings.scaling](maps) for maps in feature_maps], _grid(image_shape))
-    n_steps = settings.max_clusters + 1
-    clusterings = sweep(
-        composite,
-        settings.max_clusters,
-        n_sweeps=N_SWEEPS,
-        seed=settings.seed,
-        on_step=lambda k: progress(k / n_steps, f"Clustering, {k} of {settings.max_clusters}"),
-    )
-    one, chosen = clusterings[0], clusterings[settings.min_clusters - 1 :]
-    labels, chosen = _with_stable_colours(composite.on_grid(image_shape), chosen)
-    progress(settings.max_clusters / n_steps, "Judging the maps")
-    sample = _sample(image_shape, settings.seed)
-    activations = composite.on_grid(image_shape).at(torch.from_numpy(sample).to(one.centroids.device)).cpu().numpy()
-    quality = _quality(chosen, labels, one.inertia, activations, sample)
-    return Segmentation(
-        settings=settings,
-        ks=settings.ks,
-        labels=labels,
-        quality=quality,
-        suggested_k=suggested_k(quality),
-        depth_shares=tuple(_depth_shares(composite, c.centroids, one.centroids) for c in chosen),
-        scatter=_principal_plane(activations),
-        scatter_idx=np.stack(np.unravel_index(sample, image_shape), axis=1),
-    )
+    (segmentation,) = segment_together([feature_maps], settings, [image_shape], progress)
+    return segmentation
+
+
+def segment_together(
+    feature_maps: Sequence[Sequence[Tensor]],
+    settings: NaveSettings,
+    image_shapes: Sequence[tuple[int, int]],
+    progress: Progress = lambda share, doing: None,
+) -> tuple[Segmentation, ...]:
+    """The same for several images whose positions are clustered together: a cluster means one thing in all of them.
+
+    One Segmentation per image. Scaling, inertia, stability, silhouette and the suggested k are of all images together,
+    regions and scatter of each.
+    """
+    scaled = [SCALINGS[settings.scaling](maps) for maps in zip(*feature_maps, strict=True)]
+    images = [composite_of(maps, _grid(shape)) for maps, shape in zip(zip(*scaled, strict=True), image_shapes, strict=True)]
+    full = [image.on_grid(shape) for image, shape in zip(images, image_shapes, strict=True)]
+    clusters = lambda share: progress(0.6 * share, f"Clustering, {share:.0%}")  # noqa: E731
+    swept = sweep(images, settings.max_clusters, N_SWEEPS, settings.seed, exact=settings.fit != "fast", on_step=clusters)
+    clusterings = _at_every_pixel(full, swept.clusterings, progress) if settings.fit == "full" else swept.clusterings
+    progress(0.8, "Drawing the maps")
+    labels, chosen = _with_stable_colours(full, clusterings[settings.min_clusters - 1 :])
+    progress(0.9, "Judging the maps")
+    return _judged(settings, swept, clusterings[0], chosen, labels)
+
+
+def _judged(
+    settings: NaveSettings, swept: Sweep, one: Clustering, chosen: Sequence[Clustering], labels: Sequence[np.ndarray]
+) -> tuple[Segmentation, ...]:
+    """Maps (n_k, H, W) per image with what they are worth; ``one`` is the single cluster that the others are held against."""
+    shapes = [maps.shape[1:] for maps in labels]
+    sample = _sample(shapes, settings.seed)
+    points = _at_positions(swept.images, sample, shapes)
+    sampled_labels = [maps.reshape(len(maps), -1)[:, idx] for maps, idx in zip(labels, sample, strict=True)]
+    silhouettes = _silhouettes(points, np.concatenate(sampled_labels, axis=1))
+    shares = tuple(_depth_shares(swept.depth_channels, of_k.centroids, one.centroids) for of_k in chosen)
+    scatter = np.split(_on_plane(points, swept.axes), np.cumsum([len(idx) for idx in sample])[:-1])
+    found = []
+    for n, maps in enumerate(labels):
+        quality = tuple(_quality(c, one.inertia, s, m) for c, s, m in zip(chosen, silhouettes, maps, strict=True))
+        found.append(
+            Segmentation(
+                settings=settings,
+                ks=settings.ks,
+                labels=maps,
+                quality=quality,
+                suggested_k=suggested_k(quality),
+                depth_shares=shares,
+                scatter=scatter[n],
+                scatter_idx=np.stack(np.unravel_index(sample[n], shapes[n]), axis=1),
+            )
+        )
+    return tuple(found)
 
 
 def _grid(image_shape: tuple[int, int]) -> tuple[int, int]:
@@ -181,69 +224,93 @@ def _grid(image_shape: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def _with_stable_colours(composite: Composite, clusterings: Sequence[Clustering]) -> tuple[np.ndarray, list[Clustering]]:
-    """The maps (n_k, H, W), and the clusterings with their centroids in the order of the colours."""
-    maps, ordered = [], []
-    for clustering in clusterings:
-        labels = assign(composite, clustering.centroids).cpu().numpy()
-        colours = matched_to(maps[-1], labels, clustering.k) if maps else _by_area(labels, clustering.k)
-        maps.append(colours.astype(np.uint8)[labels])
+def _at_every_pixel(full: Sequence[Composite], clusterings: Sequence[Clustering], progress: Progress) -> list[Clustering]:
+    """The same clusterings after Lloyd on the whole input; stability stays that of the sweeps."""
+    told = lambda share: progress(0.6 + 0.2 * share, f"Refining on every pixel, {share:.0%}")  # noqa: E731
+    found = finished(full, [clustering.centroids for clustering in clusterings], told)
+    return [Clustering(*one, clustering.stability) for one, clustering in zip(found, clusterings, strict=True)]
+
+
+def _with_stable_colours(
+    images: Sequence[Composite], clusterings: Sequence[Clustering]
+) -> tuple[list[np.ndarray], list[Clustering]]:
+    """Per image the maps (n_k, H, W), and the clusterings with their centroids in the order of the colours."""
+    maps = [np.empty((len(clusterings), *image.shape), dtype=np.uint8) for image in images]
+    ordered = []
+    for n, clustering in enumerate(clusterings):
+        labels = [assign(image, clustering.centroids).cpu().numpy() for image in images]
+        if n:
+            colours = matching(sum(contingency(of[n - 1], new, clustering.k) for of, new in zip(maps, labels, strict=True)))
+        else:
+            colours = _by_area(sum(np.bincount(new.ravel(), minlength=clustering.k) for new in labels))
+        for of_image, new in zip(maps, labels, strict=True):
+            np.take(colours.astype(np.uint8), new, out=of_image[n])
         order = torch.from_numpy(np.argsort(colours)).to(clustering.centroids.device)
         ordered.append(Clustering(clustering.centroids[order], clustering.inertia, clustering.stability))
-    return np.stack(maps), ordered
+    return maps, ordered
 
 
-def _by_area(labels: np.ndarray, k: int) -> np.ndarray:
+def _by_area(areas: np.ndarray) -> np.ndarray:
     """For every label its rank by area, largest first."""
-    return np.argsort(np.argsort(-np.bincount(labels.ravel(), minlength=k), kind="stable"))
+    return np.argsort(np.argsort(-areas, kind="stable"))
 
 
-def _sample(shape: tuple[int, int], seed: int) -> np.ndarray:
-    """Flat indices of a sample of positions."""
-    n_positions = shape[0] * shape[1]
-    return np.random.default_rng(seed).choice(n_positions, min(N_SAMPLE, n_positions), replace=False)
+def _sample(shapes: Sequence[tuple[int, int]], seed: int) -> list[np.ndarray]:
+    """Per image the flat indices of a sample of its positions; N_SAMPLE at most over all images."""
+    ends = np.cumsum([height * width for height, width in shapes])
+    drawn = np.random.default_rng(seed).choice(ends[-1], min(N_SAMPLE, ends[-1]), replace=False)
+    image_idx = np.searchsorted(ends, drawn, side="right")
+    return [drawn[image_idx == n] - start for n, start in enumerate([0, *ends[:-1].tolist()])]
 
 
-def _principal_plane(activations: np.ndarray) -> np.ndarray:
-    """Coordinates on the two principal components, (n, 2), from the n x n products: activations have far more channels."""
-    centred = activations.astype(np.float64) - activations.mean(0)
-    n = len(centred)
-    variances, axes = linalg.eigh(centred @ centred.T, subset_by_index=[max(n - 2, 0), n - 1])
-    plane = (axes * np.sqrt(np.maximum(variances, 0)))[:, ::-1]
-    plane *= np.where(plane[np.abs(plane).argmax(0), range(plane.shape[1])] < 0, -1, 1)  # an axis has no sign of its own: fix it
-    return plane.astype(np.float32)
+def _at_positions(images: Sequence[Composite], positions: Sequence[np.ndarray], shapes: Sequence[tuple[int, int]]) -> Tensor:
+    """The images' activations at some positions of grids of these shapes, (n, D)."""
+    found = []
+    for image, flat_idx, shape in zip(images, positions, shapes, strict=True):
+        device = image.blocks[0].maps.device
+        found.append(image.on_grid(shape).at(torch.from_numpy(flat_idx).to(device)))
+    return torch.cat(found)
 
 
-def _quality(
-    clusterings: Sequence[Clustering], labels: np.ndarray, total_inertia: float, activations: np.ndarray, sample: np.ndarray
-) -> tuple[Quality, ...]:
-    distances = _pairwise_distances(activations)
-    return tuple(
-        Quality(
-            k=clustering.k,
-            inertia=clustering.inertia,
-            explained=1 - clustering.inertia / total_inertia if total_inertia > 0 else 1.0,  # nothing varies: all is explained
-            silhouette=_silhouette(distances, k_labels.ravel()[sample]),
-            stability=clustering.stability,
-            n_regions=count_regions(k_labels),
-        )
-        for clustering, k_labels in zip(clusterings, labels, strict=True)
+def _on_plane(activations: Tensor, axes: Tensor) -> np.ndarray:
+    """Coordinates on two axes, (n, 2), centred."""
+    plane = ((activations - activations.mean(0)) @ axes.T).cpu().numpy()
+    return plane * np.where(plane[np.abs(plane).argmax(0), range(2)] < 0, -1, 1)  # an axis has no sign of its own: fix it
+
+
+def _quality(clustering: Clustering, total_inertia: float, silhouette: float, labels: np.ndarray) -> Quality:
+    return Quality(
+        k=clustering.k,
+        inertia=clustering.inertia,
+        explained=1 - clustering.inertia / total_inertia if total_inertia > 0 else 1.0,  # nothing varies: all is explained
+        silhouette=silhouette,
+        stability=clustering.stability,
+        n_regions=count_regions(labels),
     )
 
 
-def _pairwise_distances(activations: np.ndarray) -> np.ndarray:
-    norms = np.square(activations).sum(1)
-    squared = norms[:, None] + norms - 2 * activations @ activations.T
-    distances = np.sqrt(np.maximum(squared, 0))
-    np.fill_diagonal(distances, 0)
-    return distances
+def _silhouettes(activations: Tensor, labels: Sequence[np.ndarray]) -> list[float]:
+    """Mean silhouette (Rousseeuw 1987) of the sample (n, D) under several labellings (n,).
+
+    0, which is no verdict, where a labelling has one cluster only or nothing but singletons.
+    """
+    distances = torch.cdist(activations, activations, compute_mode="use_mm_for_euclid_dist").fill_diagonal_(0)
+    members = [F.one_hot(torch.from_numpy(one.astype(np.int64))).to(distances) for one in labels]
+    sums = (distances @ torch.cat(members, dim=1)).split([one.shape[1] for one in members], dim=1)
+    return [_silhouette(*of_one) for of_one in zip(members, sums, strict=True)]
 
 
-def _silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
-    """Mean silhouette of the sample; 0, which is no verdict, where it holds one cluster only or nothing but singletons."""
-    if not 2 <= len(np.unique(labels)) < len(labels):
+def _silhouette(members: Tensor, sums: Tensor) -> float:
+    """From which clusters the positions belong to, and the summed distance of each to every cluster, both (n, k)."""
+    counts = members.sum(0)
+    if not 2 <= int((counts > 0).sum()) < len(members):
         return 0.0
-    return float(silhouette_score(distances, labels, metric="precomputed"))
+    own = members.bool()
+    within = sums[own] / (counts[own.nonzero()[:, 1]] - 1).clamp_min(1)
+    between = (sums / counts).masked_fill(own | (counts == 0), torch.inf).amin(1)
+    widths = (between - within) / torch.maximum(between, within)
+    alone = counts[own.nonzero()[:, 1]] == 1
+    return float(widths.masked_fill(alone, 0).nan_to_num(0).mean())
 
 
 def suggested_k(quality: Sequence[Quality]) -> int:
@@ -258,13 +325,12 @@ def suggested_k(quality: Sequence[Quality]) -> int:
     return max(stable, key=lambda q: q.explained - first.explained - slope * (q.k - first.k)).k
 
 
-def _depth_shares(composite: Composite, centroids: Tensor, mean: Tensor) -> np.ndarray:
+def _depth_shares(depth_channels: tuple[int, ...], centroids: Tensor, mean: Tensor) -> np.ndarray:
     """Each depth's share in the squared distance of a centroid from the overall mean, (k, n_depths); alike where it is zero."""
-    offsets = centroids - mean
-    n_depths = len(composite.depth_blocks)
-    parts = torch.stack([composite.of_depth(offsets, p).square().sum(1) for p in range(n_depths)], dim=1)
+    offsets = (centroids - mean).split(depth_channels, dim=1)
+    parts = torch.stack([of_depth.square().sum(1) for of_depth in offsets], dim=1)
     total = parts.sum(1, keepdim=True)
-    return torch.where(total > 0, parts / total, 1 / n_depths).cpu().numpy()
+    return torch.where(total > 0, parts / total, 1 / len(offsets)).cpu().numpy()
 
 
 def _cells(labels: np.ndarray) -> np.ndarray:

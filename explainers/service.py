@@ -73,6 +73,24 @@ class SegmentationResult:
     versions: dict[str, str]
 
 
+@dataclass(frozen=True, eq=False)
+class SetSegmentationResult:
+    """Segmentation maps of several photos whose positions were clustered together, with their provenance."""
+
+    segmentations: tuple[Segmentation, ...]  # one per photo; a cluster means one thing in all of them
+    encoder: EncoderInfo
+    photo_names: tuple[str, ...]
+    photo_sha256s: tuple[str, ...]
+    seconds: dict[str, float]
+    versions: dict[str, str]
+
+    def of_photo(self, n: int) -> SegmentationResult:
+        """One photo's part, as if it stood alone."""
+        return SegmentationResult(
+            self.segmentations[n], self.encoder, self.photo_names[n], self.photo_sha256s[n], self.seconds, self.versions
+        )
+
+
 @dataclass(frozen=True)
 class Predictions:
     """The classes an encoder finds most probable, best first; empty where it has no classifier."""
@@ -161,6 +179,17 @@ class ExplainerService:
 
         question = _about_photo("segment", encoder_name, photo, settings, compute, partial(resolved, settings))
         return self._request(question, f"segmenting '{photo.name}'", view)
+
+    def segment_together(
+        self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
+    ) -> Job[SetSegmentationResult]:
+        """The same for several photos whose positions are clustered together: one colour means one thing in all of them."""
+
+        def compute(encoder: Encoder, task: Task) -> SetSegmentationResult:
+            return self._segmented_together(encoder, photos, resolved(settings, encoder.info), task)
+
+        question = _about_photos("segment together", encoder_name, photos, settings, compute, partial(resolved, settings))
+        return self._request(question, f"segmenting {len(photos)} photos together", view)
 
     def classify(self, encoder_name: str, photo: Photo, view: Hashable = None) -> Job[Predictions]:
         """The most probable classes of a photo, at the size the encoder was trained at."""
@@ -366,6 +395,32 @@ class ExplainerService:
         )
         seconds = {"encoder": looked - started, "clustering": time.perf_counter() - looked}
         return SegmentationResult(segmentation, encoder.info, photo.name, photo.sha256, seconds, versions())
+
+    def _segmented_together(
+        self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task
+    ) -> SetSegmentationResult:
+        _require_photos(photos, math.inf)
+        nave.require_valid(settings, len(encoder.info.depths))
+        started = time.perf_counter()
+        maps = []
+        for n, of_photo in enumerate(self._feature_maps_of(encoder, photos, settings.input_size, settings.depths, task)):
+            task.report_or_stop(0.4 * n / len(photos), f"Looking at '{photos[n].name}'")
+            maps.append([depth_map.to(self.device) for depth_map in of_photo])
+        looked = time.perf_counter()
+        segmentations = nave.segment_together(
+            maps,
+            settings,
+            [encoder.input_shape(photo.shape, settings.input_size) for photo in photos],
+            progress=lambda share, doing: task.report_or_stop(0.4 + 0.6 * share, doing),
+        )
+        return SetSegmentationResult(
+            segmentations=segmentations,
+            encoder=encoder.info,
+            photo_names=tuple(photo.name for photo in photos),
+            photo_sha256s=tuple(photo.sha256 for photo in photos),
+            seconds={"encoder": looked - started, "clustering": time.perf_counter() - looked},
+            versions=versions(),
+        )
 
     def _segmented_photos(self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task) -> SegmentedPhotos:
         _require_photos(photos, math.inf)

@@ -6,16 +6,17 @@ st.title("Encoderscope", anchor=False)
 st.caption("Which parts of a photo does a frozen vision encoder treat alike? Drag the granularity and see.")
 notes = st.container()
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
-    from pages.common import controls, jobs, link, look, photos, views
+    from pages.common import controls, jobs, link, look, photo_set, photos, set_views, views
 
 link.begin()
 service = jobs.service()
 with st.sidebar:
-    photo, refusals = photos.choose()
+    several = photo_set.is_wanted()
+    chosen, refusals = photo_set.choose_or_upload() if several else photos.choose()
     encoder_name = controls.encoder(service.catalog)
     facts = st.empty()
 views.refusals(notes, refusals)
-if photo is None:
+if not chosen:
     views.nothing_yet("Take a picture with the camera in the sidebar, or choose another photo there.")
 if encoder_name is None:
     views.nothing_yet("No encoder is at hand. Set ENCODERSCOPE_ENCODERS to a folder of encoders, and start again.")
@@ -28,7 +29,13 @@ views.encoder_facts(facts, entry, info)
 with st.sidebar:
     settings = controls.nave_settings(info)
 
-question = (encoder_name, photo, settings)
+jobs.give_up("depth" if several else "set")
+if several:
+    views.link_notes(notes, photo_set.is_private())
+    set_views.draw(service, encoder_name, chosen, settings)
+    st.stop()
+
+question = (encoder_name, chosen, settings)
 segmenting = jobs.requested("picture", question, lambda view: service.segment(*question, view))
 classifying = jobs.requested("classes", question[:2], lambda view: service.classify(*question[:2], view))
 if not segmenting.done:
@@ -38,6 +45,6 @@ predictions = jobs.result_or_stop("classes", classifying)
 
 look.settle(result.segmentation)
 views.link_notes(notes, photos.is_private())
-views.picture(photo, result, predictions)
-views.depth_strip(photo, result)
+views.picture(chosen, result, predictions)
+views.depth_strip(chosen, result)
 views.details(result)

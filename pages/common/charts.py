@@ -61,6 +61,32 @@ def _note(k: int, text: str) -> dict:
     return {"text": text, **place, "showarrow": False}
 
 
+def shares(photo_names: Sequence[str], areas: np.ndarray) -> go.Figure:
+    """Areas (n_photos, k) as one stacked bar per photo, in the colours of the clusters."""
+    n_photos, k = areas.shape
+    rows = [f"{n + 1}  {name}" for n, name in enumerate(photo_names)]  # two photos may go by one name
+    bars = [
+        go.Bar(
+            y=rows,
+            x=100 * areas[:, idx],
+            orientation="h",
+            marker={"color": hex_colour(idx)},
+            hovertemplate=f"%{{y}}: cluster {idx}, %{{x:.1f}} %<extra></extra>",
+        )
+        for idx in range(k)
+    ]
+    layout = {
+        "barmode": "stack",
+        "height": 60 + 22 * n_photos,
+        "margin": _MARGIN,
+        "showlegend": False,
+        "hovermode": "closest",
+        "xaxis": {"range": [0, 100], "ticksuffix": " %", "fixedrange": True},
+        "yaxis": {"autorange": "reversed", "fixedrange": True},
+    }
+    return go.Figure(bars, layout)
+
+
 def positions(segmentation: Segmentation, k: int) -> go.Figure:
     """A sample of positions on the two principal components of their activations, in the colours of their clusters."""
     rows, columns = segmentation.scatter_idx.T

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from explainers.comparing import MAX_PHOTOS
 from explainers.nave import NaveSettings
 from models.catalog import Catalog
 from models.encoder import EncoderInfo
-from models.preprocessing import Photo
-from pages.common import controls, link, photos
+from pages.common import controls, link
 from pages.common.explain_controls import STARTING_CONCEPTS
 
 N_ENCODERS = (2, 4)
@@ -37,8 +35,6 @@ _SECTIONS_HELP = """
 - **Concepts**: where each encoder sees the same concepts, and what they contribute to the same class.
 - **Cost**: size, time and memory, measured on this machine.
 """
-N_SCENES = (2, 4, 8, 16, 32)
-SCENES, OWN = "scenes", "own"
 
 
 @dataclass(frozen=True)
@@ -154,8 +150,8 @@ def section() -> str:
 
 
 def common_settings() -> NaveSettings:
-    """Draws what holds for every encoder: scaling, input size and seed."""
-    return NaveSettings(scaling=controls.scaling(), input_size=controls.input_size(), seed=controls.seed())
+    """Draws what holds for every encoder: scaling, input size, fit and seed."""
+    return NaveSettings(scaling=controls.scaling(), input_size=controls.input_size(), fit=controls.fit(), seed=controls.seed())
 
 
 def depths(place: int, info: EncoderInfo) -> tuple[int, ...]:
@@ -174,27 +170,3 @@ def depths(place: int, info: EncoderInfo) -> tuple[int, ...]:
         + "\n".join(controls.depth_lines(info)),
     )
     return tuple(sorted(chosen)) or info.default_depths
-
-
-def photo_set() -> tuple[Photo, ...]:
-    """Draws the choice of a set of photos. Uploads are never part of the link."""
-    uploads = photos.uploaded()[:MAX_PHOTOS]
-    source = link.settle("set", SCENES, (SCENES, *([OWN] if uploads else [])).__contains__, word="set of photos")
-    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
-    source = left.segmented_control(
-        "Set of photos",
-        [SCENES, *([OWN] if uploads else [])],
-        key="set",
-        required=True,
-        persist_state="session",
-        format_func={SCENES: "Generated scenes", OWN: f"My uploads ({len(uploads)})"}.get,
-        help=f"Over which photos the figures are taken. Upload several in the sidebar to use your own, up to {MAX_PHOTOS}.",
-    )
-    if source == OWN:
-        link.leave_out("set")
-        return uploads
-    link.settle("n_scenes", 8, N_SCENES.__contains__, word="number of scenes")
-    n_scenes = right.select_slider(
-        "Scenes", N_SCENES, key="n_scenes", persist_state="session", help="More scenes, steadier figures, longer waiting."
-    )
-    return tuple(photos.scene(seed) for seed in range(n_scenes))

@@ -15,7 +15,7 @@ from explainers.explanations import ClassExplanation
 from explainers.nave import NaveSettings
 from explainers.service import ExplainerService, SegmentationResult
 from models.preprocessing import Photo
-from pages.common import compare_charts, compare_controls, compare_panes, jobs, link
+from pages.common import compare_charts, compare_panes, jobs, link, photo_set
 from pages.common.compare_charts import Curve
 from pages.common.compare_panes import COLOURS, Found, Opening
 from pages.common.plain import plain
@@ -56,7 +56,7 @@ def draw_agreement(
     service: ExplainerService, photo: Photo, openings: Sequence[Opening], settings: dict[int, NaveSettings]
 ) -> None:
     """Agreement between the encoders over k, for this photo and over a set of photos."""
-    photos = compare_controls.photo_set()
+    photos = photo_set.choose()
     link.settle("metric", RAND, METRICS.__contains__)
     metric = st.segmented_control(
         "Measure",
@@ -173,7 +173,7 @@ def agreement_rows(ready: Sequence[Opening], found: Found) -> list[dict]:
 
 def draw_depths(service: ExplainerService, openings: Sequence[Opening], input_size: int) -> None:
     """Which depth of one encoder is most like which of another, over a set of photos."""
-    photos = compare_controls.photo_set()
+    photos = photo_set.choose()
 
     def ask(opening: Opening) -> list:
         job = lambda scope: service.compare_depths(opening.name, photos, input_size, scope)  # noqa: E731

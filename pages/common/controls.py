@@ -22,6 +22,11 @@ SCALINGS = {
     "raw": "Activations as they are: depths with large activations dominate.",
     "unit": "Only the direction of the activations counts, not their size.",
 }
+FITS = {
+    "grid": "on a grid of a quarter of the input size; exact.",
+    "full": "on every pixel of the input; exact, and ten times slower.",
+    "fast": "on a sample of positions and their main components; an approximation for large sets and slow machines.",
+}
 STATES = {"bundled": "comes with Encoderscope", "on disk": "on this machine", "needs download": "downloaded on first use"}
 
 
@@ -127,8 +132,8 @@ def _found(catalog: Catalog) -> dict[str, str]:
 
 
 def nave_settings(info: EncoderInfo) -> NaveSettings:
-    """Depths, scaling, input size and seed, within what this encoder allows."""
-    return NaveSettings(depths=_depths(info), scaling=scaling(), input_size=_input_size(info), seed=seed())
+    """Depths, scaling, input size, fit and seed, within what this encoder allows."""
+    return NaveSettings(depths=_depths(info), scaling=scaling(), input_size=_input_size(info), fit=fit(), seed=seed())
 
 
 def _depths(info: EncoderInfo) -> tuple[int, ...]:
@@ -162,6 +167,20 @@ def scaling() -> str:
         persist_state="session",
         help="How activations of different depths are made comparable.\n\n"
         + "\n".join(f"- **{name}**: {meaning}" for name, meaning in SCALINGS.items()),
+    )
+
+
+def fit() -> str:
+    """Draws the choice of the positions on which clusters are found."""
+    link.settle("fit", "grid", FITS.__contains__)
+    return st.segmented_control(
+        "Fit",
+        list(FITS),
+        key="fit",
+        required=True,
+        persist_state="session",
+        help="On which positions clusters are found; every pixel gets its cluster in any case.\n\n"
+        + "\n".join(f"- **{name}**: {meaning}" for name, meaning in FITS.items()),
     )
 
 

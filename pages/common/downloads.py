@@ -3,14 +3,18 @@
 import csv
 import io
 import json
+import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from explainers.export import output_stems
 from explainers.nave import cluster_table
 from explainers.overlay import hex_colour
-from explainers.service import SegmentationResult
+from explainers.service import SegmentationResult, SetSegmentationResult
 from models.preprocessing import Photo
 from pages.common.look import Look, draw
 
@@ -52,6 +56,45 @@ def settings_json(photo: Photo, result: SegmentationResult, look: Look) -> bytes
         "settings": asdict(result.segmentation.settings),
         "look": asdict(look),
         "suggested_k": result.segmentation.suggested_k,
+        "seconds": result.seconds,
+        "versions": result.versions,
+    }
+    return json.dumps(facts, indent=2, ensure_ascii=False).encode()
+
+
+def set_maps_zip(result: SetSegmentationResult) -> bytes:
+    """One file of maps per photo."""
+    buffer = io.BytesIO()
+    stems = output_stems([Path(name) for name in result.photo_names])
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for n, stem in enumerate(stems):
+            archive.writestr(f"{stem}.npz", maps_npz(result.of_photo(n)))
+    return buffer.getvalue()
+
+
+def set_clusters_csv(result: SetSegmentationResult, k: int) -> bytes:
+    """One line per photo and cluster: colour, area, regions."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["photo", "cluster_idx", "colour", "area", "n_regions"])
+    for name, segmentation in zip(result.photo_names, result.segmentations, strict=True):
+        for row in cluster_table(segmentation.at(k), k):
+            writer.writerow([name, row.cluster_idx, hex_colour(row.cluster_idx), row.area, row.n_regions])
+    return table.getvalue().encode()
+
+
+def set_settings_json(photos: Sequence[Photo], result: SetSegmentationResult, k: int) -> bytes:
+    """Everything that is needed to get the same maps again."""
+    encoder, first = result.encoder, result.segmentations[0]
+    facts = {
+        "encoder": {"name": encoder.name, "architecture": encoder.architecture, "fingerprint": encoder.fingerprint},
+        "photos": [
+            {"name": photo.name, "sha256": photo.sha256, "height": photo.shape[0], "width": photo.shape[1]} for photo in photos
+        ],
+        "together": True,
+        "settings": asdict(first.settings),
+        "n_clusters": k,
+        "suggested_k": first.suggested_k,
         "seconds": result.seconds,
         "versions": result.versions,
     }

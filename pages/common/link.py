@@ -2,8 +2,8 @@
 
 A control calls `settle` just before its widget. The widget then starts from what the link asks for, if that is possible
 here, else from its default; a wish that cannot be met is remembered as one sentence. A value at its default follows the
-default when that changes (another photo, another suggestion). `write` puts every settled value that is not its default
-back into the address bar, so that the address is always a link to what is on the screen.
+default when that changes (another photo, another suggestion), unless the link asked for just that value. `write` puts every
+settled value that is not its default back into the address bar, so that the address is always a link to what is on the screen.
 Streamlit's own bind="query-params" would put the labels of options into the link, and drop bad values without a word.
 """
 
@@ -19,6 +19,7 @@ Value = TypeVar("Value", bound=str | int | bool | list | None)
 _SETTLED = "link.settled"  # the keys of this run's controls; only these are written
 _DEFAULTS = "link.defaults"  # key -> the default it had last
 _WISHES = "link.wishes"  # key -> text, what the address asks for and no control has read yet
+_GRANTED = "link.granted"  # the keys whose value the address asked for: they do not follow their default
 _WRITTEN = "link.written"  # the address as last written; another one means the user went back or forward
 _COMPLAINTS = "link.complaints"
 _PAGE = "link.page"  # the page of the last run
@@ -43,7 +44,7 @@ def begin() -> None:
     if not ours and address != state.get(_WRITTEN):
         for key in state.get(_SETTLED, ()):
             state.pop(key, None)
-        state[_WISHES], state[_WRITTEN] = dict(address), address
+        state[_WISHES], state[_WRITTEN], state[_GRANTED] = dict(address), address, set()
     state.setdefault(_DEFAULTS, {})
     state[_SETTLED] = []
     if not ours:  # a run that the user has not asked for must not wipe away what the user has hardly read
@@ -81,9 +82,10 @@ def settle(
     state, defaults = st.session_state, st.session_state[_DEFAULTS]
     wish = state[_WISHES].pop(key, None)
     if wish is not None:
-        state[key] = _granted(wish, default, possible, word or key, kind or type(default))
-    elif key not in state or state[key] == defaults.get(key) or not possible(state[key]):
+        state[key] = _granted(key, wish, default, possible, word or key, kind or type(default))
+    elif key not in state or not possible(state[key]) or (state[key] == defaults.get(key) and key not in state[_GRANTED]):
         state[key] = default
+        state[_GRANTED].discard(key)
     else:
         state[key] = state[key]  # the same control on another page is a new widget, which takes only what was set in this run
     defaults[key] = default
@@ -91,12 +93,13 @@ def settle(
     return state[key]
 
 
-def _granted(wish: str, default: Value, possible: Callable[[Value], bool], word: str, kind: type) -> Value:
+def _granted(key: str, wish: str, default: Value, possible: Callable[[Value], bool], word: str, kind: type) -> Value:
     try:
         value = read(wish, kind)
     except ValueError:
         value = None
     if value is not None and possible(value):
+        st.session_state[_GRANTED].add(key)
         return value
     complain(f"The link asks for {word} “{wish[:60]}”, which is not possible here; the default is shown instead.")
     return default

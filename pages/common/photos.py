@@ -36,6 +36,11 @@ def choose(default: str = next(iter(SAMPLES)), default_scene: int = 7) -> tuple[
     return (picture if isinstance(picture, Photo) else None), refusals
 
 
+def upload() -> list[str]:
+    """Draws the uploader alone, for a set of photos; a sentence for every upload that was refused."""
+    return [read for read in _uploads().values() if isinstance(read, str)]
+
+
 def is_private() -> bool:
     """True if the chosen photo cannot be part of the link."""
     return st.session_state["photo"] not in (*SAMPLES, SCENE)

@@ -218,36 +218,44 @@ def clusters(segmentation: Segmentation, k: int) -> None:
     """The table of clusters: colour, area, regions, and how much each depth shapes it."""
     st.subheader("Clusters", anchor=False)
     rows = cluster_table(segmentation.at(k), k)
-    shares = segmentation.depth_shares[segmentation.ks.index(k)]
-    depths = [f"Depth {depth}" for depth in segmentation.settings.depths]
     table = pd.DataFrame(
         {
-            "": [_swatch(row.cluster_idx) for row in rows],
+            "": [swatch(row.cluster_idx) for row in rows],
             "Cluster": [row.cluster_idx for row in rows],
             "Area": [100 * row.area for row in rows],
             "Regions": [row.n_regions for row in rows],
-            **{name: 100 * shares[:, i] for i, name in enumerate(depths)},
         }
     )
-    percent = st.column_config.NumberColumn(
-        format="%.0f %%", width=70, help="How much of what sets this cluster apart comes from this depth."
-    )
     st.dataframe(
-        table,
+        with_depth_shares(table, segmentation, k),
         hide_index=True,
         height="content",
         alt="Clusters",
-        column_config={
-            "": st.column_config.ImageColumn(width=36),
-            "Cluster": st.column_config.NumberColumn(width=60),
-            "Area": st.column_config.ProgressColumn(format="%.1f %%", max_value=100 * max(row.area for row in rows), width=130),
-            "Regions": st.column_config.NumberColumn(help="Connected pieces of this cluster.", width=70),
-            **dict.fromkeys(depths, percent),
-        },
+        column_config=cluster_columns(segmentation, float(table["Area"].max())),
     )
 
 
-def _swatch(cluster_idx: int) -> str:
+def with_depth_shares(table: pd.DataFrame, segmentation: Segmentation, k: int) -> pd.DataFrame:
+    """The table with a column per depth: its share in what sets a cluster apart, in percent."""
+    shares = segmentation.depth_shares[segmentation.ks.index(k)]
+    return table.assign(**{f"Depth {d}": 100 * shares[:, i] for i, d in enumerate(segmentation.settings.depths)})
+
+
+def cluster_columns(segmentation: Segmentation, largest_area: float) -> dict:
+    """How the columns of a table of clusters look."""
+    percent = st.column_config.NumberColumn(
+        format="%.0f %%", width=70, help="How much of what sets this cluster apart comes from this depth."
+    )
+    return {
+        "": st.column_config.ImageColumn(width=36),
+        "Cluster": st.column_config.NumberColumn(width=60),
+        "Area": st.column_config.ProgressColumn(format="%.1f %%", max_value=largest_area, width=130),
+        "Regions": st.column_config.NumberColumn(help="Connected pieces of this cluster.", width=70),
+        **dict.fromkeys((f"Depth {depth}" for depth in segmentation.settings.depths), percent),
+    }
+
+
+def swatch(cluster_idx: int) -> str:
     """A little square in the cluster's colour, as the address of a picture."""
     fill = hex_colour(cluster_idx).replace("#", "%23")
     square = f"<rect width='24' height='24' rx='5' fill='{fill}'/>"

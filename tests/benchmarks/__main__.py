@@ -4,6 +4,7 @@ python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; hal
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks agreement  encoders beside themselves under another seed, with ../shared/fixtures
 python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
+python -m tests.benchmarks bench      segmentation maps beside scikit-learn, the bare encoder, others; memory; growth (make bench)
 python -m tests.benchmarks live       dragging the granularity in Chromium: event to frame, bytes, messages
 """
 
@@ -22,7 +23,7 @@ from explainers.library import ConceptLibrary
 from explainers.service import ExplainerService
 from models.catalog import Catalog
 from models.encoder import Encoder
-from tests.benchmarks import attribution_speed, live_view_speed, segmentation_quality
+from tests.benchmarks import attribution_speed, live_view_speed, segmentation_quality, segmentation_speed
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table
 from tests.conftest import SHARED_FIXTURES
@@ -30,7 +31,11 @@ from tests.conftest import SHARED_FIXTURES
 REAL = ("deit_tiny_patch16_224", "mobilenetv2_100")  # folders of the fixtures' weights
 REAL_FOLDERS = [str(SHARED_FIXTURES / "weights" / name) for name in REAL]
 CLASSIFYING = ("scenes-cnn", "scenes-vit")
-GROUPS = {"quality": ("davis", "bsds"), "truth": ("maps", "correlation", "watermark", "noise")}
+GROUPS = {
+    "quality": ("davis", "bsds"),
+    "truth": ("maps", "correlation", "watermark", "noise"),
+    "bench": tuple(segmentation_speed.TABLES),
+}
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
 
@@ -62,6 +67,7 @@ TABLES = {
     "speed": lambda _: attribution_speed.speed_table(),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
+    **{name: lambda _, table=table: table(SHARED_FIXTURES / "weights") for name, table in segmentation_speed.TABLES.items()},
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }
 

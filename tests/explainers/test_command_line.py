@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import weakref
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def test_the_summary_says_what_was_done_with_what(encoder, photos, tmp_path):
         "min_clusters": 2,
         "max_clusters": 4,
         "seed": 5,
+        "fit": "grid",
     }
     assert summary["encoder"]["fingerprint"] == Catalog().open(encoder).info.fingerprint
     assert summary["versions"]["timm"] == timm.__version__ and summary["errors"] == []
@@ -278,3 +280,42 @@ def test_an_encoder_that_fails_is_named_and_the_others_go_on(encoder, other, pho
 def test_one_encoder_is_no_comparison(encoder, photos, tmp_path, capsys):
     assert run_compare([encoder, encoder], tmp_path / "out", photos[0]) == 2
     assert "at least 2" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_together_all_images_share_their_clusters_and_a_bad_one_is_named(encoder, photos, tmp_path, capsys):
+    bad = tmp_path / "in" / "bad.png"
+    bad.write_bytes(b"no picture")
+    assert run(encoder, tmp_path / "out", bad, *photos, options=[*QUICK, "--together"]) == 1
+    assert "bad.png" in capsys.readouterr().err
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(summary["images"]) == 3 and [e["file"] for e in summary["errors"]] == [str(bad)]
+    inertias = {json.dumps([q["inertia"] for q in image["quality"]]) for image in summary["images"]}
+    assert len(inertias) == 1  # of all images together
+    plain_halves = {np.bincount(labels_of(tmp_path / "out" / f"photo{n}.npz")[0, :20].ravel()).argmax() for n in range(3)}
+    assert len(plain_halves) == 1
+
+
+def test_together_none_that_can_be_read_is_nothing_done(encoder, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    assert run(encoder, tmp_path / "out", bad, options=[*QUICK, "--together"]) == 2
+
+
+@pytest.mark.parametrize("fit", ["full", "fast"])
+def test_every_fit_gives_maps_of_the_same_kind(encoder, photos, tmp_path, fit):
+    assert run(encoder, tmp_path / fit, photos[0], options=[*QUICK, "--fit", fit]) == 0
+    assert labels_of(tmp_path / fit / "photo0.npz").shape[0] == 3
+    assert json.loads((tmp_path / fit / "summary.json").read_text())["settings"]["fit"] == fit
+
+
+def test_the_next_image_is_read_while_the_present_one_is_worked_on(photos, monkeypatch):
+    read, seen = [], []
+    monkeypatch.setattr(command_line, "_read_or_error", lambda path: read.append(path) or path)
+    for path, _, photo in command_line._read_ahead([(path, path.stem) for path in photos]):
+        assert photo == path
+        deadline = time.monotonic() + 30
+        while len(read) < min(len(seen) + 2, len(photos)) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        seen.append(path)
+        assert len(read) == min(len(seen) + 1, len(photos))  # one ahead, never more
+    assert seen == photos

@@ -5,18 +5,22 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import silhouette_score
+from torch.nn import functional as F
 
 from explainers.errors import BadSettings
 from explainers.nave import (
+    FITS,
     NaveSettings,
     Quality,
-    _principal_plane,
+    _silhouettes,
     balanced,
     cluster_table,
     count_regions,
     raw,
     require_valid,
     segment,
+    segment_together,
     suggested_k,
     unit,
 )
@@ -37,24 +41,33 @@ def segmentation(feature_maps):
 
 def test_balanced_maps_have_no_mean_and_norm_one():
     maps = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0)) * 7 + 3
-    torch.testing.assert_close(balanced(maps).mean((1, 2)), torch.zeros(4), atol=1e-6, rtol=0)
-    assert balanced(maps).square().sum(0).mean().item() == pytest.approx(1, rel=1e-5)
+    (scaled,) = balanced([maps])
+    torch.testing.assert_close(scaled.mean((1, 2)), torch.zeros(4), atol=1e-6, rtol=0)
+    assert scaled.square().sum(0).mean().item() == pytest.approx(1, rel=1e-5)
 
 
 def test_balanced_gives_a_scaled_depth_the_same_weight():
     maps = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(balanced(1000 * maps), balanced(maps))
+    torch.testing.assert_close(balanced([1000 * maps]), balanced([maps]))
+
+
+def test_balanced_maps_of_several_images_keep_what_sets_the_images_apart():
+    dark, bright = torch.zeros(1, 2, 2), torch.full((1, 4, 2), 3.0)
+    one, other = balanced([dark, bright])
+    assert one.mean() < 0 < other.mean()
+    assert (one.sum() + other.sum()).item() == pytest.approx(0, abs=1e-5)
+    assert ((one.square().sum() + other.square().sum()) / 12).item() == pytest.approx(1)
 
 
 def test_unit_maps_have_length_one_everywhere_and_zero_stays_zero():
     maps = torch.tensor([[[3.0, 0.0]], [[4.0, 0.0]]])
-    torch.testing.assert_close(unit(maps), torch.tensor([[[0.6, 0.0]], [[0.8, 0.0]]]))
+    torch.testing.assert_close(unit([maps]), [torch.tensor([[[0.6, 0.0]], [[0.8, 0.0]]])])
 
 
 def test_raw_maps_are_left_alone_and_a_constant_map_survives_balancing():
     maps = torch.full((2, 3, 3), 5.0)
-    assert raw(maps) is maps
-    assert torch.equal(balanced(maps), torch.zeros(2, 3, 3))
+    assert raw([maps])[0] is maps
+    assert torch.equal(balanced([maps])[0], torch.zeros(2, 3, 3))
 
 
 def test_there_is_a_full_map_for_every_k(segmentation):
@@ -126,8 +139,54 @@ def test_the_scatter_points_lie_inside_the_map(segmentation):
 
 
 def test_the_scatter_is_the_principal_plane():
-    activations = np.array([[4.0, 0, 0], [-4, 0, 0], [0, 1, 0], [0, -1, 0]], dtype=np.float32)
-    np.testing.assert_allclose(np.abs(_principal_plane(activations)), [[4, 0], [4, 0], [0, 1], [0, 1]], atol=1e-6)
+    crossed = torch.tensor([[4.0, 0], [-4, 0], [0, 1], [0, -1]]).T.reshape(2, 2, 2)
+    found = segment([crossed], NaveSettings(depths=(0,), scaling="raw", max_clusters=2), (8, 8))
+    resized = F.interpolate(crossed[None], (8, 8), mode="bilinear")[0].numpy()
+    np.testing.assert_allclose(np.abs(found.scatter), np.abs(resized)[:, *found.scatter_idx.T].T, atol=1e-5)
+
+
+def test_silhouettes_are_scikit_learns():
+    points = torch.randn(60, 5, generator=torch.Generator().manual_seed(0))
+    rng = np.random.default_rng(0)
+    labels = [rng.integers(0, k, 60).astype(np.uint8) for k in (2, 5, 9)]
+    lonely = np.zeros(60, np.uint8)
+    lonely[0] = 1
+    for one, found in zip([*labels, lonely], _silhouettes(points, [*labels, lonely]), strict=True):
+        assert found == pytest.approx(silhouette_score(points.numpy(), one), abs=1e-4)
+    assert _silhouettes(points, [np.zeros(60, np.uint8), np.arange(60, dtype=np.uint8)]) == [0, 0]
+
+
+def test_together_a_part_that_two_images_share_has_one_colour():
+    left, right = torch.zeros(1, 8, 8), torch.zeros(1, 8, 4)
+    left[0, :, 4:], right[0, :4], right[0, 4:] = 5, 5, 9
+    settings = NaveSettings(depths=(0,), scaling="raw", max_clusters=3)
+    one, other = segment_together([[left], [right]], settings, [(8, 8), (8, 4)])
+    assert one.at(3)[0, 7] == other.at(3)[0, 0]  # fives
+    assert len({int(one.at(3)[0, 0]), int(other.at(3)[0, 0]), int(other.at(3)[7, 0])}) == 3
+    assert one.suggested_k == other.suggested_k and one.quality[1].inertia == other.quality[1].inertia
+    assert (one.quality[1].n_regions, other.quality[1].n_regions) == (2, 2)
+
+
+def test_alone_and_together_with_nobody_are_the_same(feature_maps, segmentation):
+    (alone,) = segment_together([feature_maps], segmentation.settings, [IMAGE_SHAPE])
+    assert np.array_equal(alone.labels, segmentation.labels)
+
+
+def test_the_full_fit_lowers_the_inertia_over_all_pixels(feature_maps):
+    settings = NaveSettings(depths=(0, 1), max_clusters=6)
+    by_fit = {fit: segment(feature_maps, dataclasses.replace(settings, fit=fit), IMAGE_SHAPE) for fit in FITS}
+    scaled = [balanced([maps])[0] for maps in feature_maps]
+    big = torch.cat([F.interpolate(m[None], IMAGE_SHAPE, mode="bilinear")[0].flatten(1) for m in scaled])
+
+    def inertia(found, n):
+        labels = torch.from_numpy(found.labels[n].ravel().astype(np.int64))
+        means = torch.stack([big[:, labels == j].mean(1) for j in labels.unique()], 1)
+        return (big - means[:, torch.unique(labels, return_inverse=True)[1]]).square().sum().item()
+
+    for n in range(len(settings.ks)):
+        full = inertia(by_fit["full"], n)
+        assert full <= 1.002 * inertia(by_fit["grid"], n) and full <= 1.002 * inertia(by_fit["fast"], n)
+        assert by_fit["full"].quality[n].inertia == pytest.approx(full, rel=1e-3)
 
 
 def test_progress_rises_to_the_end(feature_maps):

@@ -449,3 +449,20 @@ def test_the_bundled_encoders_serve():
         assert {loaded.name for loaded in service.status().encoders} == set(bundled)
     finally:
         service.close()
+
+
+def test_photos_together_share_one_clustering_and_keep_their_shapes(service, encoder):
+    wide = photo_from_array(np.random.default_rng(5).integers(0, 255, (16, 40, 3), np.uint8), "wide")
+    result = service.segment_together("tiny", [photo(0), wide], SETTINGS).result(PATIENCE)
+    assert [s.labels.shape for s in result.segmentations] == [(2, 32, 32), (2, 32, 64)]
+    assert result.segmentations[0].suggested_k == result.segmentations[1].suggested_k
+    assert result.photo_names == (photo(0).name, "wide")
+    alone = result.of_photo(1)
+    assert (alone.photo_name, alone.photo_sha256) == ("wide", wide.sha256) and alone.segmentation is result.segmentations[1]
+    assert service.segment_together("tiny", [photo(0), wide], SETTINGS).done
+    assert not service.segment_together("tiny", [wide, photo(0)], SETTINGS).done  # another order, another answer
+
+
+def test_no_photos_together_are_refused(service):
+    with pytest.raises(BadSettings, match="0 photos"):
+        service.segment_together("tiny", [], SETTINGS).result(PATIENCE)

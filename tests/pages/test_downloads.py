@@ -3,14 +3,17 @@
 import csv
 import io
 import json
+import zipfile
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from explainers.overlay import PALETTE
+from explainers.service import SetSegmentationResult
 from pages.common import downloads
 from pages.common.look import Look
-from tests.pages.hand_made import SEGMENTATION, grey_photo, result_for
+from tests.pages.hand_made import ENCODER, SEGMENTATION, grey_photo, result_for
 
 COLOURS_ALONE = Look(n_clusters=2, clusters_only=True, outlines=False)
 
@@ -52,3 +55,29 @@ def test_the_settings_name_what_is_needed_to_get_the_picture_again():
     assert facts["settings"]["depths"] == [1, 3]
     assert facts["look"] == {"n_clusters": 3, "opacity": 0.55, "outlines": True, "clusters_only": False, "only": [2]}
     assert facts["versions"] == {"torch": "2"}
+
+
+def set_result(*photos):
+    segmentations = (SEGMENTATION,) * len(photos)
+    names, hashes = tuple(p.name for p in photos), tuple(p.sha256 for p in photos)
+    return SetSegmentationResult(segmentations, ENCODER, names, hashes, {"encoder": 0.1}, {"torch": "2"})
+
+
+def test_a_set_has_a_file_of_maps_per_photo_also_where_two_go_by_one_name():
+    archive = zipfile.ZipFile(io.BytesIO(downloads.set_maps_zip(set_result(grey_photo(), grey_photo(4, 4)))))
+    assert len(set(archive.namelist())) == 2
+    for name in archive.namelist():
+        np.testing.assert_array_equal(np.load(io.BytesIO(archive.read(name)))["labels"], SEGMENTATION.labels)
+
+
+def test_the_table_of_a_set_has_a_line_per_photo_and_cluster():
+    lines = list(csv.DictReader(io.StringIO(downloads.set_clusters_csv(set_result(grey_photo(), grey_photo()), 3).decode())))
+    assert [line["cluster_idx"] for line in lines] == ["0", "1", "2"] * 2
+    assert sum(float(line["area"]) for line in lines) == pytest.approx(2)
+
+
+def test_the_settings_of_a_set_name_every_photo():
+    photos = [grey_photo(), grey_photo(4, 6)]
+    facts = json.loads(downloads.set_settings_json(photos, set_result(*photos), 2))
+    assert facts["together"] and [p["sha256"] for p in facts["photos"]] == [p.sha256 for p in photos]
+    assert facts["photos"][1]["width"] == 6 and facts["encoder"]["fingerprint"] == "f00d"

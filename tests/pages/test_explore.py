@@ -81,7 +81,7 @@ def test_another_seed_asks_the_service_again(explore, asked):
 def test_a_link_decides_the_whole_picture_on_the_first_request(explore):
     link = {
         "photo": "china", "depths": "0,2", "scaling": "unit", "seed": "5",
-        "k": "8", "opacity": "30", "outlines": "0", "clusters_only": "1", "only": "3",
+        "k": "13", "opacity": "30", "outlines": "0", "clusters_only": "1", "only": "3",
     }  # fmt: skip
     app = explore(**link)
     assert not app.exception and not app.warning
@@ -91,7 +91,7 @@ def test_a_link_decides_the_whole_picture_on_the_first_request(explore):
     assert app.get_by_key("scaling").value == "unit"
     assert app.select_slider("size").value == 224
     assert app.number_input("seed").value == 5
-    assert (app.slider("k").value, app.slider("opacity").value) == (8, 30)
+    assert (app.slider("k").value, app.slider("opacity").value) == (13, 30)
     assert (app.toggle("outlines").value, app.toggle("clusters_only").value) == (False, True)
     assert app.get_by_key("only").value == [3]
     assert app.query_params == FAST | link
@@ -258,3 +258,46 @@ def test_a_refusal_while_computing_is_a_sentence_and_the_next_run_tries_again(ex
 
 def raise_out_of_memory(*args, **kwargs):
     raise OutOfMemory("Too large for this machine.")
+
+
+def test_a_set_is_clustered_together_and_shown_under_one_slider(explore):
+    app = explore(photos="set", n_scenes="2")
+    assert not app.exception and not app.error
+    (view,) = live_views(app)
+    assert [pane["title"] for pane in view["panes"]] == ["scene-0", "scene-1"]
+    k = app.slider("k").value
+    table = app.dataframe[0].value
+    assert table["Cluster"].tolist() == list(range(k)) and table["Area"].sum() == pytest.approx(100)
+    assert table["Photos"].between(0, 2).all()
+    assert app.query_params["photos"] == "set" and app.query_params["n_scenes"] == "2"
+
+
+def test_a_set_of_uploads_takes_the_place_of_scenes_and_stays_out_of_the_link(explore):
+    app = explore(photos="set", n_scenes="2")
+    app.file_uploader("uploads").upload("a.png", png()).upload("b.png", png(50, 20)).run()
+    app.segmented_control("set").set_value("own").run()
+    (view,) = live_views(app)
+    assert [pane["title"] for pane in view["panes"]] == ["a.png", "b.png"]
+    assert "set" not in app.query_params
+    assert "stays in this session" in sentences(app)
+
+
+def test_moving_the_slider_of_a_set_asks_for_nothing(explore, service, monkeypatch):
+    app = explore(photos="set", n_scenes="2")
+    monkeypatch.setattr(service, "segment_together", None)
+    app.slider("k").set_value(4).run()
+    assert not app.exception and len(app.dataframe[0].value) == 4
+
+
+def test_from_a_set_back_to_one_photo(explore):
+    app = explore(photos="set", n_scenes="2")
+    app.segmented_control("photos").set_value("one").run()
+    (view,) = live_views(app)
+    assert not app.exception and len(view["panes"]) == 1 and app.selectbox("photo").value == "flower"
+
+
+@pytest.mark.parametrize("fit", ["full", "fast"])
+def test_the_fit_is_asked_for_and_linked(explore, asked, fit):
+    app = explore()
+    app.segmented_control("fit").set_value(fit).run()
+    assert asked[-1][2].fit == fit and app.query_params["fit"] == fit

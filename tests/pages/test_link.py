@@ -75,6 +75,13 @@ def test_a_value_at_its_default_follows_the_default_and_another_stays():
     assert app.run().slider("size").value == 3
 
 
+def test_a_granted_wish_stays_when_the_default_that_it_equals_changes():
+    app = opened(size="10")
+    app.session_state["limit"] = 15
+    app.run()
+    assert app.slider("size").value == 10 and app.query_params == {"size": "10"}
+
+
 def test_going_back_restores_what_the_address_says():
     app = opened(size="4")
     app.slider("size").set_value(6).run()

@@ -1,0 +1,163 @@
+"""Composite activations of one image on a grid, never materialised.
+
+A composite activation x_p stacks the feature maps F_d of several depths after a bilinear resize U to one grid. Resizing is
+linear, so whatever is linear in x runs on the native maps (the factorisation is our own):
+    <U(F_d), c> = U(<F_d, c>)                 resize one score map per vector c, not all channels
+    sum of w_p U(F_d)_p = F_d (adjoint of U) w    resize the weights backwards
+
+    D  channels of all depths together, shallow first      H, W  grid      P = H * W positions
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Depths of one native resolution: their channels stacked, and the two matrices that resize them to the grid."""
+
+    maps: Tensor  # (C, h * w)
+    depth_channels: tuple[int, ...]  # how many of them each depth has
+    rows: Tensor  # (H, h)
+    cols: Tensor  # (W, w)
+
+    @property
+    def native_shape(self) -> tuple[int, int]:
+        return self.rows.shape[1], self.cols.shape[1]
+
+    @property
+    def on_native_grid(self) -> bool:
+        """Whether there is nothing to resize."""
+        return self.native_shape == (len(self.rows), len(self.cols))
+
+    @property
+    def of_depths(self) -> tuple[Tensor, ...]:
+        """The native maps of every depth, (C_d, h * w)."""
+        return self.maps.split(self.depth_channels)
+
+    def on_grid(self, shape: tuple[int, int]) -> "Block":
+        """The same maps, resized to another grid."""
+        return Block(self.maps, self.depth_channels, *resize_matrices(self.native_shape, shape, self.maps))
+
+    def projected(self, bases: Sequence[Tensor]) -> "Block":
+        """The coordinates of every depth's activations on a basis of its own, (C_d, n_d) each."""
+        maps = torch.cat([basis.T @ maps for basis, maps in zip(bases, self.of_depths, strict=True)])
+        return Block(maps, tuple(basis.shape[1] for basis in bases), self.rows, self.cols)
+
+    def native_scores(self, vectors: Tensor) -> Tensor:
+        """<F, vector> at every native position, (n, h, w), for vectors (n, C)."""
+        return (vectors @ self.maps).reshape(-1, *self.native_shape)
+
+    def at(self, row: Tensor, col: Tensor) -> Tensor:
+        """x_p at some grid positions, (n, C): the few native positions that each mixes, weighted."""
+        row_weights, row_idx = self.rows[row].topk(_n_taps(self.rows), dim=1)  # (n, taps)
+        col_weights, col_idx = self.cols[col].topk(_n_taps(self.cols), dim=1)
+        weights = (row_weights.unsqueeze(2) * col_weights.unsqueeze(1)).flatten(1)  # (n, taps * taps)
+        native_idx = (row_idx.unsqueeze(2) * self.native_shape[1] + col_idx.unsqueeze(1)).flatten(1)
+        return torch.einsum("cnt,nt->nc", self.maps[:, native_idx], weights)
+
+    def squared_norms(self, chunk: int = 64) -> Tensor:
+        """|x_p|^2 at every grid position, (H, W); a few channels at a time."""
+        total = torch.zeros(len(self.rows), len(self.cols), device=self.maps.device, dtype=self.maps.dtype)
+        for maps in self.maps.split(chunk):
+            native = maps.reshape(-1, *self.native_shape)
+            total += (native if self.on_native_grid else self.rows @ native @ self.cols.T).square().sum(0)
+        return total
+
+
+def _n_taps(matrix: Tensor) -> int:
+    """How many native positions one grid position mixes at most along an axis."""
+    return int((matrix != 0).sum(1).max())
+
+
+@dataclass(frozen=True, eq=False)
+class Composite:
+    """Composite activations of one image on a grid, kept as native feature maps."""
+
+    blocks: tuple[Block, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.blocks[0].rows), len(self.blocks[0].cols)
+
+    @property
+    def n_positions(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def depth_channels(self) -> tuple[int, ...]:
+        """How many channels each depth has."""
+        return tuple(n for block in self.blocks for n in block.depth_channels)
+
+    @property
+    def of_depths(self) -> tuple[Tensor, ...]:
+        """The native maps of every depth, (C_d, h * w)."""
+        return tuple(maps for block in self.blocks for maps in block.of_depths)
+
+    def split(self, vectors: Tensor) -> tuple[Tensor, ...]:
+        """Vectors (n, D) as one (n, C) per block."""
+        return vectors.split([len(block.maps) for block in self.blocks], dim=1)
+
+    def scores(self, vectors: Tensor) -> Tensor:
+        """<x_p, vector> at every grid position, (n, H, W), for vectors (n, D)."""
+        native = [block.native_scores(part) for block, part in zip(self.blocks, self.split(vectors), strict=True)]
+        resized = [(block, maps) for block, maps in zip(self.blocks, native, strict=True) if not block.on_native_grid]
+        total = sum(maps for block, maps in zip(self.blocks, native, strict=True) if block.on_native_grid)
+        if resized:  # all blocks' second axes in one product
+            halfway = torch.cat([block.rows @ maps for block, maps in resized], dim=2)  # (n, H, w of all blocks)
+            total = halfway @ torch.cat([block.cols for block, _ in resized], dim=1).T + total
+        return total
+
+    def weighted_sums(self, weights: Tensor) -> Tensor:
+        """Sum over positions of weight times x_p, (n, D), for weight maps (n, H, W): the adjoint of ``scores``."""
+        halfway = weights @ torch.cat([block.cols for block in self.blocks], dim=1)  # (n, H, w of all blocks)
+        parts = halfway.split([block.cols.shape[1] for block in self.blocks], dim=2)
+        native = [weights if b.on_native_grid else b.rows.T @ part for b, part in zip(self.blocks, parts, strict=True)]
+        return torch.cat([maps.flatten(1) @ block.maps.T for block, maps in zip(self.blocks, native, strict=True)], dim=1)
+
+    def squared_norms(self) -> Tensor:
+        """|x_p|^2 at every grid position, (H, W)."""
+        return sum(block.squared_norms() for block in self.blocks)
+
+    def at(self, positions: Tensor) -> Tensor:
+        """The composite activations of some positions (flat grid indices, (n,)), (n, D)."""
+        width = self.shape[1]
+        return torch.cat([block.at(positions // width, positions % width) for block in self.blocks], dim=1)
+
+    def on_grid(self, shape: tuple[int, int]) -> "Composite":
+        """The same activations on another grid; the native maps are shared."""
+        return Composite(tuple(block.on_grid(shape) for block in self.blocks))
+
+    def projected(self, bases: Sequence[Tensor]) -> "Composite":
+        """The coordinates of every depth's activations on a basis of its own, (C_d, n_d) each."""
+        remaining = iter(bases)
+        return Composite(tuple(block.projected([next(remaining) for _ in block.depth_channels]) for block in self.blocks))
+
+
+def resize_matrix(native: int, grid: int) -> Tensor:
+    """The bilinear resize of one axis (half-pixel centres, antialiased when shrinking) as a matrix (grid, native)."""
+    identity = torch.eye(native)[None, None]
+    return F.interpolate(identity, size=(grid, native), mode="bilinear", align_corners=False, antialias=grid < native)[0, 0]
+
+
+def resize_matrices(native: tuple[int, int], grid: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
+    rows, cols = (resize_matrix(n, g).to(like) for n, g in zip(native, grid, strict=True))
+    return rows, cols
+
+
+def composite_of(feature_maps: Sequence[Tensor], grid: tuple[int, int]) -> Composite:
+    """Stacks feature maps, one (C, h, w) per depth and already scaled, without resizing them.
+
+    Neighbouring depths of one native resolution share a block, so that channels are in the order of the depths in every image.
+    """
+    blocks = []
+    for native, members in groupby(feature_maps, key=lambda maps: tuple(maps.shape[1:])):
+        parts = [maps.flatten(1) for maps in members]
+        stacked = torch.cat(parts)
+        blocks.append(Block(stacked, tuple(map(len, parts)), *resize_matrices(native, grid, stacked)))
+    return Composite(tuple(blocks))

@@ -1,0 +1,222 @@
+"""What segmentation maps of every k cost, beside what a user would write instead: one run, one machine, the same threads.
+
+    sweep    k = 2 ... 20 against scikit-learn's KMeans on the materialised composite of the same grid
+    cold     a photo to its 19 maps against one forward pass of the encoder alone
+    others   against deep feature factorization (pytorch-grad-cam), and against ourselves with one k at a time
+    memory   exact k-means on every pixel against the composite that it does without
+    growth   more photos, more pixels, more clusters
+
+Peak memory is that of the process (VmHWM, Linux) above what it held before. ResNet-50 has random weights: nothing here
+depends on what it has learnt. DeiT-Tiny and MobileNetV2 have theirs where ../shared/fixtures is at hand.
+"""
+
+import gc
+import re
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_sample_images
+
+from explainers import nave
+from explainers.clustering import sweep
+from explainers.composite import Composite, composite_of
+from explainers.nave import N_SWEEPS, NaveSettings
+from models.encoder import Encoder
+from models.preprocessing import Photo, photo_from_array
+from models.scenes import render, sample_scene
+
+KS = range(2, 21)
+SIZES = (224, 448)
+N_RUNS = 5  # the fastest counts; for scikit-learn it is a single one
+RESNET, DEIT, MOBILENET = "resnet50", "deit_tiny_patch16_224", "mobilenetv2_100"
+MB = 1e6
+
+
+@cache
+def encoder(name: str, weights: Path) -> Encoder:
+    """With its weights if they are at hand, else with random ones."""
+    return Encoder.from_folder(weights / name, name) if (weights / name).is_dir() else Encoder.from_timm(name)
+
+
+@cache
+def photos() -> tuple[Photo, ...]:
+    """Two photographs, which come with scikit-learn, and a scene."""
+    pictures = dict(zip(("china", "flower"), load_sample_images().images, strict=True))
+    return *(photo_from_array(pixels, name) for name, pixels in pictures.items()), scene(0)
+
+
+@cache
+def scene(seed: int) -> Photo:
+    return photo_from_array(render(sample_scene(seed)).image, f"scene-{seed}")
+
+
+def seconds(work: Callable[[], Any], n: int = N_RUNS) -> float:
+    """The fastest of n runs."""
+    taken = []
+    for _ in range(n):
+        started = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def peak_bytes(work: Callable[[], Any]) -> int:
+    """How much more memory the process held at the worst moment of some work than before it."""
+    gc.collect()
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+    work()
+    return max(0, _status("VmHWM") - before)
+
+
+def _status(field: str) -> int:
+    (kibibytes,) = re.findall(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(kibibytes) * 1024
+
+
+def feature_maps(network: Encoder, photo: Photo, size: int) -> list[torch.Tensor]:
+    image = network.prepare(photo, size)[None]
+    return [maps[0] for maps in network.feature_maps(image, network.info.default_depths)]
+
+
+def composite(network: Encoder, photo: Photo, size: int) -> Composite:
+    """Of the default depths, scaled, on the grid on which we cluster."""
+    scaled = [nave.balanced([maps])[0] for maps in feature_maps(network, photo, size)]
+    return composite_of(scaled, nave._grid(network.input_shape(photo.shape, size)))
+
+
+def materialised(image: Composite) -> np.ndarray:
+    """The big matrix (positions, channels)."""
+    return image.at(torch.arange(image.n_positions)).numpy()
+
+
+def sweep_table(weights: Path) -> list[dict]:
+    """Seconds of both, their ratio, and the worst of our inertias relative to scikit-learn's over all k and photos."""
+    rows = []
+    for name in (RESNET, DEIT):
+        for size in SIZES:
+            ours, theirs, inertia = [], [], []
+            for photo in photos():
+                image = composite(encoder(name, weights), photo, size)
+                big, found = materialised(image), sweep([image], KS[-1], N_SWEEPS).clusterings
+                ours.append(seconds(lambda: sweep([image], KS[-1], N_SWEEPS)))  # noqa: B023
+                started = time.perf_counter()
+                reference = [KMeans(k, n_init=3, random_state=0).fit(big).inertia_ for k in KS]
+                theirs.append(time.perf_counter() - started)
+                inertia += [found[k - 1].inertia / reference[k - KS[0]] for k in KS]
+            rows.append({"encoder": name, "size": size, "ours, s": np.mean(ours), "scikit-learn, s": np.mean(theirs),
+                         "ratio": np.mean(theirs) / np.mean(ours), "inertia, mean": np.mean(inertia),
+                         "inertia, worst": max(inertia)})  # fmt: skip
+            print(rows[-1], flush=True)
+    return rows
+
+
+def cold_table(weights: Path) -> list[dict]:
+    """Seconds of one forward pass, and of a photo to all of its maps by every fit, as multiples of it."""
+    rows = []
+    for name in (RESNET, DEIT, MOBILENET):
+        for size in SIZES:
+            network = encoder(name, weights)
+            row = {"encoder": name, "size": size}
+            passes = [seconds(lambda: network.logits(network.prepare(p, size)[None]), 3 * N_RUNS) for p in photos()]  # noqa: B023
+            row["prepare + forward, ms"] = 1000 * np.mean(passes)
+            images = [network.prepare(photo, size)[None] for photo in photos()]
+            forward = np.mean([seconds(lambda: network.logits(image), 3 * N_RUNS) for image in images])  # noqa: B023
+            row["forward, ms"] = 1000 * forward
+            for fit in nave.FITS:
+                runs = 1 if fit == "full" else N_RUNS
+                taken = [seconds(lambda: _to_maps(network, photo, size, fit), runs) for photo in photos()]  # noqa: B023
+                row[f"{fit}, ms"], row[f"{fit} / forward"] = 1000 * np.mean(taken), np.mean(taken) / forward
+            rows.append(row)
+            print(row, flush=True)
+    return rows
+
+
+def _to_maps(network: Encoder, photo: Photo, size: int, fit: nave.Fit = "grid", ks: range = KS) -> nave.Segmentation:
+    settings = NaveSettings(network.info.default_depths, input_size=size, fit=fit, min_clusters=ks[0], max_clusters=ks[-1])
+    return nave.segment(feature_maps(network, photo, size), settings, network.input_shape(photo.shape, size))
+
+
+def others_table(weights: Path) -> list[dict]:
+    """Time and memory of all 19 maps of a photo at 224 px. Deep feature factorization has one depth, the last one."""
+    from pytorch_grad_cam import DeepFeatureFactorization
+
+    rows = []
+    for name, layer in ((RESNET, "layer4"), (MOBILENET, "blocks.6")):
+        network, photo = encoder(name, weights), photos()[0]
+        image = network.prepare(photo, SIZES[0])[None]
+        factorization = DeepFeatureFactorization(network.model, network.model.get_submodule(layer))
+        work = {
+            "all k together": lambda: _to_maps(network, photo, SIZES[0]),  # noqa: B023
+            "one k at a time": lambda: [_to_maps(network, photo, SIZES[0], ks=range(k, k + 1)) for k in KS],  # noqa: B023
+            "deep feature factorization": lambda: [factorization(image, k) for k in KS],  # noqa: B023
+        }
+        for what, call in work.items():
+            call()
+            rows.append({"encoder": name, "what": what, "s": seconds(call, 2), "peak, MB": peak_bytes(call) / MB})
+            rows[-1]["slower"] = rows[-1]["s"] / next(row["s"] for row in rows if row["encoder"] == name)
+        factorization.activations_and_grads.release()
+        del factorization.__class__.__del__  # it would release once more
+    return rows
+
+
+def memory_table(weights: Path) -> list[dict]:
+    """Peak memory of the clustering on every pixel, without the encoder's own pass, and of the composite there."""
+    rows = []
+    for name in (RESNET, DEIT):
+        network, photo = encoder(name, weights), photos()[0]
+        maps, shape = feature_maps(network, photo, SIZES[1]), network.input_shape(photo.shape, SIZES[1])
+        for fit in ("grid", "full"):
+            settings = NaveSettings(network.info.default_depths, input_size=SIZES[1], fit=fit)
+            nave.segment(maps, NaveSettings(network.info.default_depths, input_size=SIZES[1], max_clusters=3), shape)  # warm
+            started = time.perf_counter()
+            extra = peak_bytes(lambda: nave.segment(maps, settings, shape))  # noqa: B023
+            composite_bytes = 4 * shape[0] * shape[1] * sum(len(one) for one in maps)
+            rows.append({"encoder": name, "fit": fit, "s": time.perf_counter() - started, "peak, MB": extra / MB,
+                         "composite of every pixel, MB": composite_bytes / MB, "share": extra / composite_bytes})  # fmt: skip
+    return rows
+
+
+def growth_table(weights: Path) -> list[dict]:
+    """Seconds from photos to maps, relative to the first row of each kind, beside the growth of what was asked."""
+    network, rows = encoder(RESNET, weights), []
+    settings = NaveSettings(network.info.default_depths, input_size=SIZES[0])
+
+    def add(kind: str, asked: str, amount: float, taken: float, peak: int) -> None:
+        first = next((row for row in rows if row["kind"] == kind), {"amount": amount, "s": taken})
+        rows.append({"kind": kind, "asked": asked, "amount": amount, "s": taken, "times as much": amount / first["amount"],
+                     "times as long": taken / first["s"], "peak, MB": peak / MB})  # fmt: skip
+        print(rows[-1], flush=True)
+
+    for n in (1, 10, 100):
+        scenes = [scene(seed) for seed in range(n)]
+        one_by_one = lambda: [_to_maps(network, photo, SIZES[0]) for photo in scenes]  # noqa: B023, E731
+        add("photos one by one", f"{n}", n, seconds(one_by_one, 3 if n == 1 else 1), peak_bytes(one_by_one) if n < 100 else 0)
+    for n in (1, 10, 100):
+        maps = [feature_maps(network, scene(seed), SIZES[0]) for seed in range(n)]
+        shapes = [network.input_shape(scene(0).shape, SIZES[0])] * n
+        together = lambda: nave.segment_together(maps, settings, shapes)  # noqa: B023, E731
+        add("photos together (clustering)", f"{n}", n, seconds(together, 3 if n == 1 else 1), peak_bytes(together))
+    for size in (224, 320, 448, 640, 1024):
+        shape = network.input_shape(photos()[0].shape, size)
+        work = lambda: _to_maps(network, photos()[0], size)  # noqa: B023, E731
+        add("pixels", f"{size} px", shape[0] * shape[1], seconds(work, 2), peak_bytes(work))
+    for k in (10, 20, 40):
+        work = lambda: _to_maps(network, photos()[0], SIZES[0], ks=range(2, k + 1))  # noqa: B023, E731
+        add("clusters", f"2 to {k}", sum(range(2, k + 1)), seconds(work, 3), peak_bytes(work))
+    return rows
+
+
+TABLES: dict[str, Callable[[Path], Sequence[dict]]] = {
+    "sweep": sweep_table,
+    "cold": cold_table,
+    "others": others_table,
+    "memory": memory_table,
+    "growth": growth_table,
+}

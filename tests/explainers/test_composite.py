@@ -1,0 +1,63 @@
+"""Truths about composite activations that are never materialised, checked against the big matrix."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from explainers.composite import composite_of, resize_matrix
+
+GRID = (24, 18)
+SHAPES = [(3, 12, 9), (5, 6, 5), (4, 6, 5), (2, 48, 36)]  # two depths share a resolution, one is finer than the grid
+
+
+@pytest.fixture
+def feature_maps():
+    generator = torch.Generator().manual_seed(3)
+    return [torch.randn(shape, generator=generator) for shape in SHAPES]
+
+
+def materialised(feature_maps):
+    """The composite as a big matrix (P, D), channels in the order of the composite's own blocks (here: the depths' order)."""
+    resized = [F.interpolate(m[None], size=GRID, mode="bilinear", antialias=m.shape[1] > GRID[0])[0] for m in feature_maps]
+    return torch.cat(resized).flatten(1).T
+
+
+@pytest.mark.parametrize(("native", "grid"), [(5, 20), (20, 5), (7, 7), (37, 100), (1, 8), (8, 1)])
+def test_the_resize_matrix_is_torchs_bilinear_resize(native, grid):
+    x = torch.arange(native, dtype=torch.float32).square().reshape(1, 1, native, 1).expand(-1, -1, -1, 2).contiguous()
+    expected = F.interpolate(x, size=(grid, 2), mode="bilinear", antialias=grid < native)[0, 0, :, 0]
+    torch.testing.assert_close(resize_matrix(native, grid) @ x[0, 0, :, 0], expected, rtol=1e-5, atol=1e-4)
+
+
+def test_scores_sums_norms_and_samples_equal_the_materialised_ones(feature_maps):
+    composite, big = composite_of(feature_maps, GRID), materialised(feature_maps)
+    vectors = torch.randn(7, big.shape[1], generator=torch.Generator().manual_seed(1))
+    weights = torch.rand(4, *GRID, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(composite.scores(vectors).flatten(1), vectors @ big.T, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(composite.weighted_sums(weights), weights.flatten(1) @ big, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(composite.squared_norms().flatten(), big.square().sum(1), rtol=1e-4, atol=1e-4)
+    positions = torch.tensor([0, 17, 200, 24 * 18 - 1])
+    torch.testing.assert_close(composite.at(positions), big[positions], rtol=1e-4, atol=1e-4)
+
+
+def test_channels_are_in_the_order_of_the_depths_whatever_their_resolutions(feature_maps):
+    swapped = [feature_maps[0], feature_maps[3], feature_maps[1], feature_maps[2]]
+    composite = composite_of(swapped, GRID)
+    assert composite.depth_channels == (3, 2, 5, 4)
+    pixel = composite.at(torch.tensor([40])).split(composite.depth_channels, dim=1)
+    for maps, part in zip(swapped, pixel, strict=True):
+        torch.testing.assert_close(composite_of([maps], GRID).at(torch.tensor([40])), part)
+
+
+def test_a_full_basis_keeps_every_distance(feature_maps):
+    bases = [torch.linalg.qr(torch.randn(len(maps), len(maps))).Q for maps in feature_maps]
+    composite = composite_of(feature_maps, GRID)
+    positions = torch.tensor([3, 70, 300])
+    before, after = composite.at(positions), composite.projected(bases).at(positions)
+    torch.testing.assert_close(torch.cdist(after, after), torch.cdist(before, before), rtol=1e-4, atol=1e-4)
+
+
+def test_another_grid_shares_the_maps(feature_maps):
+    composite = composite_of(feature_maps, GRID)
+    finer = composite.on_grid((48, 36))
+    assert finer.shape == (48, 36) and finer.blocks[0].maps is composite.blocks[0].maps
