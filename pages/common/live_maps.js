@@ -80,6 +80,12 @@ function overlap(map, cluster, other) {
   };
 }
 
+// The same for a map of another photo in which a cluster means the same: it covers its own kind, nothing else.
+function sameCluster(cluster, other) {
+  const none = new Float64Array(256);
+  return { inside: Uint8Array.from(other.labels, (label) => label === cluster), within: none, covered: none };
+}
+
 function nearest(i, n, nOther) {
   return Math.floor(((2 * i + 1) * nOther) / (2 * n));
 }

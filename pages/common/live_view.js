@@ -122,7 +122,7 @@ function dress(view, pane) {
   pane.sentence.textContent = sentence ?? "";
   pane.stage.style.aspectRatio = `${size[1]} / ${size[0]}`;
   pane.stage.dataset.pane = pane.described.id;
-  pane.overlap.hidden = view.data.panes.length < 2;
+  pane.overlap.hidden = view.data.panes.length < 2 || view.data.together;
   if (maps) makeLive(view, pane);
   else pane.layers.setAttribute("aria-label", `${title}: ${sentence}`);
   view.sizes.observe(pane.stage);
@@ -370,7 +370,7 @@ function leave(view, pane) {
   hover(view, pane, null);
 }
 
-// Marks a cluster, names it, and shows in the other panes what overlaps it.
+// Marks a cluster, names it, and shows in the other panes what overlaps it; of other photos, what is the same.
 function hover(view, pane, cluster) {
   const map = view.look && shownMap(view, pane);
   if (!map || (pane.hovered === cluster && pane.hoveredMap === map)) return;
@@ -378,9 +378,13 @@ function hover(view, pane, cluster) {
   view.marked = cluster === null ? null : { map, cluster };
   if (cluster !== null) name(view, pane, map, cluster);
   for (const other of view.panes.values()) {
-    if (other !== pane && other.maps.length) compare(view, other, cluster === null ? null : overlap(map, cluster, shownMap(view, other)));
+    if (other !== pane && other.maps.length) compare(view, other, cluster === null ? null : alike(view, map, cluster, shownMap(view, other)));
     if (other.maps.length) mark(view, other);
   }
+}
+
+function alike({ data }, map, cluster, other) {
+  return data.together ? sameCluster(cluster, other) : overlap(map, cluster, other);
 }
 
 function compare(view, pane, shares) {
@@ -410,7 +414,9 @@ function mark(view, pane) {
   if (!view.marked && !pane.isMarked) return;
   pane.isMarked = view.marked !== null;
   const context = cleared(pane.mark, pane.stage);
-  if (view.marked) stroke(context, outline(view.marked.map, [view.marked.cluster]), view.marked.map, 1.8);
+  if (!view.marked) return;
+  const map = view.data.together ? shownMap(view, pane) : view.marked.map;
+  stroke(context, outline(map, [view.marked.cluster]), map, 1.8);
 }
 
 function name(view, pane, map, cluster) {

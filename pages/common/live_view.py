@@ -70,6 +70,7 @@ def live_view(
     opacity: float = 0.55,
     outlines: bool = True,
     clusters_only: bool = False,
+    together: bool = False,
     follow: Mapping[Role, str] | None = None,
     on_select: OnSelect | None = None,
 ) -> None:
@@ -79,7 +80,7 @@ def live_view(
     of clusters. ``frame`` and the look are what is drawn where no widget says otherwise: ``follow`` names the keys of the
     widgets that are followed while they move. ``on_select`` is called with the id of a pane and the clusters selected there:
     a click selects one or none, with the shift key it adds or takes away. Hovering names a cluster; the other panes then show
-    what overlaps it.
+    what overlaps it; with ``together``, panes show several photos in which a cluster means one thing, and that cluster is shown.
     """
     photos = {pane.photo.sha256: pane.photo for pane in panes}
     stored = {sha256: _stored(f"{key} photo {i}", photo_file(sha256, photo)) for i, (sha256, photo) in enumerate(photos.items())}
@@ -90,6 +91,7 @@ def live_view(
             "frames": list(frames),
             "look": {"frame": frame, "opacity": opacity, "outlines": outlines, "clusters_only": clusters_only, "blink": False},
             "follow": {role: f"st-key-{widget}" for role, widget in (follow or {}).items()},
+            "together": together,
             "selectable": on_select is not None,
             "palette": [list(colour) for colour in PALETTE],
             "faded": [FADED_TOWARDS, FADED_SHARE],

@@ -40,6 +40,7 @@ def pictures(photos: Sequence[Photo], result: SetSegmentationResult) -> None:
     """The live segmentations of all photos, the widgets of their look, and the downloads."""
     shown, first = look.current(), result.segmentations[0]
     look.granularity(first)
+    st.caption("The photos were clustered together: one colour means one thing in all of them.")
     frames = tuple(range(len(first.ks)))
     notes = views.main_depths(first)
     panes = [
@@ -55,7 +56,7 @@ def pictures(photos: Sequence[Photo], result: SetSegmentationResult) -> None:
         )
         for n, (photo, segmentation) in enumerate(zip(photos, result.segmentations, strict=True))
     ]
-    drawn = {"opacity": shown.opacity, "outlines": shown.outlines, "clusters_only": shown.clusters_only}
+    drawn = {"opacity": shown.opacity, "outlines": shown.outlines, "clusters_only": shown.clusters_only, "together": True}
     live_view("together", panes, first.ks, shown.n_clusters, **drawn, follow=look.FOLLOW, on_select=look.select)
     look.appearance(first)
     _take_away(photos, result, shown.n_clusters)
@@ -89,7 +90,7 @@ def shares(result: SetSegmentationResult) -> None:
 def details(result: SetSegmentationResult) -> None:
     """The clusters one by one over all photos, and how good every granularity is."""
     k = look.current().n_clusters
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([2, 1], gap="medium")
     with left:
         st.subheader("Clusters", anchor=False)
         _table(result, k)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
+from scipy.stats import somersd, spearmanr
 from scipy.stats import t as t_distribution
 from torch.nn import functional as F
 
@@ -119,9 +119,11 @@ def logit_drops(encoder: Encoder, scenes: Sequence[Scene], concept: str, class_i
 def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) -> list[dict]:
     """Per depth, against the causal effect of removing a concept from fresh scenes of a class.
 
-    own    rank correlation over pairs of a class and the concept that makes it: its texture, or its colour where that decides
-    all    the same over every class and concept; what its own test does not tell from nothing counts as nothing, in truth too
-    first  classes whose own concept is put before all others
+    ordered  Somers' D over every class and concept: of two whose true effects differ, how much oftener they are put in the
+             right order than in the wrong one; nearly all true effects are nothing, and Spearman's ranks cannot repeat such ties
+    all      Spearman's over the same; what its own test does not tell from nothing counts as nothing, in truth too
+    own      Spearman's over pairs of a class and the concept that makes it: its texture, or its colour where that decides
+    first    classes whose own concept is put before all others
     """
     found = pairs(service, Catalog().open(name), name, range(len(CLASSES)), n_scenes)
     own = np.array([[concept in (c.texture, c.colour) for concept in CONCEPTS] for c in CLASSES])
@@ -135,6 +137,7 @@ def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) 
             "TCAV": (found.tcav[n], found.tcav_p[n]),
         }
         for method, (figures, p) in methods.items():
+            row[f"{method}: ordered"] = order_correlation(figures, np.where(real, found.causal, 0))
             row[f"{method}: own"] = rank_correlation(figures[own], found.causal[own])
             row[f"{method}: all"] = rank_correlation(np.where(p <= LEVEL, figures, 0), np.where(real, found.causal, 0))
             row[f"{method}: first"] = int((figures[own] >= figures.max(1)).sum())
@@ -145,6 +148,12 @@ def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) 
 def rank_correlation(figures: np.ndarray, truth: np.ndarray) -> float:
     """Spearman's; 0 where the figures say nothing, all being equal."""
     return float(spearmanr(figures.ravel(), truth.ravel()).statistic) if np.ptp(figures) > 0 else 0.0
+
+
+def order_correlation(figures: np.ndarray, truth: np.ndarray) -> float:
+    """Somers' D of the figures given the truth: pairs that are equal in truth do not count, those equal in the figures are half
+    right."""
+    return float(somersd(truth.ravel(), figures.ravel()).statistic)
 
 
 def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> list[dict]:

@@ -37,6 +37,7 @@ live_view(
     wanted,
     opacity / 100,
     outlines,
+    together=st.query_params.get("together") == "1",
     follow={"frame": "regions", "opacity": "opacity", "outlines": "outlines"},
     on_select=select,
 )

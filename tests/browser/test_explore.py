@@ -446,6 +446,21 @@ def test_an_upload_appears_and_a_bad_one_is_refused_in_one_sentence(server, open
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
+def test_one_slider_drives_a_set_and_a_click_selects_in_all_of_it(server, open_page):
+    page = open_page(server.link(f"{FAST}&photos=set&n_scenes=4&k=5"))
+    stages = page.locator(".stage[data-frame]")
+    expect(stages).to_have_count(4, timeout=PICTURE_SECONDS * 1000)
+    slider(page).press("ArrowRight")
+    for n in range(4):
+        expect(stages.nth(n)).to_have_attribute("data-frame", "6")
+    stages.first.click(position={"x": 40, "y": 40})
+    expect(stages.first).not_to_have_attribute("data-only", "all")
+    chosen = stages.first.get_attribute("data-only")
+    for n in range(1, 4):
+        expect(stages.nth(n)).to_have_attribute("data-only", chosen)
+    expect_link(page, 6)
+
+
 def test_an_encoder_without_classes_says_so(server, open_page):
     page = settled(open_page(server.link(f"encoder={NO_CLASSES}&size=224")))
     expect(page.get_by_text("has no classifier")).to_be_visible()

@@ -83,6 +83,16 @@ def test_a_cluster_shows_in_the_other_pane_what_overlaps_it(page):
     assert colour(page, "upright", 0.1, 0.5) == pytest.approx([0xE6, 0x9F, 0x00, 140], abs=2)
 
 
+def test_of_several_photos_the_other_panes_show_the_same_cluster(server, open_page):
+    page = ready(open_page(f"{server.url}?together=1"))
+    same, other = colour(page, "flat", 0.9, 0.1), colour(page, "flat", 0.1, 0.9)
+    hover(page, "upright", 0.1, 0.5)  # cluster 0: the upper half of the other pane
+    expect(page.locator(".tip.seen")).to_have_count(1)
+    assert colour(page, "flat", 0.9, 0.1) == same
+    assert colour(page, "flat", 0.1, 0.9) != other  # although it lies where the marked one does
+    expect(page.locator(".overlap:visible")).to_have_count(0)
+
+
 def test_each_pane_has_its_own_selection(page):
     pane(page, "upright").click(position={"x": 20, "y": 40})
     expect(page.get_by_text("selected: {'upright': (0,)}")).to_be_visible()
