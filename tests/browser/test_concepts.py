@@ -11,19 +11,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import PICTURE_SECONDS, running_server, watched_pages
+from tests.browser.conftest import PICTURE_SECONDS, watched_pages
 from tests.browser.test_explore import take_whole
 from tests.pages.tiny_encoders import CNN, VIT
 
 pytestmark = pytest.mark.browser
 
 WAIT_MS = PICTURE_SECONDS * 1000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, encoders) -> Iterator:
-    with running_server(tmp_path_factory.mktemp("server"), encoders, hurried=True) as running:
-        yield running
 
 
 @pytest.fixture

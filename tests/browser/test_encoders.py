@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from safetensors.torch import save
 
 from models.checkpoints import config_by_hand
-from tests.browser.conftest import running_server, watched_pages
+from tests.browser.conftest import watched_pages
 from tests.browser.test_concepts import choose_files, file
 from tests.browser.test_explore import take_whole
 from tests.pages.tiny_encoders import VIT
@@ -21,12 +21,6 @@ from tests.pages.tiny_encoders import VIT
 pytestmark = pytest.mark.browser
 
 ARCHITECTURE = "test_resnet"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, encoders) -> Iterator:
-    with running_server(tmp_path_factory.mktemp("server"), encoders, hurried=True) as running:
-        yield running
 
 
 @pytest.fixture

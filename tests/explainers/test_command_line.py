@@ -23,15 +23,18 @@ ROOT = Path(__file__).parents[2]
 QUICK = ["--clusters", "2:4", "--size", "96"]
 
 
-@pytest.fixture(scope="session")
-def encoder(tmp_path_factory):
-    """A folder in timm's local-dir format."""
-    folder = tmp_path_factory.mktemp("encoders") / "tiny"
+def tiny_encoder(folder, architecture, n_classes):
+    """A folder in timm's local-dir format, with random weights."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = timm.create_model("test_resnet", pretrained=False, num_classes=3)
+        model = timm.create_model(architecture, pretrained=False, num_classes=n_classes)
     timm.models.save_for_hf(model, folder, safe_serialization=True)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory):
+    return tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny", "test_resnet", n_classes=3)
 
 
 def picture(path, shape=(60, 90), seed=0):
@@ -241,12 +244,7 @@ def test_as_a_module_from_the_shell(encoder, photos, tmp_path):
 @pytest.fixture(scope="session")
 def other(tmp_path_factory):
     """Another encoder, of another kind."""
-    folder = tmp_path_factory.mktemp("encoders") / "other"
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        model = timm.create_model("test_vit", pretrained=False, num_classes=0)
-    timm.models.save_for_hf(model, folder, safe_serialization=True)
-    return str(folder)
+    return tiny_encoder(tmp_path_factory.mktemp("encoders") / "other", "test_vit", n_classes=0)
 
 
 def run_compare(encoders, out, *images):
