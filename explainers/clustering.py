@@ -1,7 +1,7 @@
 """Exact k-means for every k at once, on composite activations that are never materialised.
 
 Sources: Lloyd 1982; greedy k-means++: Arthur, Vassilvitskii 2007; merging: Ward 1963; random projection: Halko, Martinsson,
-Tropp 2011. The README shows what each step is worth.
+Tropp 2011.
 
     start    S sweeps on a sample of positions, projected on their principal components: k grows from 1 to the last by greedy
              k-means++ and a few steps of Lloyd, then falls again by merging the two nearest clusters; the better of both
@@ -123,7 +123,8 @@ def _principal_space(images: Sequence[Composite], generator: torch.Generator) ->
 
 def _basis(maps: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     """An orthonormal basis (C, n) of nearly all that one depth's activations (C, h * w) of several images span."""
-    together = _some_columns(torch.cat(list(maps), dim=1), MAX_SKETCHED, generator)
+    chosen = _evenly([one.shape[1] for one in maps], MAX_SKETCHED)
+    together = torch.cat([one[:, idx.to(one.device)] for one, idx in zip(maps, chosen, strict=True)], dim=1)
     n_channels, n_positions = together.shape
     n_kept = N_COMPONENTS + 8
     if min(n_channels, n_positions) <= n_kept:
@@ -133,22 +134,19 @@ def _basis(maps: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     return torch.linalg.qr(together @ (together.T @ once)).Q
 
 
-def _some_columns(matrix: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """At most n columns, drawn at random."""
-    if matrix.shape[1] <= n:
-        return matrix
-    return matrix[:, torch.randperm(matrix.shape[1], generator=generator)[:n].sort().values.to(matrix.device)]
-
-
 def _sampled(images: Sequence[Composite]) -> Tensor:
-    """Evenly spaced composite activations of all images together, (n, D); half as many as drawn at random do as well."""
-    ends = np.cumsum([image.n_positions for image in images])
-    n_drawn = min(int(ends[-1]), N_SEEDING + N_SEEDING_MORE * (len(images) - 1))
-    drawn = torch.linspace(0, int(ends[-1]) - 1, n_drawn, dtype=torch.float64).round().long()
-    of_images = drawn.tensor_split(np.searchsorted(drawn.numpy(), ends[:-1]).tolist())
-    starts = [0, *ends[:-1].tolist()]
+    """Some composite activations of all images together, (n, D)."""
+    chosen = _evenly([image.n_positions for image in images], N_SEEDING + N_SEEDING_MORE * (len(images) - 1))
     device = images[0].blocks[0].maps.device
-    return torch.cat([i.at((part - start).to(device)) for i, part, start in zip(images, of_images, starts, strict=True)])
+    return torch.cat([image.at(idx.to(device)) for image, idx in zip(images, chosen, strict=True)])
+
+
+def _evenly(n_positions: Sequence[int], most: int) -> list[Tensor]:
+    """Per image evenly spaced positions, ``most`` at most over all images; half as many as drawn at random do as well."""
+    ends = np.cumsum(n_positions)
+    chosen = torch.linspace(0, int(ends[-1]) - 1, min(int(ends[-1]), most), dtype=torch.float64).round().long()
+    of_images = chosen.tensor_split(np.searchsorted(chosen.numpy(), ends[:-1]).tolist())
+    return [idx - int(end) + n for idx, end, n in zip(of_images, ends, n_positions, strict=True)]
 
 
 # --- the start: S sweeps side by side on the sample ---
