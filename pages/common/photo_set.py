@@ -39,7 +39,8 @@ def choose_or_upload() -> tuple[tuple[Photo, ...], list[str]]:
 
 def choose(in_a_row: bool = True) -> tuple[Photo, ...]:
     """Draws the choice of a set of photos. Uploads are never part of the link."""
-    uploads = photos.uploaded()[:MAX_PHOTOS]
+    all_uploads = photos.uploaded()
+    uploads = all_uploads[:MAX_PHOTOS]
     sources = [SCENES, *([OWN] if uploads else [])]
     source = link.settle("set", SCENES, sources.__contains__, word="set of photos")
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom") if in_a_row else (st.container(), st.container())
@@ -54,6 +55,8 @@ def choose(in_a_row: bool = True) -> tuple[Photo, ...]:
     )
     if source == OWN:
         link.leave_out("set")
+        if len(uploads) < len(all_uploads):
+            st.caption(f"Of {len(all_uploads)} uploads, the first {MAX_PHOTOS} are taken.")
         return uploads
     link.settle("n_scenes", 8, N_SCENES.__contains__, word="number of scenes")
     n_scenes = right.select_slider(

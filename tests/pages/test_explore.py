@@ -10,7 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explainers.errors import OutOfMemory
-from pages.common import photos
+from pages.common import photo_set, photos
 from pages.common.plain import plain
 from tests.pages.conftest import APP, FAST
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
@@ -280,6 +280,18 @@ def test_a_set_of_uploads_takes_the_place_of_scenes_and_stays_out_of_the_link(ex
     assert [pane["title"] for pane in view["panes"]] == ["a.png", "b.png"]
     assert "set" not in app.query_params
     assert "stays in this session" in sentences(app)
+
+
+def test_of_too_many_uploads_the_first_are_taken_and_it_is_said(explore, monkeypatch):
+    monkeypatch.setattr(photo_set, "MAX_PHOTOS", 2)
+    app = explore(photos="set", n_scenes="2")
+    for n in range(3):
+        app.file_uploader("uploads").upload(f"{n}.png", png(40 + n, 30))
+    app.run()
+    app.segmented_control("set").set_value("own").run()
+    assert "Of 3 uploads, the first 2 are taken." in sentences(app)
+    (view,) = live_views(app)
+    assert [pane["title"] for pane in view["panes"]] == ["0.png", "1.png"]
 
 
 def test_moving_the_slider_of_a_set_asks_for_nothing(explore, service, monkeypatch):
