@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+BAND = 128  # columns of the grid that are resized at a time: few native columns matter to each, so wide grids cost no more
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -48,6 +50,24 @@ class Block:
         """The coordinates of every depth's activations on a basis of its own, (C_d, n_d) each."""
         maps = torch.cat([basis.T @ maps for basis, maps in zip(bases, self.of_depths, strict=True)])
         return Block(maps, tuple(basis.shape[1] for basis in bases), self.rows, self.cols)
+
+    def needed(self, columns: slice) -> slice:
+        """The native columns that some columns of the grid are mixed from."""
+        if len(self.cols) <= BAND:
+            return slice(None)
+        used = (self.cols[columns] != 0).any(0).nonzero().flatten()
+        return slice(int(used[0]), int(used[-1]) + 1)
+
+    def columns_back(self, weights: Tensor) -> Tensor:
+        """The adjoint of the resize of the second axis: (n, H, W) to (n, H, w)."""
+        if len(self.cols) <= BAND:
+            return weights @ self.cols
+        back = weights.new_zeros(*weights.shape[:2], self.cols.shape[1])
+        for start in range(0, len(self.cols), BAND):
+            columns = slice(start, start + BAND)
+            part = self.needed(columns)
+            back[:, :, part] += weights[:, :, columns] @ self.cols[columns, part]
+        return back
 
     def native_scores(self, vectors: Tensor) -> Tensor:
         """<F, vector> at every native position, (n, h, w), for vectors (n, C)."""
@@ -106,18 +126,25 @@ class Composite:
     def scores(self, vectors: Tensor) -> Tensor:
         """<x_p, vector> at every grid position, (n, H, W), for vectors (n, D)."""
         native = [block.native_scores(part) for block, part in zip(self.blocks, self.split(vectors), strict=True)]
-        resized = [(block, maps) for block, maps in zip(self.blocks, native, strict=True) if not block.on_native_grid]
         total = sum(maps for block, maps in zip(self.blocks, native, strict=True) if block.on_native_grid)
-        if resized:  # all blocks' second axes in one product
-            halfway = torch.cat([block.rows @ maps for block, maps in resized], dim=2)  # (n, H, w of all blocks)
-            total = halfway @ torch.cat([block.cols for block, _ in resized], dim=1).T + total
-        return total
+        resized = [
+            (block, block.rows @ maps) for block, maps in zip(self.blocks, native, strict=True) if not block.on_native_grid
+        ]
+        if not resized:
+            return total
+        bands = [self._band(resized, slice(start, start + BAND)) for start in range(0, self.shape[1], BAND)]
+        return (bands[0] if len(bands) == 1 else torch.cat(bands, dim=2)) + total
+
+    def _band(self, resized: Sequence[tuple[Block, Tensor]], columns: slice) -> Tensor:
+        """Some columns of the sum of all blocks, whose first axis is resized already, in one product; (n, H, columns)."""
+        needed = [block.needed(columns) for block, _ in resized]
+        halfway = torch.cat([maps[:, :, part] for (_, maps), part in zip(resized, needed, strict=True)], dim=2)
+        weights = torch.cat([block.cols[columns, part] for (block, _), part in zip(resized, needed, strict=True)], dim=1)
+        return halfway @ weights.T
 
     def weighted_sums(self, weights: Tensor) -> Tensor:
         """Sum over positions of weight times x_p, (n, D), for weight maps (n, H, W): the adjoint of ``scores``."""
-        halfway = weights @ torch.cat([block.cols for block in self.blocks], dim=1)  # (n, H, w of all blocks)
-        parts = halfway.split([block.cols.shape[1] for block in self.blocks], dim=2)
-        native = [weights if b.on_native_grid else b.rows.T @ part for b, part in zip(self.blocks, parts, strict=True)]
+        native = [weights if block.on_native_grid else block.rows.T @ block.columns_back(weights) for block in self.blocks]
         return torch.cat([maps.flatten(1) @ block.maps.T for block, maps in zip(self.blocks, native, strict=True)], dim=1)
 
     def squared_norms(self) -> Tensor:

@@ -11,6 +11,7 @@ Colours are stable: the clusters of k + 1 are matched to those of k by overlap, 
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,8 +110,8 @@ class ClusterRow:
 def balanced(maps: Sequence[Tensor]) -> list[Tensor]:
     """Channel means removed, divided by the root of the mean squared norm: every depth weighs alike. Constant stays zero."""
     n_positions = sum(one[0].numel() for one in maps)
-    mean = sum(one.sum((1, 2), keepdim=True) for one in maps) / n_positions
-    centred = [one - mean for one in maps]
+    mean = sum(one.sum((1, 2), keepdim=True, dtype=torch.float64) for one in maps) / n_positions
+    centred = [one - mean.to(one.dtype) for one in maps]
     spread = (sum(one.square().sum() for one in centred) / n_positions).sqrt()
     return [one / spread for one in centred] if spread > 0 else centred
 
@@ -202,7 +203,8 @@ def _judged(
     scatter = np.split(_on_plane(points, swept.axes), np.cumsum([len(idx) for idx in sample])[:-1])
     found = []
     for n, maps in enumerate(labels):
-        quality = tuple(_quality(c, one.inertia, s, m) for c, s, m in zip(chosen, silhouettes, maps, strict=True))
+        figures = zip(chosen, silhouettes, _regions_of(maps), strict=True)
+        quality = tuple(_quality(of_k, one.inertia, silhouette, n_regions) for of_k, silhouette, n_regions in figures)
         found.append(
             Segmentation(
                 settings=settings,
@@ -278,15 +280,21 @@ def _on_plane(activations: Tensor, axes: Tensor) -> np.ndarray:
     return plane * np.where(plane[np.abs(plane).argmax(0), range(2)] < 0, -1, 1)  # an axis has no sign of its own: fix it
 
 
-def _quality(clustering: Clustering, total_inertia: float, silhouette: float, labels: np.ndarray) -> Quality:
+def _quality(clustering: Clustering, total_inertia: float, silhouette: float, n_regions: int) -> Quality:
     return Quality(
         k=clustering.k,
         inertia=clustering.inertia,
         explained=1 - clustering.inertia / total_inertia if total_inertia > 0 else 1.0,  # nothing varies: all is explained
         silhouette=silhouette,
         stability=clustering.stability,
-        n_regions=count_regions(labels),
+        n_regions=n_regions,
     )
+
+
+def _regions_of(maps: np.ndarray) -> list[int]:
+    """The number of regions of every map (n_k, H, W), by as many threads as torch has, which rests meanwhile."""
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        return list(threads.map(count_regions, maps))
 
 
 def _silhouettes(activations: Tensor, labels: Sequence[np.ndarray]) -> list[float]:

@@ -311,6 +311,7 @@ def write_encoder(name: str, recipe: Recipe, encoder: nn.Module, folder: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     weights = {key: value.contiguous() for key, value in encoder.state_dict().items()}
     save_file({key: w.half() if w.is_floating_point() else w for key, w in weights.items()}, folder / "model.safetensors")
+    (folder / "model.safetensors").chmod(0o644)  # it comes readable for its owner alone; a container's user is another
     (folder / "config.json").write_text(json.dumps(_config(name, recipe, encoder), indent=2) + "\n")
 
 

@@ -86,6 +86,14 @@ def test_the_hook_between_steps_can_stop_the_sweep(feature_maps):
         sweep([composite_of(feature_maps, GRID)], 8, on_step=stop_soon)
 
 
+def test_of_two_centroids_equally_near_the_first_has_the_position():
+    composite = composite_of([torch.tensor([[[0.0, 2.0, 4.0]]])], (1, 3))
+    centroids = torch.tensor([[0.0], [4.0], [4.0]])
+    assert assign(composite, centroids).tolist() == [[0, 0, 1]]
+    (found,) = finished([composite], [centroids])
+    assert found[1] == pytest.approx(0)  # the empty third one has moved to the farthest position
+
+
 def test_finishing_is_lloyds_algorithm_on_the_big_matrix(feature_maps, monkeypatch):
     monkeypatch.setattr(clustering, "TOLERANCE", 0.0)
     composite, big = composite_of(feature_maps, GRID), materialised(feature_maps)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from explainers import composite as composites
 from explainers.composite import composite_of, resize_matrix
 
 GRID = (24, 18)
@@ -29,7 +30,9 @@ def test_the_resize_matrix_is_torchs_bilinear_resize(native, grid):
     torch.testing.assert_close(resize_matrix(native, grid) @ x[0, 0, :, 0], expected, rtol=1e-5, atol=1e-4)
 
 
-def test_scores_sums_norms_and_samples_equal_the_materialised_ones(feature_maps):
+@pytest.mark.parametrize("band", [256, 5])
+def test_scores_sums_norms_and_samples_equal_the_materialised_ones(feature_maps, monkeypatch, band):
+    monkeypatch.setattr(composites, "BAND", band)
     composite, big = composite_of(feature_maps, GRID), materialised(feature_maps)
     vectors = torch.randn(7, big.shape[1], generator=torch.Generator().manual_seed(1))
     weights = torch.rand(4, *GRID, generator=torch.Generator().manual_seed(2))

@@ -68,6 +68,8 @@ def test_raw_maps_are_left_alone_and_a_constant_map_survives_balancing():
     maps = torch.full((2, 3, 3), 5.0)
     assert raw([maps])[0] is maps
     assert torch.equal(balanced([maps])[0], torch.zeros(2, 3, 3))
+    awkward = torch.full((2, 7, 9), 90 / 255)
+    assert torch.equal(balanced([awkward])[0], torch.zeros(2, 7, 9))  # no rounding error is blown up to a pattern
 
 
 def test_there_is_a_full_map_for_every_k(segmentation):
