@@ -34,6 +34,13 @@ def settled(page: Page) -> Page:
     return page
 
 
+def set_settled(page: Page) -> Page:
+    """The same of a set of photos."""
+    page.locator(".stage[data-frame]").first.wait_for(timeout=PICTURE_SECONDS * 1000)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    return page
+
+
 def pixels(stage: Locator) -> list[str]:
     """What is drawn over the photo: tints and outlines."""
     return stage.evaluate("stage => ['.tint', '.lines'].map((name) => stage.querySelector(name).toDataURL())")
@@ -447,9 +454,9 @@ def test_an_upload_appears_and_a_bad_one_is_refused_in_one_sentence(server, open
 
 
 def test_one_slider_drives_a_set_and_a_click_selects_in_all_of_it(server, open_page):
-    page = open_page(server.link(f"{FAST}&photos=set&n_scenes=4&k=5"))
+    page = set_settled(open_page(server.link(f"{FAST}&photos=set&n_scenes=4&k=5")))
     stages = page.locator(".stage[data-frame]")
-    expect(stages).to_have_count(4, timeout=PICTURE_SECONDS * 1000)
+    expect(stages).to_have_count(4)
     slider(page).press("ArrowRight")
     for n in range(4):
         expect(stages.nth(n)).to_have_attribute("data-frame", "6")
