@@ -19,7 +19,7 @@ pytestmark = [
     ("name", "link", "settled", "height"),
     [
         ("explore", "/?photo=china&k=7", test_explore.settled, 960),
-        ("set", "/?photos=set&encoder=scenes-vit", test_explore.set_settled, 800),
+        ("set", "/?photos=set&encoder=scenes-vit&k=5", test_explore.set_settled, 800),
         ("concepts", "/concepts?concept=striped", test_concepts.settled, 1150),
         ("explain", "/explain", test_explain.settled, 1150),
         ("compare", "/compare?photo=china&k=6", test_compare.settled, 1000),
