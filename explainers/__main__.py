@@ -11,35 +11,30 @@ Exit status: 0 every image was done; 1 some were not (each is named on stderr); 
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tqdm import tqdm
 
-from explainers import comparison, export, records
+from explainers import comparison, export, records, segmenting
 from explainers.comparing import MAX_PHOTOS
 from explainers.errors import EncoderscopeError, UnreadableImage
 from explainers.explanations import ExplainSettings
+from explainers.inputs import picture_files, read
 from explainers.jobs import Job
 from explainers.library import Kind, OpenSet
 from explainers.nave import FITS, SCALINGS, NaveSettings, require_valid
-from explainers.service import ExplainerService, SegmentationResult, resolved, versions
+from explainers.service import ExplainerService, resolved, versions
 from models.catalog import Catalog, CatalogEntry
 from models.encoder import EncoderInfo
-from models.preprocessing import Photo, read_photo_file
 
 T = TypeVar("T")
 
 ALL_DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
-PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
-)
 POLL_SECONDS = 0.1
 
 
@@ -80,7 +75,7 @@ def _add_segment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clusters", type=_clusters, default=(2, 20), metavar="MIN:MAX", help="range of k (default: 2:20)")
     parser.add_argument("--size", type=int, default=default.input_size, help="input size in pixels (default: %(default)s)")
     parser.add_argument("--scaling", choices=SCALINGS, default=default.scaling, help="of the depths (default: %(default)s)")
-    parser.add_argument("--fit", choices=FITS, default=default.fit, help="; ".join(f"{k}: {v}" for k, v in FITS.items()))
+    parser.add_argument("--fit", choices=FITS, default=default.fit, help=" ".join(f"{k}: {v}" for k, v in FITS.items()))
     parser.add_argument("--seed", type=int, default=default.seed, help="(default: %(default)s)")
     parser.add_argument("--together", action="store_true", help="cluster all images together; they are held in memory at once")
     parser.set_defaults(command=segment)
@@ -167,9 +162,11 @@ def segment(parsed: argparse.Namespace) -> int:
         info = _waited_for(service.open_encoder(parsed.encoder), bar)
         settings = resolved(settings, info)
         require_valid(settings, len(info.depths))
-        segment_them = _segment_together if parsed.together else _segment_all
-        with _summary(parsed.out, settings, info) as summary:
-            n_done = segment_them(service, parsed, settings, list(zip(files, stems, strict=True)), bar, summary)
+        segment_them = segmenting.together if parsed.together else segmenting.one_by_one
+        with _summary(parsed, settings, info) as summary:
+            wait, complain = partial(_waited_for, bar=bar), partial(tqdm.write, file=sys.stderr)
+            run = segmenting.Run(service, parsed.encoder, settings, parsed.out, summary, wait, complain, bar.update)
+            n_done = segment_them(run, files, stems)
     return ALL_DONE if n_done == len(files) else SOME_FAILED if n_done else NOTHING_DONE
 
 
@@ -191,7 +188,7 @@ def attribute(parsed: argparse.Namespace) -> int:
         done, failed = [], {}
         for path in files:
             try:
-                photo = _read(path)
+                photo = read(path)
                 done.append((str(path), photo, _waited_for(service.explain(parsed.encoder, photo, *question), bar)))
             except (UnreadableImage, OSError) as error:
                 tqdm.write(f"{path}: {error}", file=sys.stderr)
@@ -212,7 +209,7 @@ def compare(parsed: argparse.Namespace) -> int:
     files = picture_files(parsed.images)
     with closing(ExplainerService(cache_bytes=0)) as service, tqdm(total=len(files), unit="image") as bar:
         complain = partial(tqdm.write, file=sys.stderr)
-        run = comparison.Run(service, settings, parsed.out, lambda job: _waited_for(job, bar), complain)
+        run = comparison.Run(service, settings, parsed.out, partial(_waited_for, bar=bar), complain)
         infos, failed = comparison.opened(run, parsed.encoder)
         if len(infos) < 2:
             raise EncoderscopeError(f"{len(infos)} encoders can be opened; comparing needs at least 2 different ones.")
@@ -221,7 +218,7 @@ def compare(parsed: argparse.Namespace) -> int:
         photos, rows = [], []
         for path, stem in zip(files, export.output_stems(files), strict=True):
             try:
-                photo = _read(path)
+                photo = read(path)
                 rows += comparison.compared(run, list(infos), stem, photo)
                 photos += [photo] if len(photos) < MAX_PHOTOS else []  # the depths need no more: memory does not grow
             except (EncoderscopeError, OSError) as error:
@@ -241,18 +238,6 @@ def _opened(service: ExplainerService, folder_or_name: str, kind: Kind) -> OpenS
     return opened
 
 
-def picture_files(arguments: Iterable[Path]) -> list[Path]:
-    """The images asked for, each once; a folder stands for the pictures directly in it."""
-    files: dict[Path, None] = {}
-    for path in arguments:
-        if not path.is_dir():
-            files[path] = None
-            continue
-        pictures = sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
-        files.update(dict.fromkeys(pictures or [path]))  # a folder without pictures fails under its own name
-    return list(files)
-
-
 def _require_no_overwriting(files: Sequence[Path], stems: Sequence[str], out: Path) -> None:
     pictures = {path.resolve() for path in files}
     for stem in stems:
@@ -263,76 +248,6 @@ def _require_no_overwriting(files: Sequence[Path], stems: Sequence[str], out: Pa
             )
 
 
-def _segment_all(
-    service: ExplainerService,
-    parsed: argparse.Namespace,
-    settings: NaveSettings,
-    named_files: Sequence[tuple[Path, str]],
-    bar: tqdm,
-    summary: export.SummaryFile,
-) -> int:
-    """How many images were done; the others are named on stderr and in the summary."""
-    n_done = 0
-    for path, stem, photo in _read_ahead(named_files):
-        try:
-            if isinstance(photo, Exception):
-                raise photo
-            result = _waited_for(service.segment(parsed.encoder, photo, settings), bar)
-            summary.add(_write(parsed.out, stem, path, photo, result))
-            n_done += 1
-        except (EncoderscopeError, OSError) as error:
-            _failed(path, error, summary)
-        bar.update()
-    return n_done
-
-
-def _segment_together(
-    service: ExplainerService,
-    parsed: argparse.Namespace,
-    settings: NaveSettings,
-    named_files: Sequence[tuple[Path, str]],
-    bar: tqdm,
-    summary: export.SummaryFile,
-) -> int:
-    """The same, with all images that can be read clustered together."""
-    done = []
-    for path, stem, photo in _read_ahead(named_files):
-        if isinstance(photo, Exception):
-            _failed(path, photo, summary)
-        else:
-            done.append((path, stem, photo))
-        bar.update()
-    if done:
-        photos = [photo for _, _, photo in done]
-        result = _waited_for(service.segment_together(parsed.encoder, photos, settings), bar)
-        for n, (path, stem, photo) in enumerate(done):
-            summary.add(_write(parsed.out, stem, path, photo, result.of_photo(n)))
-    return len(done)
-
-
-def _read_ahead(named_files: Sequence[tuple[Path, str]]) -> Iterator[tuple[Path, str, Photo | Exception]]:
-    """Each file with its photo, or what is wrong with it; the next one is read while the present one is worked on."""
-    with ThreadPoolExecutor(1, "encoderscope-read") as reader:
-        coming = reader.submit(_read_or_error, named_files[0][0]) if named_files else None
-        for n, (path, stem) in enumerate(named_files):
-            photo = coming.result()
-            if n + 1 < len(named_files):
-                coming = reader.submit(_read_or_error, named_files[n + 1][0])
-            yield path, stem, photo
-
-
-def _read_or_error(path: Path) -> Photo | Exception:
-    try:
-        return _read(path)
-    except (EncoderscopeError, OSError) as error:
-        return error
-
-
-def _failed(path: Path, error: Exception, summary: export.SummaryFile) -> None:
-    tqdm.write(f"{path}: {error}", file=sys.stderr)
-    summary.add_error(str(path), str(error))
-
-
 def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -340,33 +255,11 @@ def _make_folder(out: Path) -> None:
         raise EncoderscopeError(f"The folder '{out}' cannot be made: {error.strerror}. Choose another --out folder.") from error
 
 
-def _summary(out: Path, settings: NaveSettings, info: EncoderInfo) -> export.SummaryFile:
-    _make_folder(out)
+def _summary(parsed: argparse.Namespace, settings: NaveSettings, info: EncoderInfo) -> export.SummaryFile:
+    _make_folder(parsed.out)
     encoder = {"name": info.name, "architecture": info.architecture, "fingerprint": info.fingerprint, "licence": info.licence}
-    return export.SummaryFile(out / "summary.json", encoder=encoder, settings=asdict(settings), versions=versions())
-
-
-def _read(path: Path) -> Photo:
-    if path.is_dir():
-        raise EncoderscopeError("There are no pictures in this folder.")
-    return read_photo_file(path)
-
-
-def _write(out: Path, stem: str, path: Path, photo: Photo, result: SegmentationResult) -> dict[str, Any]:
-    """Writes maps and overlay of one image; its line of the summary."""
-    maps, overlay = out / f"{stem}.npz", out / f"{stem}.png"
-    map_shape = export.write_maps(maps, result.segmentation, photo.shape)
-    export.write_overlay(overlay, photo.pixels, result.segmentation)
-    return {
-        "file": str(path),
-        "sha256": photo.sha256,
-        "shape": photo.shape,
-        "maps": maps.name,
-        "map_shape": map_shape,
-        "overlay": overlay.name,
-        **export.quality_record(result.segmentation),
-        "seconds": result.seconds,
-    }
+    asked = {"settings": asdict(settings), "together": parsed.together}
+    return export.SummaryFile(parsed.out / "summary.json", encoder=encoder, versions=versions(), **asked)
 
 
 def _waited_for(job: Job[T], bar: tqdm) -> T:

@@ -37,10 +37,11 @@ CLUSTER_RANGE = (2, 40)
 INPUT_SIZE_RANGE = (32, 1024)
 STABLE_ENOUGH = 0.15  # a k may be suggested if its stability is this close to the best
 FITS: dict[str, str] = {
-    "grid": "exact k-means on a grid of a quarter of the input size",
-    "full": "exact k-means on every pixel of the input",
-    "fast": "k-means on a sample of positions and their main components, not refined",
+    "grid": "Exact k-means on a grid of a quarter of the input size.",
+    "full": "Exact k-means on every pixel of the input: three to five times as long.",
+    "fast": "K-means on a sample of positions and their main components, not refined: an approximation.",
 }
+"""On which positions clusters are found, and what it means."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """The sidebar's controls: from widgets to frozen settings. Nothing is computed here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from explainers.errors import EncoderscopeError
-from explainers.nave import NaveSettings
+from explainers.nave import FITS, NaveSettings
 from models.catalog import Catalog, CatalogEntry
 from models.encoder import EncoderInfo
 from pages.common import link
@@ -21,11 +21,6 @@ SCALINGS = {
     "balanced": "Every depth counts alike, whatever the size of its activations.",
     "raw": "Activations as they are: depths with large activations dominate.",
     "unit": "Only the direction of the activations counts, not their size.",
-}
-FITS = {
-    "grid": "on a grid of a quarter of the input size; exact.",
-    "full": "on every pixel of the input; exact, and ten times slower.",
-    "fast": "on a sample of positions and their main components; an approximation for large sets and slow machines.",
 }
 STATES = {"bundled": "comes with Encoderscope", "on disk": "on this machine", "needs download": "downloaded on first use"}
 
@@ -158,29 +153,20 @@ def depth_lines(info: EncoderInfo) -> list[str]:
 
 def scaling() -> str:
     """Draws the choice of how depths are made comparable."""
-    link.settle("scaling", "balanced", SCALINGS.__contains__)
-    return st.segmented_control(
-        "Scaling",
-        list(SCALINGS),
-        key="scaling",
-        required=True,
-        persist_state="session",
-        help="How activations of different depths are made comparable.\n\n"
-        + "\n".join(f"- **{name}**: {meaning}" for name, meaning in SCALINGS.items()),
-    )
+    return _one_of("Scaling", "scaling", SCALINGS, "How activations of different depths are made comparable.")
 
 
 def fit() -> str:
     """Draws the choice of the positions on which clusters are found."""
-    link.settle("fit", "grid", FITS.__contains__)
+    return _one_of("Fit", "fit", FITS, "On which positions clusters are found; every pixel gets its cluster in any case.")
+
+
+def _one_of(label: str, key: str, meanings: Mapping[str, str], question: str) -> str:
+    """Draws a choice between a few named ways, the first of which is the default, each explained on hover."""
+    link.settle(key, next(iter(meanings)), meanings.__contains__)
+    explained = "\n".join(f"- **{name}**: {meaning}" for name, meaning in meanings.items())
     return st.segmented_control(
-        "Fit",
-        list(FITS),
-        key="fit",
-        required=True,
-        persist_state="session",
-        help="On which positions clusters are found; every pixel gets its cluster in any case.\n\n"
-        + "\n".join(f"- **{name}**: {meaning}" for name, meaning in FITS.items()),
+        label, list(meanings), key=key, required=True, persist_state="session", help=f"{question}\n\n{explained}"
     )
 
 

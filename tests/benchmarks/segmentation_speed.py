@@ -34,6 +34,7 @@ from explainers.nave import N_SWEEPS, NaveSettings
 from models.encoder import Encoder
 from models.preprocessing import Photo, photo_from_array
 from models.scenes import render, sample_scene
+from tests.benchmarks.attribution_speed import seconds
 
 KS = range(2, 21)
 SIZES = (224, 448)
@@ -58,16 +59,6 @@ def photos() -> tuple[Photo, ...]:
 @cache
 def scene(seed: int) -> Photo:
     return photo_from_array(render(sample_scene(seed)).image, f"scene-{seed}")
-
-
-def seconds(work: Callable[[], Any], n: int = N_RUNS) -> float:
-    """The fastest of n runs."""
-    taken = []
-    for _ in range(n):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return min(taken)
 
 
 def peak_bytes(work: Callable[[], Any]) -> int:
@@ -110,7 +101,7 @@ def sweep_table(weights: Path) -> list[dict]:
             for photo in photos() if size == SIZES[0] else photos()[:1]:  # scikit-learn takes minutes for a large one
                 image = composite(encoder(name, weights), photo, size)
                 big, found = materialised(image), sweep([image], KS[-1], N_SWEEPS).clusterings
-                ours.append(seconds(lambda: sweep([image], KS[-1], N_SWEEPS)))  # noqa: B023
+                ours.append(seconds(lambda: sweep([image], KS[-1], N_SWEEPS), N_RUNS))  # noqa: B023
                 started = time.perf_counter()
                 reference = [KMeans(k, n_init=3, random_state=0).fit(big).inertia_ for k in KS]
                 theirs.append(time.perf_counter() - started)

@@ -15,8 +15,9 @@ import timm
 import torch
 from PIL import Image
 
-from explainers import __main__ as command_line
-from explainers.__main__ import encoder_table, main, picture_files
+from explainers import inputs
+from explainers.__main__ import encoder_table, main
+from explainers.inputs import picture_files
 from models.catalog import Catalog, CatalogEntry
 
 ROOT = Path(__file__).parents[2]
@@ -175,7 +176,7 @@ def test_a_folder_stands_for_its_pictures(photos, tmp_path):
 
 def test_photos_are_let_go_of_one_by_one(encoder, photos, tmp_path, monkeypatch):
     alive, most = weakref.WeakSet(), []
-    read = command_line.read_photo_file
+    read = inputs.read_photo_file
 
     def watched(path):
         gc.collect()
@@ -184,21 +185,21 @@ def test_photos_are_let_go_of_one_by_one(encoder, photos, tmp_path, monkeypatch)
         alive.add(photo)
         return photo
 
-    monkeypatch.setattr(command_line, "read_photo_file", watched)
+    monkeypatch.setattr(inputs, "read_photo_file", watched)
     images = [*photos, *(picture(tmp_path / f"more{n}.png", seed=9 + n) for n in range(3))]
     assert run(encoder, tmp_path / "out", *images) == 0
     assert len(most) == 6 and max(most) <= 1
 
 
 def test_an_interrupted_run_leaves_whole_files_only(encoder, photos, tmp_path, monkeypatch, capsys):
-    read = command_line.read_photo_file
+    read = inputs.read_photo_file
 
     def interrupted(path):
         if path == photos[1]:
             raise KeyboardInterrupt
         return read(path)
 
-    monkeypatch.setattr(command_line, "read_photo_file", interrupted)
+    monkeypatch.setattr(inputs, "read_photo_file", interrupted)
     assert run(encoder, tmp_path / "out", *photos) == 130
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["photo0.npz", "photo0.png", "summary.json"]
     assert len(json.loads((tmp_path / "out/summary.json").read_text())["images"]) == 1
@@ -287,6 +288,7 @@ def test_together_all_images_share_their_clusters_and_a_bad_one_is_named(encoder
     assert "bad.png" in capsys.readouterr().err
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert len(summary["images"]) == 3 and [e["file"] for e in summary["errors"]] == [str(bad)]
+    assert summary["together"] is True
     inertias = {json.dumps([q["inertia"] for q in image["quality"]]) for image in summary["images"]}
     assert len(inertias) == 1  # of all images together
     plain_halves = {np.bincount(labels_of(tmp_path / "out" / f"photo{n}.npz")[0, :20].ravel()).argmax() for n in range(3)}
@@ -308,8 +310,8 @@ def test_every_fit_gives_maps_of_the_same_kind(encoder, photos, tmp_path, fit):
 
 def test_the_next_image_is_read_while_the_present_one_is_worked_on(photos, monkeypatch):
     read, seen = [], []
-    monkeypatch.setattr(command_line, "_read_or_error", lambda path: read.append(path) or path)
-    for path, _, photo in command_line._read_ahead([(path, path.stem) for path in photos]):
+    monkeypatch.setattr(inputs, "_photo_or_error", lambda path: read.append(path) or path)
+    for path, photo in zip(photos, inputs.read_ahead(photos), strict=True):
         assert photo == path
         deadline = time.monotonic() + 30
         while len(read) < min(len(seen) + 2, len(photos)) and time.monotonic() < deadline:
