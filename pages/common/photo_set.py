@@ -30,9 +30,14 @@ def is_private() -> bool:
 
 
 def choose_or_upload() -> tuple[tuple[Photo, ...], list[str]]:
-    """Draws the uploader and the choice of a set, one below the other; a sentence for every upload that was refused."""
-    above = st.container()
+    """Draws the choice of a set and the uploader below it; a sentence for every upload that was refused.
+
+    Who uploads photos wants to see them.
+    """
+    above, n_before = st.container(), len(photos.uploaded())
     refusals = photos.upload()
+    if len(photos.uploaded()) > n_before:
+        st.session_state["set"] = OWN
     with above:
         return choose(in_a_row=False), refusals
 
