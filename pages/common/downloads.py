@@ -5,14 +5,14 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from explainers.export import output_stems
-from explainers.nave import cluster_table
+from explainers.nave import Segmentation, cluster_table
 from explainers.overlay import hex_colour
 from explainers.service import SegmentationResult, SetSegmentationResult
 from models.preprocessing import Photo
@@ -48,18 +48,29 @@ def clusters_csv(result: SegmentationResult, k: int) -> bytes:
 
 def settings_json(photo: Photo, result: SegmentationResult, look: Look) -> bytes:
     """Everything that is needed to get the same picture again, and to check that it is the same."""
-    height, width = photo.pixels.shape[:2]
-    encoder = result.encoder
     facts = {
-        "encoder": {"name": encoder.name, "architecture": encoder.architecture, "fingerprint": encoder.fingerprint},
-        "photo": {"name": result.photo_name, "sha256": result.photo_sha256, "height": height, "width": width},
-        "settings": asdict(result.segmentation.settings),
+        "photo": _photo_facts(replace(photo, name=result.photo_name)),
         "look": asdict(look),
-        "suggested_k": result.segmentation.suggested_k,
+        **_provenance(result, result.segmentation),
+    }
+    return json.dumps(facts, indent=2, ensure_ascii=False).encode()
+
+
+def _photo_facts(photo: Photo) -> dict:
+    height, width = photo.shape
+    return {"name": photo.name, "sha256": photo.sha256, "height": height, "width": width}
+
+
+def _provenance(result: SegmentationResult | SetSegmentationResult, segmentation: Segmentation) -> dict:
+    """What the maps were made with; ``segmentation`` is one of the result's."""
+    encoder = result.encoder
+    return {
+        "encoder": {"name": encoder.name, "architecture": encoder.architecture, "fingerprint": encoder.fingerprint},
+        "settings": asdict(segmentation.settings),
+        "suggested_k": segmentation.suggested_k,
         "seconds": result.seconds,
         "versions": result.versions,
     }
-    return json.dumps(facts, indent=2, ensure_ascii=False).encode()
 
 
 def set_maps_zip(result: SetSegmentationResult) -> bytes:
@@ -85,17 +96,10 @@ def set_clusters_csv(result: SetSegmentationResult, k: int) -> bytes:
 
 def set_settings_json(photos: Sequence[Photo], result: SetSegmentationResult, k: int) -> bytes:
     """Everything that is needed to get the same maps again."""
-    encoder, first = result.encoder, result.segmentations[0]
     facts = {
-        "encoder": {"name": encoder.name, "architecture": encoder.architecture, "fingerprint": encoder.fingerprint},
-        "photos": [
-            {"name": photo.name, "sha256": photo.sha256, "height": photo.shape[0], "width": photo.shape[1]} for photo in photos
-        ],
+        "photos": [_photo_facts(photo) for photo in photos],
         "together": True,
-        "settings": asdict(first.settings),
         "n_clusters": k,
-        "suggested_k": first.suggested_k,
-        "seconds": result.seconds,
-        "versions": result.versions,
+        **_provenance(result, result.segmentations[0]),
     }
     return json.dumps(facts, indent=2, ensure_ascii=False).encode()

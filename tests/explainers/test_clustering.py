@@ -10,21 +10,12 @@ from torch.nn import functional as F
 from explainers import clustering
 from explainers.clustering import assign, finished, sweep
 from explainers.composite import composite_of
-
-GRID = (24, 18)
-SHAPES = [(3, 12, 9), (5, 6, 5), (4, 6, 5), (2, 48, 36)]  # two depths share a resolution, one is finer than the grid
+from tests.explainers.hand_made_maps import GRID, materialised, random_maps
 
 
 @pytest.fixture
 def feature_maps():
-    generator = torch.Generator().manual_seed(3)
-    return [torch.randn(shape, generator=generator) for shape in SHAPES]
-
-
-def materialised(feature_maps):
-    """The composite as a big matrix (P, D), channels in the order of the composite's own blocks (here: the depths' order)."""
-    resized = [F.interpolate(m[None], size=GRID, mode="bilinear", antialias=m.shape[1] > GRID[0])[0] for m in feature_maps]
-    return torch.cat(resized).flatten(1).T
+    return random_maps()
 
 
 def test_labels_and_inertia_equal_lloyd_on_the_big_matrix(feature_maps):
