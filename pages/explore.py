@@ -31,8 +31,8 @@ with st.sidebar:
 
 jobs.give_up("depth" if several else "set")
 if several:
-    views.link_notes(notes, photo_set.is_private())
     set_views.draw(service, encoder_name, chosen, settings)
+    views.link_notes(notes, photo_set.is_private())
     st.stop()
 
 question = (encoder_name, chosen, settings)

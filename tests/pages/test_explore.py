@@ -301,6 +301,14 @@ def test_moving_the_slider_of_a_set_asks_for_nothing(explore, service, monkeypat
     assert not app.exception and len(app.dataframe[0].value) == 4
 
 
+def test_what_a_link_to_a_set_asks_in_vain_is_said(explore):
+    app = explore(photos="set", n_scenes="3", k="99", fit="slow")
+    said = sentences(app)
+    assert not app.exception and all(wish in said for wish in ("“3”", "“99”", "“slow”"))
+    (view,) = live_views(app)
+    assert len(view["panes"]) == 8
+
+
 def test_from_a_set_back_to_one_photo(explore):
     app = explore(photos="set", n_scenes="2")
     app.segmented_control("photos").set_value("one").run()
