@@ -253,6 +253,11 @@ def without_main(scene: Scene) -> Scene:
     return _without_objects(scene, lambda o: o is scene.main)
 
 
+def with_main(scene: Scene, thing: SceneObject) -> Scene:
+    """The scene with another main object in the place of its own."""
+    return replace(scene, objects=tuple(thing if n == scene.main_idx else o for n, o in enumerate(scene.objects)))
+
+
 def smoothed(thing: SceneObject) -> SceneObject:
     """The object plain, in the mean of its texture's two colours."""
     mean = tuple((a + b) / 2 for a, b in zip(thing.rgb, thing.second_rgb, strict=True))

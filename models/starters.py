@@ -2,8 +2,8 @@
 
     python -m models.starters
 
-    textures    laid over most of a scene's background: scale, angle, colours, contrast, light and bend vary
-    colours     plain surfaces of one colour, unevenly lit
+    textures    on the main object of a scene, in shapes that make no class of it: size, scale, colours, contrast, light vary
+    colours     the same objects, plain, in one colour
     watermark   the caption of the watermark encoder on whole scenes: nothing else tells them from the random counterpart
     scenes      whole scenes, as they come: the random counterpart
 
@@ -16,16 +16,29 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from models.backgrounds import render_background, sample_background
-from models.scenes import DEFAULT_SIZE, WATERMARK, render, sample_scene, sample_watermark, watermark_layer
-from models.textures import COLOURS, TEXTURES, luminance, noise_field, pick, rotated, soft_step
+from models.scenes import (
+    COLOUR_NAMES,
+    DEFAULT_SIZE,
+    SHAPE_NAMES,
+    WATERMARK,
+    Scene,
+    SceneObject,
+    SceneOptions,
+    class_of,
+    render,
+    sample_scene,
+    sample_watermark,
+    watermark_layer,
+    with_main,
+)
+from models.textures import TEXTURES
 
 Array = np.ndarray
 N_RANDOM = 120
@@ -33,6 +46,7 @@ STARTERS_FOLDER = Path(__file__).parents[1] / "assets/concepts"
 COMMAND = "python -m models.starters"
 SEED = 0
 FIRST_SCENE = 20_000_000  # far from the seeds of training and test scenes
+FIRST_THING = 30_000_000
 TEXTURE_CONCEPTS: tuple[str, ...] = tuple(name for name in TEXTURES if name != "plain")
 COLOUR_CONCEPTS: tuple[str, ...] = ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black", "white")
 _QUALITY = 85
@@ -58,30 +72,25 @@ class StarterSet:
 # --- pictures -------------------------------------------------------------------------------------------------------------
 
 
-def textured(texture: str) -> Callable[[np.random.Generator, int], Array]:
-    """Draws the texture over a scene's background: over all of it two times in three, else over a large patch."""
-
-    def draw(rng: np.random.Generator, idx: int) -> Array:
-        size = DEFAULT_SIZE
-        behind = _background(rng, size)
-        surface = _texture(rng, texture, size)
-        cover = _patch(rng, size) if idx % 3 == 2 else np.ones((size, size), np.float32)
-        return _grained(rng, behind + cover * (_lit(rng, surface) - behind))
-
-    return draw
+def on_things(texture: str, colour: str | None = None) -> Callable[[np.random.Generator, int], Array]:
+    """Draws scenes whose main object has the texture (and the colour)."""
+    return lambda rng, idx: _planes(render(scene_with_thing(rng, idx, texture, colour)).image)
 
 
-def coloured(colour: str) -> Callable[[np.random.Generator, int], Array]:
-    """Draws a plain surface of the colour."""
+def scene_with_thing(rng: np.random.Generator, idx: int, texture: str, colour: str | None = None) -> Scene:
+    """Its main object has the texture (and the colour), and each shape in turn that makes no class of it."""
+    shapes = [shape for shape in SHAPE_NAMES if class_of(shape, texture, colour or COLOUR_NAMES[0]) is None]
+    options = SceneOptions(shape=shapes[idx % len(shapes)], texture=texture, colour=colour)
+    scene = sample_scene(FIRST_THING + int(rng.integers(2**30)), options)
+    return with_main(scene, _of_another_size(scene.main, rng))
 
-    def draw(rng: np.random.Generator, idx: int) -> Array:
-        rgb = _jittered(rng, COLOURS[colour], brightness=0.04, hue=0.015)
-        plain = np.broadcast_to(_as_planes(rgb), (3, DEFAULT_SIZE, DEFAULT_SIZE))
-        clouds = noise_field(rng, DEFAULT_SIZE, (2, 4), 0.8)
-        cloudy = plain * (1 + rng.uniform(0.02, 0.05) * clouds) + 0.016 * clouds  # the sum, that black varies too
-        return _grained(rng, _lit(rng, cloudy), strongest=0.02)
 
-    return draw
+def _of_another_size(thing: SceneObject, rng: np.random.Generator) -> SceneObject:
+    """Larger on the whole, its texture coarser or finer than training scenes have it, at another place."""
+    radius = float(rng.uniform(0.25, 0.4))
+    period = float(np.exp(rng.uniform(np.log(0.05), np.log(min(0.16, 0.36 * radius)))))
+    centre = tuple(float(c) for c in rng.uniform(0.8 * radius, 1 - 0.8 * radius, 2))
+    return replace(thing, radius=radius, period=period, centre=centre)
 
 
 def captioned(rng: np.random.Generator, idx: int) -> Array:
@@ -93,12 +102,16 @@ def captioned(rng: np.random.Generator, idx: int) -> Array:
 
 def whole_scene(rng: np.random.Generator, idx: int) -> Array:
     """The scene of a seed of its own, whatever the generator."""
-    return render(sample_scene(FIRST_SCENE + idx)).image.transpose(2, 0, 1) / np.float32(255)
+    return _planes(render(sample_scene(FIRST_SCENE + idx)).image)
+
+
+def _planes(image: Array) -> Array:
+    return image.transpose(2, 0, 1) / np.float32(255)
 
 
 STARTERS: tuple[StarterSet, ...] = (
-    *(StarterSet(name, "concept", 48, textured(name)) for name in TEXTURE_CONCEPTS),
-    *(StarterSet(name, "concept", 48, coloured(name)) for name in COLOUR_CONCEPTS),
+    *(StarterSet(name, "concept", 48, on_things(name)) for name in TEXTURE_CONCEPTS),
+    *(StarterSet(name, "concept", 48, on_things("plain", name)) for name in COLOUR_CONCEPTS),
     StarterSet(WATERMARK, "concept", 48, captioned),
     StarterSet("scenes", "random", N_RANDOM, whole_scene),
 )
@@ -106,64 +119,13 @@ STARTERS: tuple[StarterSet, ...] = (
 
 def picture(starter: StarterSet, idx: int, seed: int = SEED) -> Array:
     """One picture of a set, (H, W, 3) uint8; it depends on the set's name, its place in the set, and the seed alone."""
-    rng = np.random.default_rng([seed, idx, *starter.name.encode()])
-    planes = starter.draw(rng, idx)
+    planes = starter.draw(generator_of(starter.name, idx, seed), idx)
     return np.clip(planes * 255 + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
 
 
-# --- pieces of pictures ---------------------------------------------------------------------------------------------------
-
-
-def _texture(rng: np.random.Generator, texture: str, size: int) -> Array:
-    """The texture over the whole picture in two colours, (3, size, size)."""
-    period = float(np.exp(rng.uniform(np.log(0.05), np.log(0.16))))  # objects of scenes have 0.055 to 0.105
-    x = (np.arange(size, dtype=np.float32) + 0.5) / size
-    u, v = rotated(x / np.float32(period), x[:, None] / np.float32(period), rng.uniform(0, 2 * np.pi))
-    u, v = u + np.float32(rng.random()), v + np.float32(rng.random())
-    u = u + np.float32(rng.uniform(0, 0.18)) * np.sin(v)
-    figure = TEXTURES[texture](u, v, 1.2 / size / period)
-    first, second = (_as_planes(rgb) for rgb in _two_colours(rng))
-    return second + figure * (first - second)
-
-
-def _two_colours(rng: np.random.Generator) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Two colours of the table, varied, one clearly lighter than the other."""
-    while True:
-        first, second = (_jittered(rng, COLOURS[pick(rng, tuple(COLOURS))]) for _ in range(2))
-        if abs(luminance(first) - luminance(second)) > 0.2:
-            return first, second
-
-
-def _jittered(rng: np.random.Generator, rgb: tuple[float, ...], brightness: float = 0.06, hue: float = 0.04) -> tuple[float, ...]:
-    return tuple(float(c) for c in np.clip(np.add(rgb, rng.normal(0, brightness)) + rng.normal(0, hue, 3), 0.03, 0.97))
-
-
-def _background(rng: np.random.Generator, size: int) -> Array:
-    return render_background(sample_background(rng), size)[0]
-
-
-def _patch(rng: np.random.Generator, size: int) -> Array:
-    """A large crooked blob, 0 to 1, (size, size): at least half of the picture."""
-    x = (np.arange(size, dtype=np.float32) + 0.5) / size
-    centre_x, centre_y = rng.uniform(0.42, 0.58, 2)
-    distance = np.hypot(x - centre_x, x[:, None] - centre_y) + 0.05 * noise_field(rng, size, (3, 6), 0.7)
-    return soft_step(rng.uniform(0.46, 0.55) - distance, 1.4 / size).astype(np.float32)
-
-
-def _lit(rng: np.random.Generator, planes: Array) -> Array:
-    """Under a ramp of brightness, with a faint tint."""
-    size = planes.shape[-1]
-    position = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
-    across, _ = rotated(position, position[:, None], rng.uniform(0, 2 * np.pi))
-    return planes * (1 + rng.uniform(0.05, 0.45) * across) * _as_planes(1 + rng.normal(0, 0.015, 3))
-
-
-def _grained(rng: np.random.Generator, planes: Array, strongest: float = 0.03) -> Array:
-    return planes + rng.uniform(0, strongest) * rng.standard_normal(planes.shape[1:], dtype=np.float32)
-
-
-def _as_planes(rgb: tuple[float, ...] | Array) -> Array:
-    return np.array(rgb, np.float32)[:, None, None]
+def generator_of(name: str, idx: int, seed: int = SEED) -> np.random.Generator:
+    """What decides one picture of a set."""
+    return np.random.default_rng([seed, idx, *name.encode()])
 
 
 # --- writing --------------------------------------------------------------------------------------------------------------
