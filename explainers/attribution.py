@@ -51,6 +51,17 @@ class Contributions:
     negatives: np.ndarray  # (n_classes, J)
     sensitivities: np.ndarray  # (n_classes, J)
 
+    @staticmethod
+    def over_depths(parts: "Sequence[Contributions]") -> "Contributions":
+        """The mean over the depths of one image, without a map. A stack has the same examples at every depth, CAV by CAV, so its
+        replicates and pseudo-concepts are averaged with it. Sensitivities have other units at every depth: their signs count."""
+        return Contributions(
+            parts[0].concept_map[:0],
+            np.mean([p.attributions for p in parts], axis=0),
+            np.mean([p.negatives for p in parts], axis=0),
+            np.mean([np.sign(p.sensitivities) for p in parts], axis=0),
+        )
+
 
 @dataclass(frozen=True)
 class Figure:

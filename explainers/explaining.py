@@ -13,20 +13,24 @@ from dataclasses import asdict, dataclass, replace
 import torch
 from torch import Tensor
 
-from explainers.attribution import Contributions, Evidence, class_figure, contributions, evidence_of, figures_of
+from explainers.attribution import Contributions, Evidence, Figure, class_figure, contributions, evidence_of, figures_of
 from explainers.errors import BadSettings, NotACutPoint, TooFewExamples
 from explainers.explanations import (
+    ALL_DEPTHS,
     N_CLASSES,
     ClassConcept,
+    ClassConceptOverDepths,
     ClassExplanation,
     ConceptAtDepth,
     ConceptHealth,
     ConceptMaps,
+    ConceptOverDepths,
     DepthFacts,
     ExplainSettings,
     HealthReport,
     LocalExplanation,
     SetUsed,
+    ShownDepth,
     holm_corrected,
     holm_corrected_over_class,
     require_valid,
@@ -89,11 +93,15 @@ class ConceptExplainer:
         probabilities = class_probabilities(encoder.logits(image[None])[0])
         class_idx = settings.class_idx or most_probable(probabilities)
         found, facts = [], []
+        given: dict[str, list[Contributions]] = {c.name: [] for c in inquiry.concepts}
         for n, depth in enumerate(depths):
             task.report_or_stop(FIT_SHARE + (1 - FIT_SHARE) * n / len(depths), f"Following the evidence from depth {depth}")
             evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, task.check)
             facts.append(_facts(depth, evidence))
-            found += [_at_depth(fitted[c.name][n], depth, evidence) for c in inquiry.concepts]
+            for name, contributed in given.items():
+                contributed.append(_contributed(fitted[name][n], evidence))
+                found.append(_at_depth(fitted[name][n], depth, contributed[-1]))
+        together = [ConceptOverDepths(name, _figures(fitted[name][0], Contributions.over_depths(c))) for name, c in given.items()]
         return LocalExplanation(
             settings=replace(settings, class_idx=class_idx, depths=depths),
             encoder=encoder.info,
@@ -104,6 +112,7 @@ class ConceptExplainer:
             probabilities=tuple(float(probabilities[idx]) for idx in class_idx),
             depths=tuple(facts),
             concepts=_by_concept(holm_corrected(found), inquiry),
+            over_depths=holm_corrected(together),
             refused_depths=refused,
             sets=inquiry.sets(),
             random=_used(inquiry.random),
@@ -122,19 +131,26 @@ class ConceptExplainer:
         started = time.perf_counter()
         fitted = self.fitted(encoder, replace(inquiry, settings=settings), depths, task)
         fitting = time.perf_counter() - started
-        given: dict[tuple[str, int], list[Contributions]] = {(c.name, d): [] for c in inquiry.concepts for d in depths}
+        shown = (*depths, ALL_DEPTHS)
+        given: dict[tuple[str, ShownDepth], list[Contributions]] = {(c.name, d): [] for c in inquiry.concepts for d in shown}
         for done, photo in enumerate(photos):
             task.report_or_stop(FIT_SHARE + (1 - FIT_SHARE) * done / len(photos), f"Explaining '{photo.name}'")
             image = encoder.prepare(photo, settings.input_size)
             for n, depth in enumerate(depths):
                 evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, task.check)
-                for concept in inquiry.concepts:
-                    contributed = contributions(evidence, on_device(fitted[concept.name][n].stack, evidence.feature_map))
-                    given[concept.name, depth].append(replace(contributed, concept_map=contributed.concept_map[:0]))
+                for name, of_depths in fitted.items():
+                    contributed = _contributed(of_depths[n], evidence)
+                    given[name, depth].append(replace(contributed, concept_map=contributed.concept_map[:0]))
+            for name in fitted:
+                given[name, ALL_DEPTHS].append(Contributions.over_depths([given[name, depth][-1] for depth in depths]))
         found = [
             _over_class(fitted[c.name][n], d, given[c.name, d], settings.seed)
             for c in inquiry.concepts
             for n, d in enumerate(depths)
+        ]
+        together = [
+            ClassConceptOverDepths(c.name, class_figure(fitted[c.name][0], given[c.name, ALL_DEPTHS], settings.seed))
+            for c in inquiry.concepts
         ]
         return ClassExplanation(
             settings=replace(settings, depths=depths),
@@ -144,6 +160,7 @@ class ConceptExplainer:
             photo_names=tuple(photo.name for photo in photos),
             photo_sha256s=tuple(photo.sha256 for photo in photos),
             concepts=holm_corrected_over_class(found),
+            over_depths=holm_corrected_over_class(together),
             refused_depths=refused,
             sets=inquiry.sets(),
             random=_used(inquiry.random),
@@ -309,11 +326,18 @@ def _facts(depth: int, evidence: Evidence) -> DepthFacts:
     return DepthFacts(depth, evidence.class_shares, evidence.off_map_shares, evidence.logit_changes, evidence.completeness_gaps)
 
 
-def _at_depth(fitted: FittedConcept, depth: int, evidence: Evidence) -> ConceptAtDepth:
-    contributed = contributions(evidence, on_device(fitted.stack, evidence.feature_map))
-    figures = figures_of(fitted, contributed.attributions, contributed.negatives)
+def _contributed(fitted: FittedConcept, evidence: Evidence) -> Contributions:
+    return contributions(evidence, on_device(fitted.stack, evidence.feature_map))
+
+
+def _figures(fitted: FittedConcept, contributed: Contributions) -> tuple[Figure, ...]:
+    return tuple(figures_of(fitted, contributed.attributions, contributed.negatives))
+
+
+def _at_depth(fitted: FittedConcept, depth: int, contributed: Contributions) -> ConceptAtDepth:
     seen = contributed.concept_map.float().cpu().numpy()
-    return ConceptAtDepth(fitted.name, depth, seen, fitted.norm, fitted.emblems, fitted.health, tuple(figures))
+    figures = _figures(fitted, contributed)
+    return ConceptAtDepth(fitted.name, depth, seen, fitted.norm, fitted.emblems, fitted.health, figures)
 
 
 def _over_class(fitted: FittedConcept, depth: int, given: Sequence[Contributions], seed: int) -> ClassConcept:

@@ -8,6 +8,7 @@ ConceptMaps        no class at all: where each concept is seen in one photo
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from explainers.fitting import FitSettings
 from explainers.significance import CavHealth, holm
 from models.encoder import EncoderInfo
 
+ALL_DEPTHS: Literal["all"] = "all"  # in the place of a depth: the mean over all that were asked for
+ShownDepth = int | Literal["all"]
 N_CLASSES = 3  # how many of the most probable classes are explained unless some are named
 
 
@@ -73,6 +76,14 @@ class ConceptAtDepth:
 
 
 @dataclass(frozen=True, eq=False)
+class ConceptOverDepths:
+    """One concept in one photo, its attribution averaged over the depths, so that nobody has to guess one."""
+
+    concept: str
+    figures: tuple[Figure, ...]  # one per class
+
+
+@dataclass(frozen=True, eq=False)
 class LocalExplanation:
     """One photo. Data on the CPU."""
 
@@ -85,6 +96,7 @@ class LocalExplanation:
     probabilities: tuple[float, ...]
     depths: tuple[DepthFacts, ...]
     concepts: tuple[ConceptAtDepth, ...]  # by concept, then by depth
+    over_depths: tuple[ConceptOverDepths, ...]  # corrected for being several concepts, not for depths
     refused_depths: Mapping[int, str]  # why nothing can be attributed to these
     sets: tuple[SetUsed, ...]
     random: SetUsed
@@ -103,6 +115,12 @@ class LocalExplanation:
     def at(self, concept: str, depth: int) -> ConceptAtDepth:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
 
+    def figures_at(self, concept: str, depth: ShownDepth) -> tuple[Figure, ...]:
+        """One per class, at a depth or over all."""
+        if depth == ALL_DEPTHS:
+            return next(c.figures for c in self.over_depths if c.concept == concept)
+        return self.at(concept, depth).figures
+
 
 @dataclass(frozen=True, eq=False)
 class ClassConcept:
@@ -117,6 +135,14 @@ class ClassConcept:
 
 
 @dataclass(frozen=True, eq=False)
+class ClassConceptOverDepths:
+    """One concept's contribution to the class, averaged over the depths."""
+
+    concept: str
+    figure: ClassFigure
+
+
+@dataclass(frozen=True, eq=False)
 class ClassExplanation:
     """Many photos and one class. Data on the CPU."""
 
@@ -127,6 +153,7 @@ class ClassExplanation:
     photo_names: tuple[str, ...]
     photo_sha256s: tuple[str, ...]
     concepts: tuple[ClassConcept, ...]  # by concept, then by depth
+    over_depths: tuple[ClassConceptOverDepths, ...]  # corrected for being several concepts, not for depths
     refused_depths: Mapping[int, str]
     sets: tuple[SetUsed, ...]
     random: SetUsed
@@ -144,6 +171,16 @@ class ClassExplanation:
 
     def at(self, concept: str, depth: int) -> ClassConcept:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
+
+    def figure_at(self, concept: str, depth: ShownDepth) -> ClassFigure:
+        """At a depth or over all."""
+        if depth == ALL_DEPTHS:
+            return next(c.figure for c in self.over_depths if c.concept == concept)
+        return self.at(concept, depth).figure
+
+
+OfPhoto = TypeVar("OfPhoto", ConceptAtDepth, ConceptOverDepths)
+OfClass = TypeVar("OfClass", ClassConcept, ClassConceptOverDepths)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,8 +261,8 @@ def require_valid(settings: ExplainSettings, info: EncoderInfo) -> None:
             raise BadSettings(f"{name} is {getattr(settings, name)}; a number from {low} to {high} is needed.")
 
 
-def holm_corrected(concepts: Sequence[ConceptAtDepth]) -> tuple[ConceptAtDepth, ...]:
-    """With p-values corrected over concepts and depths, class by class."""
+def holm_corrected(concepts: Sequence[OfPhoto]) -> tuple[OfPhoto, ...]:
+    """With p-values corrected over everything given, class by class."""
     n_classes = len(concepts[0].figures) if concepts else 0
     by_class = [holm([c.figures[row].p_value for c in concepts]) for row in range(n_classes)]
     return tuple(
@@ -234,7 +271,7 @@ def holm_corrected(concepts: Sequence[ConceptAtDepth]) -> tuple[ConceptAtDepth, 
     )
 
 
-def holm_corrected_over_class(concepts: Sequence[ClassConcept]) -> tuple[ClassConcept, ...]:
+def holm_corrected_over_class(concepts: Sequence[OfClass]) -> tuple[OfClass, ...]:
     """The same for the figures of one class."""
     corrected = holm([c.figure.p_value for c in concepts])
     pairs = zip(concepts, corrected, strict=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from explainers.attribution import Figure
 from explainers.explanations import ClassConcept, ClassExplanation, ConceptAtDepth, LocalExplanation
 from models.encoder import EncoderInfo
 
@@ -38,20 +39,27 @@ def local_record(explanation: LocalExplanation) -> Record:
         ],
         "depths": [asdict(facts) for facts in explanation.depths],
         "concepts": [_concept_record(concept, explanation.class_idx) for concept in explanation.concepts],
+        "over_depths": [
+            {"concept": c.concept, "attributions": _figure_records(c.figures, explanation.class_idx)}
+            for c in explanation.over_depths
+        ],
         "refused_depths": {str(depth): why for depth, why in explanation.refused_depths.items()},
         "seconds": dict(explanation.seconds),
     }
 
 
 def _concept_record(found: ConceptAtDepth, class_idx: Sequence[int]) -> Record:
-    figures = [{"class_idx": idx, **figure_record(f)} for idx, f in zip(class_idx, found.figures, strict=True)]
     return {
         "concept": found.concept,
         "depth": found.depth,
         "cav": _health_record(found),
-        "attributions": figures,
+        "attributions": _figure_records(found.figures, class_idx),
         "concept_map": np.round(found.concept_map.astype(float), 4).tolist(),
     }
+
+
+def _figure_records(figures: Sequence[Figure], class_idx: Sequence[int]) -> list[Record]:
+    return [{"class_idx": idx, **figure_record(f)} for idx, f in zip(class_idx, figures, strict=True)]
 
 
 def figure_record(figure: Any) -> Record:
@@ -70,6 +78,7 @@ def class_record(explanation: ClassExplanation) -> Record:
             {"photo": name, "sha256": sha} for name, sha in zip(explanation.photo_names, explanation.photo_sha256s, strict=True)
         ],
         "concepts": [_class_concept_record(concept) for concept in explanation.concepts],
+        "over_depths": [{"concept": c.concept, **figure_record(c.figure)} for c in explanation.over_depths],
         "seconds": dict(explanation.seconds),
     }
 

@@ -10,7 +10,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from explainers.attribution import ClassFigure, Figure
-from explainers.explanations import ClassExplanation, LocalExplanation
+from explainers.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, ShownDepth
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 STAR = " ★"
@@ -25,9 +25,9 @@ _HOVER_FIGURE = (
 )
 
 
-def attributions(explanation: LocalExplanation, row: int, depth: int) -> go.Figure:
-    """Bars of every concept for one class (by its place in the explanation) at one depth, with intervals and chance."""
-    shown = [(name, explanation.at(name, depth).figures[row]) for name in explanation.concept_names]
+def attributions(explanation: LocalExplanation, row: int, depth: ShownDepth) -> go.Figure:
+    """Bars of every concept for one class (by its place in the explanation), with intervals and chance."""
+    shown = [(name, explanation.figures_at(name, depth)[row]) for name in explanation.concept_names]
     positions = list(range(len(shown)))
     bars = go.Bar(
         x=[f.value for _, f in shown],
@@ -63,9 +63,9 @@ def _chance(null_means: Sequence[float], positions: Sequence[float]) -> go.Scatt
     )
 
 
-def reach(explanation: LocalExplanation, depth: int) -> float:
-    """The same end of the axis for every class of a depth, so that bars can be compared."""
-    figures = [f for c in explanation.concepts if c.depth == depth for f in c.figures]
+def reach(explanation: LocalExplanation, depth: ShownDepth) -> float:
+    """The same end of the axis for every class, so that bars can be compared."""
+    figures = [f for name in explanation.concept_names for f in explanation.figures_at(name, depth)]
     return 1.08 * max(1e-6, *(max(f.value, f.interval[1], f.null_mean) for f in figures))
 
 
@@ -102,10 +102,13 @@ def _in_words(significant: bool) -> str:
 
 
 def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
-    """Concept by depth for one class: the darker, the more; a star where it is significant."""
+    """Concept by depth for one class, and over all depths; the darker, the more; a star where it is significant."""
     names = explanation.concept_names
     depths = [facts.depth for facts in explanation.depths]
-    figures = [[explanation.at(name, depth).figures[row] for depth in depths] for name in names]
+    titles = [f"depth {depth}" for depth in depths]
+    if len(depths) > 1:
+        depths, titles = [*depths, ALL_DEPTHS], [*titles, "all"]
+    figures = [[explanation.figures_at(name, depth)[row] for depth in depths] for name in names]
     cells = go.Heatmap(
         z=[[f.value for f in of_concept] for of_concept in figures],
         x=list(range(len(depths))),
@@ -134,7 +137,7 @@ def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
             "range": [-0.5, len(depths) - 0.5],
             "tickmode": "array",
             "tickvals": list(range(len(depths))),
-            "ticktext": [f"depth {depth}" for depth in depths],
+            "ticktext": titles,
             "side": "top",
             "ticks": "",
             "fixedrange": True,
@@ -146,9 +149,9 @@ def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
     return go.Figure([cells, numbers], layout)
 
 
-def distribution(explanation: ClassExplanation, depth: int, opened: int | None = None) -> go.Figure:
+def distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int | None = None) -> go.Figure:
     """Every image as a dot, a box per concept, and the mean with its interval; dots carry the image's index."""
-    shown = [(name, explanation.at(name, depth).figure) for name in explanation.concept_names]
+    shown = [(name, explanation.figure_at(name, depth)) for name in explanation.concept_names]
     traces = [
         part for place, (name, figure) in enumerate(shown) for part in _of_concept(explanation, place, name, figure, opened)
     ]

@@ -1,11 +1,12 @@
 """How an explanation is looked at: the depth, the class and the heat. Changing it computes nothing again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
-from explainers.explanations import LocalExplanation
+from explainers.explanations import ALL_DEPTHS, LocalExplanation, ShownDepth
 from explainers.heat import heat_overlay
 from pages.common import link
 
@@ -30,28 +31,43 @@ def settle(explanation: LocalExplanation, is_opened: bool) -> None:
     That of an image opened from a class follows the depth of the class.
     """
     if not is_opened:
-        settle_depth([facts.depth for facts in explanation.depths], explanation.telling_depth)
+        settle_depth(choices([facts.depth for facts in explanation.depths]), explanation.telling_depth)
     link.settle("of", explanation.class_idx[0], explanation.class_idx.__contains__, word="class")
-    link.settle("every_depth", False, word="every depth")
     link.settle("heat_opacity", OPACITY, range(101).__contains__, word="opacity")
     link.settle("heat_threshold", THRESHOLD, range(101).__contains__, word="threshold")
 
 
-def settle_depth(depths: list[int], telling: int) -> None:
-    """The depth that is looked at: where there is most to see, unless another is chosen."""
-    link.settle("depth", telling, depths.__contains__)
+def settle_depth(depths: Sequence[ShownDepth], default: ShownDepth) -> None:
+    """The depth that is looked at, or all of them."""
+    link.settle("depth", default, depths.__contains__, kind=_shown_depth)
 
 
-def depth(depths: list[int]) -> int:
+def _shown_depth(text: str) -> ShownDepth:
+    return ALL_DEPTHS if text == ALL_DEPTHS else int(text)
+
+
+def choices(depths: Sequence[int]) -> list[ShownDepth]:
+    """What can be looked at: every depth, and all together where they are several."""
+    return [*depths, ALL_DEPTHS] if len(depths) > 1 else list(depths)
+
+
+def depth(depths: Sequence[int]) -> ShownDepth:
     """Draws the choice of the depth that is looked at."""
     return st.segmented_control(
         "Depth shown",
-        depths,
+        choices(depths),
+        format_func=lambda choice: "All" if choice == ALL_DEPTHS else str(choice),
         key="depth",
         required=True,
         persist_state="session",
-        help="Maps and bars are of this depth. Shallow depths see small and simple things, deep ones what decides the class.",
+        help="Shallow depths see small and simple things, deep ones what decides the class. All: the mean over the depths, "
+        "with one test per concept instead of one per depth, so that no depth has to be guessed.",
     )
+
+
+def in_words(depth: ShownDepth) -> str:
+    """For headings: of one depth, or of all."""
+    return "over all depths" if depth == ALL_DEPTHS else f"at depth {depth}"
 
 
 def heat() -> HeatLook:

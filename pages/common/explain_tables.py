@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from explainers.explanations import ClassExplanation, DepthFacts, LocalExplanation
+from explainers.attribution import ClassFigure, Figure
+from explainers.explanations import ALL_DEPTHS, ClassConcept, ClassExplanation, ConceptAtDepth, DepthFacts, LocalExplanation
 from models.encoder import EncoderInfo
 
 Row = dict[str, Any]
@@ -18,58 +19,76 @@ GAP_LIMIT = 0.01  # of the logit change, above which more steps are advised
 
 
 def local_rows(explanation: LocalExplanation) -> list[Row]:
-    """One row per class, concept and depth."""
+    """One row per class, concept and depth; where depths are several, one over all of them as well."""
     facts = {f.depth: f for f in explanation.depths}
-    return [
-        {
-            "class_idx": idx,
-            "class": name,
-            "concept": c.concept,
-            "depth": c.depth,
-            "attribution": c.figures[row].value,
-            "interval_low": c.figures[row].interval[0],
-            "interval_high": c.figures[row].interval[1],
-            "p_value": c.figures[row].p_value,
-            "corrected_p_value": c.figures[row].corrected_p_value,
-            "significant": c.figures[row].significant,
-            "evidence_against": c.figures[row].negative,
-            "chance": c.figures[row].null_mean,
-            "off_map_share": facts[c.depth].off_map_shares[row],
-            "completeness_gap": gap_share(facts[c.depth], row),
-            "map_peak": float(c.concept_map.max()),
-            "auc": c.health.auc,
-            "verdict": c.health.verdict,
-        }
-        for row, (idx, name) in enumerate(zip(explanation.class_idx, explanation.class_names, strict=True))
-        for c in explanation.concepts
-    ]
+    rows = []
+    for row, (idx, name) in enumerate(zip(explanation.class_idx, explanation.class_names, strict=True)):
+        for together in explanation.over_depths:
+            of_concept = {"class_idx": idx, "class": name, "concept": together.concept}
+            at_depths = [c for c in explanation.concepts if c.concept == together.concept]
+            for c in at_depths:
+                beside = {
+                    "off_map_share": facts[c.depth].off_map_shares[row],
+                    "completeness_gap": gap_share(facts[c.depth], row),
+                    "map_peak": float(c.concept_map.max()),
+                    "auc": c.health.auc,
+                    "verdict": c.health.verdict,
+                }
+                rows.append({**of_concept, "depth": c.depth, **_local_cells(c.figures[row]), **beside})
+            if len(at_depths) > 1:
+                beside = dict.fromkeys(beside) | {"verdict": _verdict_over_depths(at_depths)}
+                rows.append({**of_concept, "depth": ALL_DEPTHS, **_local_cells(together.figures[row]), **beside})
+    return rows
+
+
+def _local_cells(figure: Figure) -> Row:
+    return {
+        "attribution": figure.value,
+        "interval_low": figure.interval[0],
+        "interval_high": figure.interval[1],
+        "p_value": figure.p_value,
+        "corrected_p_value": figure.corrected_p_value,
+        "significant": figure.significant,
+        "evidence_against": figure.negative,
+        "chance": figure.null_mean,
+    }
 
 
 def class_rows(explanation: ClassExplanation) -> list[Row]:
-    """One row per concept and depth."""
-    return [
-        {
-            "class_idx": explanation.class_idx,
-            "class": explanation.class_name,
-            "concept": c.concept,
-            "depth": c.depth,
-            "n_images": len(c.figure.values),
-            "mean": c.figure.mean,
-            "interval_low": c.figure.interval[0],
-            "interval_high": c.figure.interval[1],
-            "std": c.figure.std,
-            "p_value": c.figure.p_value,
-            "corrected_p_value": c.figure.corrected_p_value,
-            "significant": c.figure.significant,
-            "evidence_against": float(np.mean(c.figure.negatives)),
-            "chance": c.figure.null_mean,
-            "tcav_score": c.figure.tcav_score,
-            "tcav_p_value": c.figure.tcav_p_value,
-            "auc": c.health.auc,
-            "verdict": c.health.verdict,
-        }
-        for c in explanation.concepts
-    ]
+    """One row per concept and depth; where depths are several, one over all of them as well."""
+    rows = []
+    for together in explanation.over_depths:
+        of_concept = {"class_idx": explanation.class_idx, "class": explanation.class_name, "concept": together.concept}
+        at_depths = [c for c in explanation.concepts if c.concept == together.concept]
+        for c in at_depths:
+            beside = {"auc": c.health.auc, "verdict": c.health.verdict}
+            rows.append({**of_concept, "depth": c.depth, **_class_cells(c.figure), **beside})
+        if len(at_depths) > 1:
+            beside = {"auc": None, "verdict": _verdict_over_depths(at_depths)}
+            rows.append({**of_concept, "depth": ALL_DEPTHS, **_class_cells(together.figure), **beside})
+    return rows
+
+
+def _class_cells(figure: ClassFigure) -> Row:
+    return {
+        "n_images": len(figure.values),
+        "mean": figure.mean,
+        "interval_low": figure.interval[0],
+        "interval_high": figure.interval[1],
+        "std": figure.std,
+        "p_value": figure.p_value,
+        "corrected_p_value": figure.corrected_p_value,
+        "significant": figure.significant,
+        "evidence_against": float(np.mean(figure.negatives)),
+        "chance": figure.null_mean,
+        "tcav_score": figure.tcav_score,
+        "tcav_p_value": figure.tcav_p_value,
+    }
+
+
+def _verdict_over_depths(at_depths: Sequence[ConceptAtDepth | ClassConcept]) -> str:
+    n_good = sum(c.health.verdict.startswith(("Sound", "Fair")) for c in at_depths)
+    return f"Sound or fair at {n_good} of {len(at_depths)} depths."
 
 
 def rows_of(explanation: LocalExplanation | ClassExplanation) -> list[Row]:

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from explainers.errors import EncoderscopeError
-from explainers.explanations import ClassExplanation, LocalExplanation
+from explainers.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, ShownDepth
 from models.encoder import EncoderInfo
 from models.preprocessing import Photo
 from pages.common import explain_charts, explain_look, explain_tables, link, report
@@ -27,15 +27,20 @@ _MAPS_HELP = (
     "An empty map: not seen here. A map says nothing yet about any class."
 )
 _BARS_HELP = (
-    "Per class, what each concept contributes in this photo at this depth. Lines: the 95 % interval, had other examples of the "
-    "concept been taken. Point at a bar for its p-value and the evidence against the class."
+    "Per class, what each concept contributes in this photo at the depth shown, or on average over all. Lines: the 95 % "
+    "interval, had other examples of the concept been taken. Point at a bar for its p-value and the evidence against the class."
 )
 _DEPTHS_HELP = (
-    "The same attribution at every depth. A star: significant after Holm's correction over all concepts and depths shown."
+    "The same attribution at every depth. A star: significant after Holm's correction over all concepts and depths shown; in the "
+    "column of all depths together, over the concepts alone."
 )
 _SPREAD_HELP = (
     "A dot is one image, a box the middle half of them, a diamond their mean with its 95 % interval, the orange mark what chance "
     "gives. Click a dot to open that image's own explanation. The same image lies at the same height in every row."
+)
+_CLASS_HELP = (
+    "At one depth, p-values are corrected over all concepts and depths; over all depths, over the concepts alone, because every "
+    "concept is tested once."
 )
 _FILE_HELP = (
     "The table as a CSV file: every class, concept and depth.",
@@ -99,11 +104,9 @@ def local(photo: Photo, explanation: LocalExplanation, is_opened: bool) -> None:
     left, right = st.columns([2, 3], gap="large", vertical_alignment="bottom")
     with left, st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         depth = st.session_state["depth"] if is_opened else explain_look.depth(depths)
-        if len(depths) > 1:
-            every = st.toggle("Every depth", key="every_depth", persist_state="session", help="Maps of all depths, one row each.")
     with right:
         look = explain_look.heat()
-    _maps(photo, explanation, depths if len(depths) > 1 and every else [depth], look)
+    _maps(photo, explanation, depths if depth == ALL_DEPTHS else [depth], look)
     st.subheader("What each concept contributes", anchor=False, help=_BARS_HELP)
     st.markdown(_MEANING)
     _bars(explanation, depth)
@@ -155,7 +158,7 @@ def _on_tile(photo_sha256: str, _photo: Photo) -> np.ndarray:
     return for_screen(_photo.pixels, (_TILE_SIDE, _TILE_SIDE))
 
 
-def _bars(explanation: LocalExplanation, depth: int) -> None:
+def _bars(explanation: LocalExplanation, depth: ShownDepth) -> None:
     with st.grid(min(len(explanation.class_idx), 3), min_column_width=280, gap="medium"):
         for row, name in enumerate(explanation.class_names):
             with st.container():
@@ -216,7 +219,7 @@ def _local_table(explanation: LocalExplanation, row: int) -> None:
     table = pd.DataFrame(
         {
             "Concept": [r["concept"] for r in rows],
-            "Depth": [r["depth"] for r in rows],
+            "Depth": [str(r["depth"]) for r in rows],
             "": ["★" if r["significant"] else "" for r in rows],
             "Attribution": [r["attribution"] for r in rows],
             "Interval": [f"{r['interval_low']:.3f} – {r['interval_high']:.3f}" for r in rows],
@@ -235,11 +238,11 @@ def _local_table(explanation: LocalExplanation, row: int) -> None:
         alt="Figures of every concept and depth",
         column_config={
             "Concept": text(width=90),
-            "Depth": st.column_config.NumberColumn(width=55),
+            "Depth": text(width=55, help="All: the mean over the depths, corrected for the concepts alone."),
             "": text(width=25, help="Significant after Holm's correction."),
             "Attribution": three("Share of the evidence for the class that this concept accounts for.", 80),
             "Interval": text(width=105, help="The 95 % interval, had other examples of the concept been taken."),
-            "p": three("How often chance gives as much, after Holm's correction over concepts and depths.", 60),
+            "p": three("How often chance gives as much, after Holm's correction over what is shown together.", 60),
             "Against": three("The same figure for the evidence against the class.", 65),
             "Chance": three("What concepts made of random images give on average.", 65),
             "CAV": text(width=65, help="What the concept's own direction is worth at this depth, in a word."),
@@ -262,7 +265,7 @@ def _three_digits(meaning: str, width: int | None = None):
 def of_class(photos: Sequence[Photo], explanation: ClassExplanation) -> int | None:
     """Distribution, table and downloads of a class; the index of the image that is opened, if any."""
     depths = sorted({c.depth for c in explanation.concepts})
-    explain_look.settle_depth(depths, explanation.telling_depth)
+    explain_look.settle_depth(choices := explain_look.choices(depths), choices[-1])
     opened = link.settle("image", None, range(len(photos)).__contains__, kind=int)
     st.markdown(f"**{plain(explanation.class_name)}** :gray[over {len(photos)} images]")
     depth = explain_look.depth(depths)
@@ -272,7 +275,7 @@ def of_class(photos: Sequence[Photo], explanation: ClassExplanation) -> int | No
         _distribution(explanation, depth, opened)
         st.caption("A dot is one image: click it to open its own explanation.")
     with right:
-        st.subheader("Means and tests", anchor=False, help="At the depth shown. Corrected over all concepts and depths.")
+        st.subheader("Means and tests", anchor=False, help=_CLASS_HELP)
         _class_table(explanation, depth)
         st.markdown(_MEANING.partition(" Full colour")[0] + " ★: its mean is more than chance would give.")
         refused_depths(explanation.refused_depths)
@@ -282,7 +285,7 @@ def of_class(photos: Sequence[Photo], explanation: ClassExplanation) -> int | No
     return opened
 
 
-def _distribution(explanation: ClassExplanation, depth: int, opened: int | None) -> None:
+def _distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int | None) -> None:
     figure = explain_charts.distribution(explanation, depth, opened)
     key = f"distribution {st.session_state.get('clicks', 0)}"  # a fresh chart after a click: the same dot may be clicked again
     st.plotly_chart(
@@ -302,7 +305,7 @@ def _open_image(points: Sequence[dict]) -> None:
             st.session_state["clicks"] = st.session_state.get("clicks", 0) + 1
 
 
-def _class_table(explanation: ClassExplanation, depth: int) -> None:
+def _class_table(explanation: ClassExplanation, depth: ShownDepth) -> None:
     rows = [r for r in explain_tables.class_rows(explanation) if r["depth"] == depth]
     table = pd.DataFrame(
         {
@@ -329,7 +332,7 @@ def _class_table(explanation: ClassExplanation, depth: int) -> None:
             "": text(width=25, help="Significant after Holm's correction."),
             "Mean": three("Mean attribution over the images.", 60),
             "Interval": text(width=105, help="The 95 % interval of the mean, over images and over examples of the concept."),
-            "p": three("How often chance gives as large a mean, after Holm's correction over all concepts and depths.", 60),
+            "p": three("How often chance gives as large a mean, after Holm's correction over what is shown together.", 60),
             "TCAV": st.column_config.NumberColumn(
                 format="%.2f",
                 width=60,

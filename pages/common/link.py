@@ -76,7 +76,7 @@ def settle(
     default: Value,
     possible: Callable[[Value], bool] = lambda value: True,
     word: str | None = None,
-    kind: type | None = None,
+    kind: Callable[[str], Value] | None = None,
 ) -> Value:
     """The value the widget ``key`` is about to show, left in the session state; ``word`` is what people call it."""
     state, defaults = st.session_state, st.session_state[_DEFAULTS]
@@ -93,7 +93,9 @@ def settle(
     return state[key]
 
 
-def _granted(key: str, wish: str, default: Value, possible: Callable[[Value], bool], word: str, kind: type) -> Value:
+def _granted(
+    key: str, wish: str, default: Value, possible: Callable[[Value], bool], word: str, kind: Callable[[str], Value]
+) -> Value:
     try:
         value = read(wish, kind)
     except ValueError:
@@ -129,7 +131,7 @@ def write() -> None:
         state[_WRITTEN] = address
 
 
-def read(text: str, kind: type) -> str | int | bool | list[int]:
+def read(text: str, kind: Callable[[str], Value]) -> Value:
     """What `show` wrote, as a value of ``kind``; ValueError if it is none."""
     if kind is bool and text not in ("0", "1"):
         raise ValueError(f"{text!r} is neither 0 nor 1")

@@ -15,16 +15,17 @@ import plotly.graph_objects as go
 from PIL import Image
 from plotly.offline import get_plotlyjs
 
-from explainers.explanations import ClassExplanation, LocalExplanation, SetUsed
+from explainers.explanations import ClassExplanation, LocalExplanation, SetUsed, ShownDepth
 from models.preprocessing import Photo
-from pages.common import explain_charts, explain_tables
+from pages.common import explain_charts, explain_look, explain_tables
 from pages.common.explain_look import HeatLook
 from pages.common.screen import for_screen
 
 _SIDE = 420
 _MEANING = (
     "Attribution is the share of the evidence for a class that lies where the concept is seen, in channels that point along it. "
-    "Full colour and a star: significant at 5 % after Holm's correction over all concepts and depths of this report; "
+    "Full colour and a star: significant at 5 % after Holm's correction over all concepts and depths of this report (over the "
+    "concepts alone where a figure is over all depths); "
     "the orange mark is what concepts made of random images give."
 )
 _STYLE = """
@@ -41,8 +42,8 @@ th { font-weight: 600; } code { font-size: .85em; overflow-wrap: anywhere; } .ha
 """
 
 
-def of_photo(photo: Photo, explanation: LocalExplanation, depth: int, look: HeatLook) -> bytes:
-    """Of one photo: maps at every depth, bars at one, classes over depths, the whole table, settings."""
+def of_photo(photo: Photo, explanation: LocalExplanation, depth: ShownDepth, look: HeatLook) -> bytes:
+    """Of one photo: maps at every depth, bars at one or over all, classes over depths, the whole table, settings."""
     found = zip(explanation.class_names, explanation.probabilities, strict=True)
     classes = ", ".join(f"{escape(name)} {probability:.1%}" for name, probability in found)
     parts = [
@@ -50,7 +51,7 @@ def of_photo(photo: Photo, explanation: LocalExplanation, depth: int, look: Heat
         f"<p>{_MEANING}</p>",
         "<h2>Where each concept is seen</h2>",
         *(_tiles(photo, explanation, facts.depth, look) for facts in explanation.depths),
-        f"<h2>What each concept contributes at depth {depth}</h2>",
+        f"<h2>What each concept contributes {explain_look.in_words(depth)}</h2>",
         *(_bars(explanation, row, depth) for row in range(len(explanation.class_idx))),
         "<h2>Every depth</h2>",
         *(_depths(explanation, row) for row in range(len(explanation.class_idx))),
@@ -59,14 +60,15 @@ def of_photo(photo: Photo, explanation: LocalExplanation, depth: int, look: Heat
     return page(f"Explanation of {explanation.photo_name}", parts)
 
 
-def of_class(explanation: ClassExplanation, depth: int) -> bytes:
-    """Of a class: the distribution at every depth, the one looked at first, the whole table, settings."""
-    depths = sorted({c.depth for c in explanation.concepts}, key=lambda d: (d != depth, d))
+def of_class(explanation: ClassExplanation, depth: ShownDepth) -> bytes:
+    """Of a class: the distribution at every depth and over all, the one looked at first, the whole table, settings."""
+    depths = explain_look.choices(sorted({c.depth for c in explanation.concepts}))
+    depths.sort(key=lambda d: d != depth)
     n = len(explanation.photo_names)
     parts = [
         f"<p class='quiet'>{escape(explanation.class_name)} in the eyes of {escape(explanation.encoder.name)}: {n} images</p>",
         f"<p>{_MEANING} A dot is one image, a diamond the mean with its 95 % interval.</p>",
-        *(f"<h2>Depth {d}</h2>" + plot(explain_charts.distribution(explanation, d)) for d in depths),
+        *(f"<h2>Images {explain_look.in_words(d)}</h2>" + plot(explain_charts.distribution(explanation, d)) for d in depths),
         _closing(explanation, {"images": str(n)}),
         "<h2>Images</h2>",
         table(
@@ -104,7 +106,7 @@ def picture(pixels: np.ndarray, caption: str) -> str:
     return f"<figure><img src='{source}' alt='{escape(caption)}'><figcaption>{escape(caption)}</figcaption></figure>"
 
 
-def _bars(explanation: LocalExplanation, row: int, depth: int) -> str:
+def _bars(explanation: LocalExplanation, row: int, depth: ShownDepth) -> str:
     name = escape(explanation.class_names[row])
     return f"<h3>{name}</h3>" + plot(explain_charts.attributions(explanation, row, depth))
 

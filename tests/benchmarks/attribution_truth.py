@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from explainers.attribution import contributions, figures_of
 from explainers.explaining import evidence_at
-from explainers.explanations import ClassExplanation, ExplainSettings
+from explainers.explanations import ALL_DEPTHS, ClassExplanation, ExplainSettings, ShownDepth
 from explainers.fitting import FitSettings, fit_concepts
 from explainers.service import ExplainerService
 from explainers.significance import LEVEL, holm
@@ -71,9 +71,10 @@ def map_table(service: ExplainerService, name: str, n_per_texture: int = 6) -> l
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Figures over (class, concept) pairs at every depth, (n_depths, n_classes, n_concepts); the truth has no depth."""
+    """Figures over (class, concept) pairs at every depth and over all, (n_depths + 1, n_classes, n_concepts); the truth has no
+    depth."""
 
-    depths: tuple[int, ...]
+    depths: tuple[ShownDepth, ...]
     attribution: np.ndarray
     attribution_p: np.ndarray
     tcav: np.ndarray  # distance from 0.5: the share of images whose logit rises, less those whose logit falls
@@ -96,13 +97,16 @@ def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Seque
         errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
     names = ("mean", "p_value", "tcav_score", "tcav_p_value")
     mean, p, tcav, tcav_p = (np.stack([_figures(of_class, figure) for of_class in found], 1) for figure in names)
-    return Pairs(found[0].settings.depths, mean, p, tcav - 0.5, tcav_p, np.array(causal), np.array(errors))
+    return Pairs(_shown(found[0]), mean, p, tcav - 0.5, tcav_p, np.array(causal), np.array(errors))
+
+
+def _shown(found: ClassExplanation) -> tuple[ShownDepth, ...]:
+    return (*found.settings.depths, ALL_DEPTHS)
 
 
 def _figures(found: ClassExplanation, figure: str) -> np.ndarray:
-    """(n_depths, n_concepts)."""
-    depths = found.settings.depths
-    return np.array([[getattr(found.at(c, d).figure, figure) for c in found.concept_names] for d in depths])
+    """(n_depths + 1, n_concepts)."""
+    return np.array([[getattr(found.figure_at(c, d), figure) for c in found.concept_names] for d in _shown(found)])
 
 
 def logit_drops(encoder: Encoder, scenes: Sequence[Scene], concept: str, class_idx: int) -> np.ndarray:
@@ -166,12 +170,13 @@ def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> 
     settings = ExplainSettings(depths=info.default_depths, class_idx=(class_idx,), n_bootstrap=50)
     found = service.explain_class(name, photos, concepts, random, settings).result()
     rows = []
-    for depth in found.settings.depths:
-        figures = {concept: found.at(concept, depth).figure for concept in found.concept_names}
+    for depth in _shown(found):
+        figures = {concept: found.figure_at(concept, depth) for concept in found.concept_names}
         order = sorted(figures, key=lambda concept: figures[concept].mean, reverse=True)
         told = [concept for concept in order if figures[concept].p_value <= LEVEL]
         rows.append({"encoder": name, "depth": depth, "attribution": figures[WATERMARK].mean, "p": figures[WATERMARK].p_value,
-                     "rank": order.index(WATERMARK) + 1, "more than chance, in order": ", ".join(told) or "none"})  # fmt: skip
+                     "rank": order.index(WATERMARK) + 1, "first": order[0],
+                     "more than chance, in order": ", ".join(told) or "none"})  # fmt: skip
     return rows
 
 

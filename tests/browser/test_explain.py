@@ -78,9 +78,9 @@ def test_a_deep_link_as_the_first_request_after_start_shows_the_whole_app(encode
 def test_the_look_changes_without_the_page(server, open_page):
     page = settled(open_page(address(server)))
     expect(concept_maps(page, "red")).to_have_count(1)
-    page.get_by_text("Every depth", exact=True).click()
+    page.get_by_role("radio", name="All", exact=True).click()
     expect(concept_maps(page, "red")).to_have_count(2)
-    expect(page).to_have_url(re.compile("every_depth=1"))
+    expect(page).to_have_url(re.compile("depth=all"))
 
 
 def test_pages_turn_without_losing_what_was_chosen(server, open_page):

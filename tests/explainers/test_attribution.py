@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from explainers import visual_tcav
-from explainers.attribution import class_figure, contributions, evidence_of, figures_of
+from explainers.attribution import Contributions, class_figure, contributions, evidence_of, figures_of
 from explainers.integrated_gradients import path_gradients
 from explainers.significance import LEVEL
 from explainers.visual_tcav import NEGATIVE, POSITIVE, Cavs
@@ -63,6 +63,16 @@ def test_what_lies_on_prefix_tokens_is_off_the_map():
     evidence = evidence_of(path, tokens, [0], lambda batch: batch[:, 1:].permute(0, 2, 1)[..., None])
     assert evidence.off_map_shares == pytest.approx((0.6,))
     assert evidence.attributions.sum().item() == pytest.approx(0.4)
+
+
+def test_over_depths_an_image_counts_for_tcav_where_most_depths_rise():
+    def at_a_depth(value, sensitivity):
+        given = (np.array([[value]]), np.array([[value / 10]]), np.array([[sensitivity]]))
+        return Contributions(torch.ones(2, 2), *given)
+
+    mean = Contributions.over_depths([at_a_depth(0.1, 0.001), at_a_depth(0.3, 0.002), at_a_depth(0.2, -50.0)])
+    assert mean.attributions == pytest.approx(0.2) and mean.negatives == pytest.approx(0.02)
+    assert mean.sensitivities > 0 and mean.concept_map.numel() == 0
 
 
 def test_many_at_a_time_are_each_alone():

@@ -11,9 +11,10 @@ from PIL import Image
 from explainers import explaining
 from explainers.__main__ import main
 from explainers.errors import BadSettings, TooFewExamples
-from explainers.explanations import ExplainSettings, require_valid
+from explainers.explanations import ALL_DEPTHS, ExplainSettings, require_valid
 from explainers.library import ConceptLibrary
 from explainers.service import ExplainerService
+from explainers.significance import holm
 from models.preprocessing import photo_from_array
 from models.scenes import CLASS_NAMES, SceneOptions, render, sample_scene
 
@@ -78,6 +79,17 @@ def test_no_attribution_exceeds_the_share_of_its_class(explanation):
         assert all(f.value <= share + 1e-6 for f, share in zip(found.figures, shares[found.depth], strict=True))
 
 
+def test_over_all_depths_figures_are_means_and_corrected_for_the_concepts_alone(explanation):
+    for row in (0, 1):
+        together = [explanation.figures_at(name, ALL_DEPTHS)[row] for name in ("crimson", "azure")]
+        for name, figure in zip(("crimson", "azure"), together, strict=True):
+            of_depths = [explanation.figures_at(name, depth)[row] for depth in (3, 4)]
+            for value in ("value", "negative", "null_mean"):
+                assert getattr(figure, value) == pytest.approx(np.mean([getattr(f, value) for f in of_depths]), abs=1e-9)
+            assert figure.interval[0] <= figure.value <= max(f.interval[1] for f in of_depths)
+        assert [f.corrected_p_value for f in together] == list(holm([f.p_value for f in together]))
+
+
 def test_red_speaks_for_the_red_disc_more_than_blue_does(explanation):
     crimson, azure = (max(explanation.at(name, d).figures[0].value for d in (3, 4)) for name in ("crimson", "azure"))
     assert crimson > azure
@@ -121,6 +133,9 @@ def test_a_class_over_many_images_is_made_of_its_images(service, library):
     np.testing.assert_allclose(together.at("crimson", 4).figure.values, values, rtol=1e-4, atol=1e-7)
     assert together.at("crimson", 4).figure.mean == pytest.approx(np.mean(values), rel=1e-4)
     assert together.photo_names == tuple(photo.name for photo in photos)
+    over_depths = together.figure_at("crimson", ALL_DEPTHS)
+    np.testing.assert_allclose(over_depths.values, np.mean([together.at("crimson", d).figure.values for d in (3, 4)], axis=0))
+    assert over_depths.mean == pytest.approx(np.mean([together.at("crimson", d).figure.mean for d in (3, 4)]))
 
 
 def test_health_at_every_depth_without_a_class(service, library):
@@ -171,4 +186,6 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert figure["class_idx"] == RED_DISC and 0 <= figure["attribution"] <= 1 and figure["p_value"] > 0
     assert {"concept_emblem", "random_emblem", "norm", "auc"} <= image["concepts"][0]["cav"].keys()
     assert over_class["mean"] == pytest.approx(figure["attribution"], rel=1e-4) and over_class["std"] == 0
+    assert image["over_depths"][0]["attributions"][0]["attribution"] == figure["attribution"]  # of a single depth
+    assert record["global"]["over_depths"][0]["mean"] == over_class["mean"]
     assert record["encoder"]["name"] == ENCODER and list(record["failed"]) == [str(tmp_path / "broken.png")]

@@ -5,8 +5,10 @@ import numpy as np
 from explainers.attribution import ClassFigure, Figure
 from explainers.explanations import (
     ClassConcept,
+    ClassConceptOverDepths,
     ClassExplanation,
     ConceptAtDepth,
+    ConceptOverDepths,
     DepthFacts,
     ExplainSettings,
     LocalExplanation,
@@ -19,6 +21,7 @@ HEALTH = CavHealth(auc=0.95, emblem_gap=0.5, stability=0.9, n_concept=40, n_rand
 NASTY = "<b>dots</b>, & so on"
 STRONG = Figure(value=0.5, interval=(0.4, 0.7), p_value=0.002, corrected_p_value=0.008, negative=0.1, null_mean=0.2)
 WEAK = Figure(value=0.1, interval=(0.0, 0.2), p_value=0.5, corrected_p_value=1.0, negative=0.3, null_mean=0.2)
+MIDDLING = Figure(value=0.3, interval=(0.2, 0.4), p_value=0.01, corrected_p_value=0.02, negative=0.2, null_mean=0.2)
 CORNER = np.array([[1, 0], [0, 0]], np.float32)  # seen in the upper left quarter
 
 LOCAL = LocalExplanation(
@@ -39,6 +42,7 @@ LOCAL = LocalExplanation(
         ConceptAtDepth(NASTY, 1, 0 * CORNER, 2.0, (1.0, 0.25), HEALTH, (WEAK, STRONG)),
         ConceptAtDepth(NASTY, 3, CORNER, 2.0, (1.0, 0.25), HEALTH, (WEAK, WEAK)),
     ),
+    over_depths=(ConceptOverDepths("stripes", (STRONG, WEAK)), ConceptOverDepths(NASTY, (WEAK, MIDDLING))),
     refused_depths={2: "Part of the network bypasses depth 2."},
     sets=(SetUsed("stripes", "aa11", 40), SetUsed(NASTY, "bb22", 40)),
     random=SetUsed("scenes", "cc33", 100),
@@ -75,6 +79,10 @@ OF_CLASS = ClassExplanation(
     concepts=(
         ClassConcept("stripes", 3, 2.0, (1.0, 0.25), HEALTH, class_figure((0.2, 0.3, 0.4), 0.01)),
         ClassConcept(NASTY, 3, 2.0, (1.0, 0.25), HEALTH, class_figure((0.0, 0.1, 0.2), 0.6)),
+    ),
+    over_depths=(
+        ClassConceptOverDepths("stripes", class_figure((0.2, 0.3, 0.4), 0.01)),
+        ClassConceptOverDepths(NASTY, class_figure((0.0, 0.1, 0.2), 0.6)),
     ),
     refused_depths={},
     sets=LOCAL.sets,

@@ -105,7 +105,7 @@ def test_every_concept_has_a_map_and_every_class_its_bars(explain):
     shown = captions(app)
     assert shown[0] == "Photo" and [name.split("**")[1] for name in shown[1:]] == ["noise, mostly", "stripes"]
     assert len(app.get("plotly_chart")) == 3 + 1
-    assert len(table(app, "Attribution")) == 2 * 2
+    assert table(app, "Attribution")["Depth"].tolist() == ["2", "3", "all"] * 2
 
 
 def test_looking_differently_asks_the_service_for_nothing(explain, asked):
@@ -113,11 +113,11 @@ def test_looking_differently_asks_the_service_for_nothing(explain, asked):
     n_before = len(asked)
     assert n_before == 1
     app.slider("heat_opacity").set_value(30).run()
-    app.toggle("every_depth").set_value(True).run()
-    assert len(captions(app)) == 2 * 3
+    app.get_by_key("depth").set_value("all").run()
+    assert len(captions(app)) == 2 * 3 and app.query_params["depth"] == "all"
     app.get_by_key("depth").set_value(2).run()
-    assert len(asked) == n_before
-    assert (app.query_params["heat_opacity"], app.query_params["every_depth"], app.query_params["depth"]) == ("30", "1", "2")
+    assert len(captions(app)) == 3 and len(asked) == n_before
+    assert (app.query_params["heat_opacity"], app.query_params["depth"]) == ("30", "2")
 
 
 def test_a_link_decides_everything_on_the_first_request(explain):
@@ -130,7 +130,7 @@ def test_a_link_decides_everything_on_the_first_request(explain):
     assert app.multiselect("concepts").value == ["stripes"]
     assert app.multiselect("classes").value == [1, 4]
     assert app.get_by_key("depth").value == 2
-    assert table(app, "Attribution")["Concept"].tolist() == ["stripes"] * 2
+    assert table(app, "Attribution")["Concept"].tolist() == ["stripes"] * 3
     assert app.query_params == SPARING | link
 
 
@@ -228,6 +228,8 @@ def test_an_image_of_the_class_opens_and_closes(with_images, asked):
     assert any("things/1.png" in text.value for text in app.markdown)
     assert asked[-1][1].name == "things/1.png" and asked[-1][4].class_idx == (2,)
     assert app.query_params["image"] == "1"
+    assert len(captions(app)) == 2 * 3  # as the class is shown: over all depths
+    app.get_by_key("depth").set_value(2).run()
     assert len(captions(app)) == 3
     next(button for button in app.button if button.label == "Close this image").click().run()
     assert captions(app) == [] and "image" not in app.query_params

@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html import escape
 
 import pytest
 
-from explainers.explanations import ExplainSettings
-from pages.common import explain_charts, explain_tables, report
+from explainers.explanations import ALL_DEPTHS, ExplainSettings
+from pages.common import explain_charts, explain_look, explain_tables, report
 from pages.common.explain_controls import names_in, needed_draws
 from pages.common.explain_look import HeatLook
 from tests.pages.hand_made import grey_photo
@@ -38,8 +39,21 @@ def test_all_classes_of_a_depth_share_one_axis():
 
 def test_the_chart_of_depths_has_a_cell_per_concept_and_depth():
     cells, numbers = explain_charts.over_depths(LOCAL, row=1).data
-    assert [list(line) for line in cells.z] == [[0.1, 0.1], [0.5, 0.1]]
-    assert list(numbers.text) == ["0.10", "0.10", "0.50" + explain_charts.STAR, "0.10"]
+    assert [list(line) for line in cells.z] == [[0.1, 0.1, 0.1], [0.5, 0.1, 0.3]]  # the last column is over all depths
+    star = explain_charts.STAR
+    assert list(numbers.text) == ["0.10", "0.10", "0.10", "0.50" + star, "0.10", "0.30" + star]
+
+
+def test_a_single_depth_is_all_depths():
+    first = replace(LOCAL, depths=LOCAL.depths[:1], concepts=LOCAL.concepts[::2])
+    assert explain_charts.over_depths(first, row=0).data[0].z == ([0.5], [0.1])
+    assert [row["depth"] for row in explain_tables.local_rows(first)] == [1] * 4
+    assert explain_look.choices([1]) == [1] and explain_look.choices([1, 3]) == [1, 3, ALL_DEPTHS]
+
+
+def test_bars_over_all_depths():
+    bars = explain_charts.attributions(LOCAL, row=1, depth=ALL_DEPTHS).data[0]
+    assert list(bars.x) == [0.1, 0.3]
 
 
 def test_every_image_is_a_dot_that_knows_its_index():
@@ -50,7 +64,10 @@ def test_every_image_is_a_dot_that_knows_its_index():
 
 def test_the_table_has_a_row_per_class_concept_and_depth():
     rows = explain_tables.local_rows(LOCAL)
-    assert len(rows) == 2 * 2 * 2
+    assert len(rows) == 2 * 2 * (2 + 1)
+    assert [row["depth"] for row in rows[:6]] == [1, 3, ALL_DEPTHS] * 2
+    assert (rows[-1]["attribution"], rows[-1]["map_peak"], rows[-1]["verdict"]) == (0.3, None, "Sound or fair at 2 of 2 depths.")
+    assert {tuple(row) for row in rows} == {tuple(rows[0])}  # the same columns in the same order
     first = rows[0]
     assert (first["class"], first["concept"], first["depth"], first["attribution"]) == ("cat", "stripes", 1, 0.5)
     assert (first["significant"], first["map_peak"], first["completeness_gap"]) == (True, 1.0, pytest.approx(0.005))
