@@ -9,12 +9,12 @@ to what they returned, and the tapped one to the activation; everything after it
     cut point  a depth whose activation alone decides the logits; where something bypasses it, it is none
 
 Whether a depth is a cut point is tried, not assumed: finishing from the activation of image B while everything else is
-that of image A must give the logits of B.
+that of image A must give the logits of B. So is whether a short-cut after the tap (models/token_heads.py) gives them too.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -23,9 +23,11 @@ from torch import Tensor, nn
 
 from explainers.errors import NotACutPoint
 from models.building import MODEL_ERRORS, Depth
+from models.token_heads import short_cuts
 
 _LEAK_OF_DIFFERENCE = 1e-3  # of how far apart the two images' logits are
 _LEAK_OF_LOGITS = 1e-5  # of the logits themselves: rounding in float32
+_ROUNDING = 1e-5  # of the logits: what another order of the same sums may change
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Tap:
     module_name: str
     layout: Layout
     slot: int | None = None  # which part of the output, for modules that return several tensors
+    short_cut: bool = False  # whether modules after it may skip what nobody reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,20 @@ class CutPointTrials:
             raise NotACutPoint(_refusal(depth, "the network cannot be finished from its activation alone")) from error
         if self._distance(crossed, self.logits_b) > self._tolerance:
             raise NotACutPoint(_refusal(depth, "part of the network bypasses it, so it does not decide the answer alone"))
-        return tap
+        return self._short_cut(tap, activation_b, crossed)
+
+    def _short_cut(self, tap: Tap, activation_b: Tensor, crossed: Tensor) -> Tap:
+        """The tap with the short-cut, if there is one and it answers the same; else as it was."""
+        shorter = replace(tap, short_cut=True)
+        try:
+            if not short_cuts(self.model):
+                return tap
+            with torch.no_grad():
+                answer = head_for(self.model, shorter, self.image_a).logits_of(activation_b)
+        except MODEL_ERRORS:
+            return tap
+        same = answer.shape == crossed.shape and self._distance(answer, crossed) <= _ROUNDING * float(crossed.abs().max())
+        return shorter if same else tap
 
     @property
     def _tolerance(self) -> float:
@@ -208,16 +224,17 @@ def _finish(model: nn.Module, tap: Tap, recording: Recording, activation: Tensor
     injected = _replaced(_expanded(recording.tapped, n_images), tap.slot, activation.clone())  # safe from in-place steps
     answers = {module: [_expanded(output, n_images) for output in calls] for module, calls in recording.outputs.items()}
     answers[model.get_submodule(tap.module_name)] = [injected]
-    with _answering(answers):
+    answering = {module: _first_answering(outputs, module.forward) for module, outputs in answers.items()}
+    with _forwarding((short_cuts(model) if tap.short_cut else {}) | answering):
         return model(recording.image.expand(n_images, -1, -1, -1)).float()
 
 
 @contextmanager
-def _answering(answers: dict[nn.Module, list[Any]]) -> Iterator[None]:
-    """While active, each module's first calls return the given answers; later ones (shared modules) compute."""
-    before = {module: module.__dict__.get("forward") for module in answers}
-    for module, outputs in answers.items():
-        module.forward = _first_answering(outputs, module.forward)
+def _forwarding(forwards: dict[nn.Module, Callable[..., Any]]) -> Iterator[None]:
+    """While active, the modules compute as given."""
+    before = {module: vars(module).get("forward") for module in forwards}
+    for module, forward in forwards.items():
+        module.forward = forward
     try:
         yield
     finally:
@@ -228,6 +245,7 @@ def _answering(answers: dict[nn.Module, list[Any]]) -> Iterator[None]:
 
 
 def _first_answering(outputs: list[Any], compute: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward whose first calls return the given outputs; later ones (shared modules) compute."""
     remaining = iter(outputs)
 
     def forward(*args: Any, **kwargs: Any) -> Any:
