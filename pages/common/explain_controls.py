@@ -17,7 +17,7 @@ from pages.common.controls import INPUT_SIZES, MAX_SEED
 ONE_PHOTO, A_CLASS = "photo", "class"
 SCOPES = {ONE_PHOTO: "One photo", A_CLASS: "A whole class"}
 STARTING_CONCEPTS = ("striped", "dotted", "chequered", "zigzag", "red")
-STARTING_SCENE = 198  # a zigzag cross beside a red star and a woven ring
+STARTING_SCENE = 172  # a chequered square beside a small zigzag star and a red cross
 MAX_CLASSES = 6
 STEPS = (10, 20, 50, 100, 200, 500, 1000)
 DRAWS = (5, 20, 50, 100, 200, 400, 1000, 2000, 5000, 10_000)

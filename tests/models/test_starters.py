@@ -21,6 +21,7 @@ from models.starters import (
     packed,
     picture,
     scene_with_thing,
+    shows_thing,
 )
 
 OF_NAME = {starter.name: starter for starter in STARTERS}
@@ -34,15 +35,38 @@ def shipped(name):
 
 
 def things(name):
-    """The scenes that a set of a texture or of a colour shows."""
+    """The scenes on whose main object a set of a texture or of a colour shows it, each with its place in the set."""
     texture, colour = (name, None) if name in TEXTURE_CONCEPTS else ("plain", name)
-    return [scene_with_thing(generator_of(name, idx), idx, texture, colour) for idx in range(OF_NAME[name].n_images)]
+    places = filter(shows_thing, range(OF_NAME[name].n_images))
+    return {idx: scene_with_thing(generator_of(name, idx), idx, texture, colour) for idx in places}
+
+
+def surfaces(name):
+    """The other pictures of the set."""
+    return np.stack([image for idx, image in enumerate(shipped(name)) if not shows_thing(idx)])
 
 
 def mean_colours(name):
-    """Of the main object of every picture as it is shipped, (N, 3)."""
-    masks = [render(scene).object_map == 1 + scene.main_idx for scene in things(name)]
-    return np.stack([shown[mask].mean(0) for shown, mask in zip(shipped(name), masks, strict=True)])
+    """Of the surfaces, then of the main object of every other picture, as they are shipped, (N, 3)."""
+    masks = {idx: render(scene).object_map == 1 + scene.main_idx for idx, scene in things(name).items()}
+    of_things = [shipped(name)[idx][mask].mean(0) for idx, mask in masks.items()]
+    return np.concatenate([surfaces(name).mean((1, 2)), np.stack(of_things)])
+
+
+def spectrum(image):
+    """Power of a grey picture over wave vectors (H, W), zero in the middle, the mean taken out."""
+    grey = image.mean(2)
+    window = np.hanning(len(grey))[:, None] * np.hanning(len(grey))
+    return np.abs(np.fft.fftshift(np.fft.fft2((grey - grey.mean()) * window))) ** 2
+
+
+def strongest_wave(image):
+    """(cycles across, cycles down) of the strongest wave that is no mere shading."""
+    power = spectrum(image)
+    middle = len(power) // 2
+    power[middle - 3 : middle + 4, middle - 3 : middle + 4] = 0
+    row, column = np.unravel_index(power.argmax(), power.shape)
+    return column - middle, row - middle
 
 
 def test_there_is_a_starter_for_every_concept():
@@ -96,20 +120,47 @@ def test_black_is_dark_and_white_is_light():
     assert (mean_colours("black") < 0.25).all() and white.min() > 0.4 and np.median(white) > 0.7
 
 
+def test_plain_colours_have_no_edges():
+    steps = np.abs(np.diff(surfaces("blue").mean(3), axis=2))
+    assert np.median(steps) < 0.03 and np.abs(np.diff(surfaces("striped").mean(3), axis=2)).mean() > 0.05
+
+
+def test_stripes_go_one_way_and_chequers_two():
+    def share_along(image):
+        """Share of the power that lies within 20 degrees of the strongest wave's direction."""
+        power, (across, down) = spectrum(image), strongest_wave(image)
+        rows, columns = np.indices(power.shape) - len(power) // 2
+        reach = np.hypot(rows, columns)
+        along = np.abs(columns * across + rows * down) >= np.cos(np.radians(20)) * reach * np.hypot(across, down)
+        return power[along & (reach > 4)].sum() / power[reach > 4].sum()
+
+    striped, chequered = (np.mean([share_along(i) for i in surfaces(n)[:2]]) for n in ("striped", "chequered"))
+    assert striped > 0.75 and chequered < 0.65
+
+
+def test_stripes_are_of_every_direction_and_of_the_scale_of_scenes():
+    waves = np.array([strongest_wave(image) for image in surfaces("striped")])
+    directions = np.degrees(np.arctan2(waves[:, 1], waves[:, 0])) % 180
+    assert {int(d // 45) for d in directions} == {0, 1, 2, 3}
+    periods_px = 128 / np.hypot(*waves.T)
+    assert 7 < np.median(periods_px) < 16
+
+
 @pytest.mark.parametrize("name", [*TEXTURE_CONCEPTS, *COLOUR_CONCEPTS])
-def test_a_picture_shows_a_thing_that_is_what_its_set_is_called_and_of_no_class(name):
-    scenes = things(name)
+def test_every_other_picture_shows_a_thing_that_is_what_its_set_is_called_and_of_no_class(name):
+    scenes = list(things(name).values())
+    assert len(scenes) == 24
     textures, colours = {scene.main.texture for scene in scenes}, {scene.main.colour for scene in scenes}
     assert (textures, colours) == ({"plain"}, {name}) if name in COLOUR_CONCEPTS else (textures == {name} and len(colours) > 5)
     assert {scene.class_idx for scene in scenes} == {None}
     makes_a_class = {c.shape for c in CLASSES if c.texture == scenes[0].main.texture and c.colour in (None, name)}
     assert {scene.main.shape for scene in scenes} == set(SHAPE_NAMES) - makes_a_class
-    shown = (shipped(name)[:3] * 255).astype(int)
+    shown = (shipped(name)[list(things(name))[:3]] * 255).astype(int)
     assert np.abs(shown - np.stack([render(scene).image for scene in scenes[:3]])).mean() < 8  # what JPEG costs
 
 
 def test_things_are_of_varied_size_scale_place_and_direction():
-    shown = [scene.main for scene in things("striped")]
+    shown = [scene.main for scene in things("striped").values()]
     radius, period, angle = (np.array([getattr(o, field) for o in shown]) for field in ("radius", "period", "texture_angle"))
     assert radius.min() < 0.28 and radius.max() > 0.37 and period.max() > 2 * period.min()
     assert {int(a // (np.pi / 2)) for a in angle} == {0, 1, 2, 3}
