@@ -22,13 +22,13 @@ from torch import Tensor
 from explainers.composite import Composite
 from explainers.partitions import rand_index_of
 
-N_COMPONENTS = 32  # of the projection in which sweeps start
+N_COMPONENTS = 24  # of the projection in which sweeps start
 N_SEEDING = 1280  # positions on which sweeps start
 SEEDING_SHARE = 1 / 12  # of all positions, where that is more: a large grid that starts from few takes more iterations
 N_CANDIDATES = 8  # positions tried for every new centroid; the best one stays
-N_STARTING_STEPS = 3  # of Lloyd after a cluster came or went
+N_STEPS_UP, N_STEPS_DOWN = 3, 2  # of Lloyd after a cluster came, after one went
 MAX_ITERATIONS = 40
-TOLERANCE = 1e-4  # Lloyd stops when the inertia falls by less than this share
+TOLERANCE = 1e-3  # Lloyd stops when the inertia falls by less than this share
 MAX_SCORES = 2**22  # scores held at a time: so many centroids are taken together as fit
 MANY_CHANNELS = 8  # times as many as coordinates: then it pays to refine in coordinates before
 MAX_SKETCHED = 4096  # native positions from which a depth's basis is taken
@@ -60,7 +60,7 @@ class Sweep:
 def sweep(
     images: Sequence[Composite],
     max_clusters: int,
-    n_sweeps: int = 8,
+    n_sweeps: int = 6,
     seed: int = 0,
     exact: bool = True,
     on_step: Callable[[float], None] = lambda share: None,
@@ -203,10 +203,10 @@ def _starts(
     norms = points.square().sum(1)
     found = [_nearest(points, norms, points.mean(0).repeat(n_sweeps, 1, 1))]
     for k in range(2, max_clusters + 1):
-        found.append(_settled(points, norms, _with_new_centroid(points, norms, found[-1], generator)))
+        found.append(_settled(points, norms, _with_new_centroid(points, norms, found[-1], generator), N_STEPS_UP))
         on_step(k / (2 * max_clusters))
     for k in range(max_clusters - 1, 1, -1):
-        found[k - 1] = found[k - 1].or_better(_settled(points, norms, _with_nearest_merged(found[k])))
+        found[k - 1] = found[k - 1].or_better(_settled(points, norms, _with_nearest_merged(found[k]), N_STEPS_DOWN))
         on_step(1 - k / (2 * max_clusters))
     return found
 
@@ -221,10 +221,10 @@ def _nearest(points: Tensor, norms: Tensor, centroids: Tensor) -> _Sweeps:
     return _Sweeps(centroids, (lowest + norms).clamp_min_(0), members)
 
 
-def _settled(points: Tensor, norms: Tensor, centroids: Tensor) -> _Sweeps:
+def _settled(points: Tensor, norms: Tensor, centroids: Tensor, n_steps: int) -> _Sweeps:
     """After a few steps of Lloyd."""
     sweeps = _nearest(points, norms, centroids)
-    for _ in range(N_STARTING_STEPS):
+    for _ in range(n_steps):
         sweeps = _nearest(points, norms, _means(points, sweeps))
     return sweeps
 
@@ -339,12 +339,13 @@ def _step(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Seque
     inertia = torch.zeros(len(centroids), dtype=torch.float64, device=together.device)
     for image, image_norms in zip(images, norms, strict=True):
         costs = _costs(image, together)
-        for position, part in enumerate(costs.split(sizes)):
+        parts = costs.split(sizes)
+        for position, part in enumerate(parts):
             lowest = part.amin(0)
             inertia[position] += (lowest + image_norms).clamp_min_(0).sum(dtype=torch.float64)
-            _become_members(part, lowest)
+            part.le_(lowest)  # 1 where a centroid is the nearest, else 0
         if not inertia_only:
-            counts += costs.sum(1)
+            counts += _counted(parts)
             sums += image.weighted_sums(costs.reshape(-1, *image.shape))
     means = list((sums / counts.clamp_min(1).unsqueeze(1)).split(sizes))
     for one, mean, count in zip(centroids, means, counts.split(sizes), strict=True):
@@ -355,7 +356,7 @@ def _step(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Seque
 
 def _costs(image: Composite, centroids: Tensor) -> Tensor:
     """|c|^2 - 2 <x, c>, (k, P): squared distances but for |x|^2, which is the same for all."""
-    return torch.sub(centroids.square().sum(1, keepdim=True), image.scores(centroids).flatten(1), alpha=2)
+    return image.scores(-2 * centroids, centroids.square().sum(1)).flatten(1)
 
 
 def _farthest(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Tensor, n: int) -> Tensor:
@@ -368,12 +369,17 @@ def _farthest(images: Sequence[Composite], norms: Sequence[Tensor], centroids: T
     return torch.cat(places)[torch.cat(distances).topk(n).indices]
 
 
-def _become_members(costs: Tensor, lowest: Tensor) -> None:
-    """In place: 1 where a centroid is the nearest, else 0; (k, P). The first one where several are equally near."""
-    n_positions = costs.shape[1]
-    if costs.le_(lowest).sum() != n_positions:
-        first = costs.max(dim=0, keepdim=True).indices
-        costs.zero_().scatter_(0, first, 1.0)
+def _counted(members: Sequence[Tensor]) -> Tensor:
+    """How many positions belong to every centroid, from 0 or 1 for each (k, P) of several k. In place, a position that is
+    equally near to several centroids is left to the first alone."""
+    counts = []
+    for of_k in members:
+        count = of_k.sum(1)
+        if count.sum() != of_k.shape[1]:
+            first = of_k.max(dim=0, keepdim=True).indices
+            count = of_k.zero_().scatter_(0, first, 1.0).sum(1)
+        counts.append(count)
+    return torch.cat(counts)
 
 
 def assign(composite: Composite, centroids: Tensor) -> Tensor:

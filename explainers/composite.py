@@ -10,8 +10,10 @@ linear, so whatever is linear in x runs on the native maps (the factorisation is
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, reduce
 from itertools import groupby
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -53,10 +55,14 @@ class Block:
 
     def needed(self, columns: slice) -> slice:
         """The native columns that some columns of the grid are mixed from."""
-        if len(self.cols) <= BAND:
-            return slice(None)
-        used = (self.cols[columns] != 0).any(0).nonzero().flatten()
-        return slice(int(used[0]), int(used[-1]) + 1)
+        first, last = self._native_reach
+        return slice(int(first[columns].min()), int(last[columns].max()) + 1)
+
+    @cached_property
+    def _native_reach(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first and the last native column that each column of the grid is mixed from."""
+        used = (self.cols != 0).cpu().numpy()
+        return used.argmax(1), used.shape[1] - 1 - used[:, ::-1].argmax(1)
 
     def columns_back(self, weights: Tensor) -> Tensor:
         """The adjoint of the resize of the second axis: (n, H, W) to (n, H, w)."""
@@ -123,17 +129,17 @@ class Composite:
         """Vectors (n, D) as one (n, C) per block."""
         return vectors.split([len(block.maps) for block in self.blocks], dim=1)
 
-    def scores(self, vectors: Tensor) -> Tensor:
-        """<x_p, vector> at every grid position, (n, H, W), for vectors (n, D)."""
+    def scores(self, vectors: Tensor, offsets: Tensor) -> Tensor:
+        """<x_p, vector> + offset at every grid position, (n, H, W), for vectors (n, D) and offsets (n,)."""
         native = [block.native_scores(part) for block, part in zip(self.blocks, self.split(vectors), strict=True)]
-        total = sum(maps for block, maps in zip(self.blocks, native, strict=True) if block.on_native_grid)
+        min(native, key=Tensor.numel).add_(offsets[:, None, None])  # a resize keeps what is the same everywhere
         resized = [
             (block, block.rows @ maps) for block, maps in zip(self.blocks, native, strict=True) if not block.on_native_grid
         ]
-        if not resized:
-            return total
-        bands = [self._band(resized, slice(start, start + BAND)) for start in range(0, self.shape[1], BAND)]
-        return (bands[0] if len(bands) == 1 else torch.cat(bands, dim=2)) + total
+        bands = [self._band(resized, slice(start, start + BAND)) for start in range(0, self.shape[1], BAND) if resized]
+        together = [torch.cat(bands, dim=2) if len(bands) > 1 else bands[0]] if bands else []
+        together += [maps for block, maps in zip(self.blocks, native, strict=True) if block.on_native_grid]
+        return reduce(Tensor.add_, together)
 
     def _band(self, resized: Sequence[tuple[Block, Tensor]], columns: slice) -> Tensor:
         """Some columns of the sum of all blocks, whose first axis is resized already, in one product; (n, H, columns)."""

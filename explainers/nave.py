@@ -31,7 +31,7 @@ Scaling = Literal["balanced", "raw", "unit"]
 Progress = Callable[[float, str], None]  # share done in [0, 1], what is being done; may raise to stop
 
 GRID_STRIDE = 4  # the grid is a quarter of the input size; maps are drawn at the full input size
-N_SWEEPS = 8  # k-means runs side by side: the best inertia wins, their agreement is the stability
+N_SWEEPS = 6  # k-means runs side by side: the best inertia wins, their agreement is the stability
 N_SAMPLE = 800  # positions behind the silhouette and the scatter
 CLUSTER_RANGE = (2, 40)
 INPUT_SIZE_RANGE = (32, 1024)
@@ -243,7 +243,8 @@ def _with_stable_colours(
     for n, clustering in enumerate(clusterings):
         labels = [assign(image, clustering.centroids).cpu().numpy() for image in images]
         if n:
-            colours = matching(sum(contingency(of[n - 1], new, clustering.k) for of, new in zip(maps, labels, strict=True)))
+            pairs = zip((of_image[n - 1] for of_image in maps), labels, strict=True)
+            colours = matching(sum(contingency(*(of[::2, ::2] for of in pair), clustering.k) for pair in pairs))
         else:
             colours = _by_area(sum(np.bincount(new.ravel(), minlength=clustering.k) for new in labels))
         for of_image, new in zip(maps, labels, strict=True):

@@ -16,7 +16,7 @@ from scipy.stats import somersd, spearmanr
 from scipy.stats import t as t_distribution
 from torch.nn import functional as F
 
-from explainers.attribution import contributions, figures_of
+from explainers.attribution import Contributions, contributions, figures_of
 from explainers.explaining import evidence_at
 from explainers.explanations import ALL_DEPTHS, ClassExplanation, ExplainSettings, ShownDepth
 from explainers.fitting import FitSettings, fit_concepts
@@ -181,8 +181,8 @@ def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> 
 
 
 def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_images: int = 24) -> list[dict]:
-    """Per depth: share of pure-noise concepts (subsets of the random images, against the rest) that are significant at 0.05, each
-    with a scene of its own."""
+    """Per depth and over all: share of pure-noise concepts (subsets of the random images, against the rest) that are significant
+    at 0.05, each with a scene of its own."""
     encoder = Catalog().open(name)
     size, depths = encoder.info.preprocessing.input_size, encoder.info.default_depths
     random = service.library.open_set("scenes", "random")
@@ -193,10 +193,12 @@ def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_i
         sources = [lambda part=part: (maps[i] for i in part) for part in (chosen[:n_images], chosen[n_images:])]
         fits = fit_concepts({"noise": sources[0]}, sources[1], FitSettings(n_bootstrap=50, seed=n))["noise"]
         image = encoder.prepare(as_photo(scenes_of(class_idx, 1 + n // len(CLASSES))[-1]), size)
-        p_values.append([])
-        for depth, fitted in zip(depths, fits, strict=True):
-            given = contributions(evidence_at(encoder, image, depth, [class_idx], 20), fitted.stack)
-            p_values[-1].append(figures_of(fitted, given.attributions, given.negatives)[0].p_value)
+        given = [
+            contributions(evidence_at(encoder, image, depth, [class_idx], 20), fitted.stack)
+            for depth, fitted in zip(depths, fits, strict=True)
+        ]
+        given.append(Contributions.over_depths(given))
+        p_values.append([figures_of(fits[0], g.attributions, g.negatives)[0].p_value for g in given])
     shares = (np.array(p_values) <= LEVEL).mean(0)
     return [{"encoder": name, "depth": d, "noise concepts": n_concepts, "significant at 0.05": share}
-            for d, share in zip(depths, shares, strict=True)]  # fmt: skip
+            for d, share in zip((*depths, ALL_DEPTHS), shares, strict=True)]  # fmt: skip
