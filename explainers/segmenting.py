@@ -9,8 +9,9 @@ An image that fails is named; the others go on.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from explainers import export
 from explainers.errors import EncoderscopeError
@@ -38,21 +39,37 @@ class Run:
 
     def failed(self, path: Path, error: Exception) -> None:
         """Names an image that was not done."""
+        self.count()
         self.complain(f"{path}: {error}")
         self.summary.add_error(str(path), str(error))
 
 
 def one_by_one(run: Run, files: Sequence[Path], stems: Sequence[str]) -> int:
-    """Segments every image alone, in bounded memory; how many were done."""
-    n_done = 0
+    """Segments every image alone, in bounded memory; how many were done.
+
+    While one is worked on, the next is read and the one before is written.
+    """
+    n_done, write_before = 0, None
     for path, stem, photo in zip(files, stems, read_ahead(files), strict=True):
         if isinstance(photo, Exception):
             run.failed(path, photo)
-        else:
-            segment = lambda photo=photo: run.wait(run.service.segment(run.encoder_name, photo, run.settings))  # noqa: E731
-            n_done += _written(run, path, stem, photo, segment)
-        run.count()
-    return n_done
+            continue
+        write = partial(_written, run, path, stem, photo, _asked(run, photo))
+        n_done += write_before() if write_before else 0
+        write_before = write
+    return n_done + (write_before() if write_before else 0)
+
+
+def _asked(run: Run, photo: Photo) -> Callable[[], SegmentationResult]:
+    """Asks for a segmentation now; what it returns waits for it."""
+    try:
+        return partial(run.wait, run.service.segment(run.encoder_name, photo, run.settings))
+    except EncoderscopeError as refusal:
+        return partial(_raise, refusal)
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error
 
 
 def together(run: Run, files: Sequence[Path], stems: Sequence[str]) -> int:
@@ -63,7 +80,6 @@ def together(run: Run, files: Sequence[Path], stems: Sequence[str]) -> int:
             run.failed(path, photo)
         else:
             read.append((path, stem, photo))
-        run.count()
     if not read:
         return 0
     result = run.wait(run.service.segment_together(run.encoder_name, [photo for *_, photo in read], run.settings))
@@ -77,6 +93,7 @@ def _written(run: Run, path: Path, stem: str, photo: Photo, segment: Callable[[]
     except (EncoderscopeError, OSError) as error:
         run.failed(path, error)
         return False
+    run.count()
     return True
 
 
