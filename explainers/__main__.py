@@ -28,7 +28,8 @@ from explainers.inputs import picture_files, read
 from explainers.jobs import Job
 from explainers.library import Kind, OpenSet
 from explainers.nave import FITS, SCALINGS, NaveSettings, require_valid
-from explainers.service import ExplainerService, resolved, versions
+from explainers.photo_explaining import resolved
+from explainers.service import ExplainerService, versions
 from models.catalog import Catalog, CatalogEntry
 from models.encoder import EncoderInfo
 

@@ -26,7 +26,8 @@ from explainers.errors import EncoderscopeError
 from explainers.jobs import Job
 from explainers.nave import NaveSettings
 from explainers.overlay import overlay
-from explainers.service import ExplainerService, SegmentationResult, versions
+from explainers.photo_explaining import SegmentationResult
+from explainers.service import ExplainerService, versions
 from models.encoder import EncoderInfo
 from models.preprocessing import Photo
 

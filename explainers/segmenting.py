@@ -18,7 +18,8 @@ from explainers.errors import EncoderscopeError
 from explainers.inputs import read_ahead
 from explainers.jobs import Job
 from explainers.nave import NaveSettings
-from explainers.service import ExplainerService, SegmentationResult
+from explainers.photo_explaining import SegmentationResult
+from explainers.service import ExplainerService
 from models.preprocessing import Photo
 
 T = TypeVar("T")

@@ -11,9 +11,7 @@ Arguments and results are frozen plain data: nothing here asks for the service t
 """
 
 import json
-import math
 import os
-import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -22,29 +20,19 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from explainers import nave
 from explainers.batches import in_batches, is_out_of_memory
 from explainers.caches import CacheStatus, LruCache, n_bytes
-from explainers.comparing import (
-    MAX_PHOTOS,
-    Cost,
-    DepthGrams,
-    SegmentedPhotos,
-    grams_of,
-    kept_maps,
-    measured_cost,
-    pooled_positions,
-)
+from explainers.comparing import Cost, DepthGrams, SegmentedPhotos, measured_cost
 from explainers.errors import BadSettings, OutOfMemory
 from explainers.explaining import ConceptExplainer, Inquiry
 from explainers.explanations import ClassExplanation, ConceptMaps, ExplainSettings, HealthReport, LocalExplanation
 from explainers.jobs import Desk, Job, Lane, Task, own_thread
 from explainers.library import ConceptLibrary, OpenSet
-from explainers.nave import NaveSettings, Segmentation
+from explainers.nave import NaveSettings
+from explainers.photo_explaining import PhotoExplainer, Predictions, SegmentationResult, SetSegmentationResult, resolved
 from models.admission import Admission, admit
 from models.catalog import Catalog
 from models.checkpoints import Checkpoint, Comparison, Upload, compare
@@ -55,51 +43,9 @@ from models.preprocessing import Photo
 T = TypeVar("T")
 
 MB = 2**20
-N_PREDICTIONS = 10
 BATCH_SIZE = 8  # photos of one input shape that go through the encoder together
 RESULT_SHARE = 0.25  # of the cache's bytes; feature maps get the rest
 VERSIONED = ("torch", "timm", "numpy", "scikit-learn", "pillow")
-
-
-@dataclass(frozen=True, eq=False)
-class SegmentationResult:
-    """Segmentation maps with their provenance."""
-
-    segmentation: Segmentation  # its settings name the depths that were used
-    encoder: EncoderInfo
-    photo_name: str
-    photo_sha256: str
-    seconds: dict[str, float]  # "encoder", "clustering": what computing took, also when it comes from the cache
-    versions: dict[str, str]
-
-
-@dataclass(frozen=True, eq=False)
-class SetSegmentationResult:
-    """Segmentation maps of several photos whose positions were clustered together, with their provenance."""
-
-    segmentations: tuple[Segmentation, ...]  # one per photo; a cluster means one thing in all of them
-    encoder: EncoderInfo
-    photo_names: tuple[str, ...]
-    photo_sha256s: tuple[str, ...]
-    seconds: dict[str, float]
-    versions: dict[str, str]
-
-    def of_photo(self, n: int) -> SegmentationResult:
-        """One photo's part, as if it stood alone."""
-        return SegmentationResult(
-            self.segmentations[n], self.encoder, self.photo_names[n], self.photo_sha256s[n], self.seconds, self.versions
-        )
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The classes an encoder finds most probable, best first; empty where it has no classifier."""
-
-    encoder: EncoderInfo
-    class_idx: tuple[int, ...]
-    class_names: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    logits: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -149,6 +95,7 @@ class ExplainerService:
         self.catalog = catalog or Catalog()
         self.library = library or ConceptLibrary()
         self._concepts = ConceptExplainer(self.library, self._feature_maps_of, versions)
+        self._photos = PhotoExplainer(self._feature_maps_of, versions)
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.n_threads = _n_threads()
         self._encoders: LruCache[Encoder] = LruCache(encoder_bytes, lambda encoder: encoder.n_bytes, always_newest=True)
@@ -175,7 +122,7 @@ class ExplainerService:
         """Segmentation maps of a photo for every k; ``settings.depths == ()`` means the encoder's default depths."""
 
         def compute(encoder: Encoder, task: Task) -> SegmentationResult:
-            return self._segmented(encoder, photo, resolved(settings, encoder.info), task)
+            return self._photos.segment(encoder, photo, resolved(settings, encoder.info), task)
 
         question = _about_photo("segment", encoder_name, photo, settings, compute, partial(resolved, settings))
         return self._request(question, f"segmenting '{photo.name}'", view)
@@ -186,7 +133,7 @@ class ExplainerService:
         """The same for several photos whose positions are clustered together: one colour means one thing in all of them."""
 
         def compute(encoder: Encoder, task: Task) -> SetSegmentationResult:
-            return self._segmented_together(encoder, photos, resolved(settings, encoder.info), task)
+            return self._photos.segment_together(encoder, photos, resolved(settings, encoder.info), task)
 
         question = _about_photos("segment together", encoder_name, photos, settings, compute, partial(resolved, settings))
         return self._request(question, f"segmenting {len(photos)} photos together", view)
@@ -198,7 +145,7 @@ class ExplainerService:
             encoder_name,
             asked=photo.sha256,
             content_of=lambda info: photo.sha256,
-            compute=lambda encoder, task: self._classified(encoder, photo, task),
+            compute=lambda encoder, task: self._photos.classify(encoder, photo, task),
         )
         return self._request(question, f"classifying '{photo.name}'", view)
 
@@ -267,7 +214,7 @@ class ExplainerService:
         """Segmentation maps of a set of photos for every k, shrunk to what comparing them needs."""
 
         def compute(encoder: Encoder, task: Task) -> SegmentedPhotos:
-            return self._segmented_photos(encoder, photos, resolved(settings, encoder.info), task)
+            return self._photos.segment_each(encoder, photos, resolved(settings, encoder.info), task)
 
         question = _about_photos("segment photos", encoder_name, photos, settings, compute, partial(resolved, settings))
         return self._request(question, f"segmenting {len(photos)} photos", view)
@@ -276,7 +223,7 @@ class ExplainerService:
         self, encoder_name: str, photos: Sequence[Photo], input_size: int, view: Hashable = None
     ) -> Job[DepthGrams]:
         """How alike the positions of a set of photos are at every depth: one side of a linear CKA."""
-        compute = lambda encoder, task: self._depth_grams(encoder, photos, input_size, task)  # noqa: E731
+        compute = lambda encoder, task: self._photos.depth_grams(encoder, photos, input_size, task)  # noqa: E731
         question = _about_photos("compare depths", encoder_name, photos, input_size, compute)
         return self._request(question, f"comparing the depths over {len(photos)} photos", view)
 
@@ -380,94 +327,6 @@ class ExplainerService:
         self._encoders.put(key, encoder)
         self._infos[key] = encoder.info
         return admission
-
-    def _segmented(self, encoder: Encoder, photo: Photo, settings: NaveSettings, task: Task) -> SegmentationResult:
-        nave.require_valid(settings, len(encoder.info.depths))
-        started = time.perf_counter()
-        task.report(0.0, "Looking through the encoder")
-        (maps,) = self._feature_maps_of(encoder, [photo], settings.input_size, settings.depths, task)
-        looked = time.perf_counter()
-        segmentation = nave.segment(
-            [depth_map.to(self.device) for depth_map in maps],
-            settings,
-            encoder.input_shape(photo.shape, settings.input_size),
-            progress=lambda share, doing: task.report_or_stop(0.1 + 0.9 * share, doing),
-        )
-        seconds = {"encoder": looked - started, "clustering": time.perf_counter() - looked}
-        return SegmentationResult(segmentation, encoder.info, photo.name, photo.sha256, seconds, versions())
-
-    def _segmented_together(
-        self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task
-    ) -> SetSegmentationResult:
-        _require_photos(photos, math.inf)
-        nave.require_valid(settings, len(encoder.info.depths))
-        started = time.perf_counter()
-        maps = []
-        for n, of_photo in enumerate(self._feature_maps_of(encoder, photos, settings.input_size, settings.depths, task)):
-            task.report_or_stop(0.4 * n / len(photos), f"Looking at '{photos[n].name}'")
-            maps.append([depth_map.to(self.device) for depth_map in of_photo])
-        looked = time.perf_counter()
-        segmentations = nave.segment_together(
-            maps,
-            settings,
-            [encoder.input_shape(photo.shape, settings.input_size) for photo in photos],
-            progress=lambda share, doing: task.report_or_stop(0.4 + 0.6 * share, doing),
-        )
-        return SetSegmentationResult(
-            segmentations=segmentations,
-            encoder=encoder.info,
-            photo_names=tuple(photo.name for photo in photos),
-            photo_sha256s=tuple(photo.sha256 for photo in photos),
-            seconds={"encoder": looked - started, "clustering": time.perf_counter() - looked},
-            versions=versions(),
-        )
-
-    def _segmented_photos(self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task) -> SegmentedPhotos:
-        _require_photos(photos, math.inf)
-        started = time.perf_counter()
-        labels, n_regions, suggested = [], [], []
-        for n, photo in enumerate(photos):
-            task.report_or_stop(n / len(photos), f"Segmenting '{photo.name}'")
-            segmentation = self._segmented(encoder, photo, settings, task.part(n, len(photos))).segmentation
-            labels.append(kept_maps(segmentation))
-            n_regions.append([quality.n_regions for quality in segmentation.quality])
-            suggested.append(segmentation.suggested_k)
-        return SegmentedPhotos(
-            settings=settings,
-            encoder=encoder.info,
-            photo_names=tuple(photo.name for photo in photos),
-            photo_sha256s=tuple(photo.sha256 for photo in photos),
-            labels=tuple(labels),
-            n_regions=np.array(n_regions),
-            suggested_k=tuple(suggested),
-            seconds=time.perf_counter() - started,
-            versions=versions(),
-        )
-
-    def _depth_grams(self, encoder: Encoder, photos: Sequence[Photo], input_size: int, task: Task) -> DepthGrams:
-        _require_photos(photos, MAX_PHOTOS)
-        depths = tuple(depth.idx for depth in encoder.info.depths)
-        positions = []
-        for n, maps in enumerate(self._feature_maps_of(encoder, photos, input_size, depths, task)):
-            task.report_or_stop(n / len(photos), f"Looking at '{photos[n].name}'")
-            positions.append([pooled_positions(depth_map) for depth_map in maps])
-        return DepthGrams(
-            encoder=encoder.info,
-            photo_names=tuple(photo.name for photo in photos),
-            photo_sha256s=tuple(photo.sha256 for photo in photos),
-            input_size=input_size,
-            depths=depths,
-            grams=grams_of(positions),
-            versions=versions(),
-        )
-
-    def _classified(self, encoder: Encoder, photo: Photo, task: Task) -> Predictions:
-        if not encoder.info.has_classifier:
-            return Predictions(encoder.info, (), (), (), ())
-        task.report(None, "Asking the classifier")
-        images = encoder.prepare(photo, encoder.info.preprocessing.input_size)[None]
-        (logits,) = in_batches(encoder.logits, images, batch_size=1)
-        return _best(logits[0].cpu(), encoder.info)
 
     def _feature_maps_of(
         self, encoder: Encoder, photos: Sequence[Photo], input_size: int, depths: Sequence[int], task: Task
@@ -576,16 +435,6 @@ def _about_photos(
     )
 
 
-def resolved(settings: NaveSettings, info: EncoderInfo) -> NaveSettings:
-    """The settings with the depths that are meant: the encoder's own if none is named, each once, shallow first."""
-    return replace(settings, depths=tuple(sorted(set(settings.depths))) or info.default_depths)
-
-
-def _require_photos(photos: Sequence[Photo], limit: float) -> None:
-    if not 1 <= len(photos) <= limit:
-        raise BadSettings(f"{len(photos)} photos were given; at least 1 and at most {limit:g} are needed.")
-
-
 def _loaded(name: str, encoder: Encoder, n_map_bytes: Mapping[Hashable, int]) -> LoadedEncoder:
     info = encoder.info
     return LoadedEncoder(name, info.fingerprint, encoder.n_bytes, info.architecture, n_map_bytes.get(info.fingerprint, 0))
@@ -593,19 +442,6 @@ def _loaded(name: str, encoder: Encoder, n_map_bytes: Mapping[Hashable, int]) ->
 
 def _scoped(kind: str, view: Hashable | None) -> Hashable | None:
     return None if view is None else (kind, view)
-
-
-def _best(logits: Tensor, info: EncoderInfo) -> Predictions:
-    """The most probable classes."""
-    probabilities = logits.softmax(0)
-    top = probabilities.topk(min(N_PREDICTIONS, len(logits))).indices
-    return Predictions(
-        encoder=info,
-        class_idx=tuple(top.tolist()),
-        class_names=tuple(info.class_names[idx] for idx in top),
-        probabilities=tuple(probabilities[top].tolist()),
-        logits=tuple(logits[top].tolist()),
-    )
 
 
 def _memory_errors_told(work: Callable[[Task], T]) -> Callable[[Task], T]:

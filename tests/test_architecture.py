@@ -15,6 +15,7 @@ SERVICE_SIDE = {
     "inputs",
     "library",
     "packs",
+    "photo_explaining",
     "records",
     "segmenting",
     "sets",

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from explainers.nave import Quality, Segmentation
 from explainers.overlay import hex_colour
-from explainers.service import Predictions
+from explainers.photo_explaining import Predictions
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 _BLUE, _ORANGE = "#2E8BB0", "#D9822B"  # readable on light and on dark

@@ -13,7 +13,8 @@ from explainers.agreement import cka_matrix, spread
 from explainers.comparing import N_TIMED, Cost, DepthGrams, SegmentedPhotos, SetAgreement, set_agreement
 from explainers.explanations import ClassExplanation
 from explainers.nave import NaveSettings
-from explainers.service import ExplainerService, SegmentationResult
+from explainers.photo_explaining import SegmentationResult
+from explainers.service import ExplainerService
 from models.preprocessing import Photo
 from pages.common import compare_charts, compare_panes, jobs, link, photo_set
 from pages.common.compare_charts import Curve

@@ -10,7 +10,8 @@ from explainers.agreement import disagreement, in_colours_of, k_of_regions, map_
 from explainers.heat import heat_overlay
 from explainers.nave import NaveSettings, Segmentation
 from explainers.overlay import overlay
-from explainers.service import ExplainerService, Predictions, SegmentationResult
+from explainers.photo_explaining import Predictions, SegmentationResult
+from explainers.service import ExplainerService
 from models.preprocessing import Photo
 from pages.common import charts, compare_panes, link
 from pages.common.compare_panes import Found, Opening

@@ -14,7 +14,7 @@ from PIL import Image
 from explainers.export import output_stems
 from explainers.nave import Segmentation, cluster_table
 from explainers.overlay import hex_colour
-from explainers.service import SegmentationResult, SetSegmentationResult
+from explainers.photo_explaining import SegmentationResult, SetSegmentationResult
 from models.preprocessing import Photo
 from pages.common.look import Look, draw
 

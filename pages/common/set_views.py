@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from explainers.nave import NaveSettings, cluster_table
-from explainers.service import ExplainerService, SetSegmentationResult
+from explainers.photo_explaining import SetSegmentationResult
+from explainers.service import ExplainerService
 from models.preprocessing import Photo
 from pages.common import charts, downloads, jobs, link, look, views
 from pages.common.live_view import Pane, live_view

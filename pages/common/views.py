@@ -14,7 +14,8 @@ import streamlit as st
 
 from explainers.nave import Segmentation, cluster_table
 from explainers.overlay import hex_colour
-from explainers.service import Job, Predictions, SegmentationResult
+from explainers.photo_explaining import Predictions, SegmentationResult
+from explainers.service import Job
 from models.catalog import CatalogEntry
 from models.encoder import EncoderInfo
 from models.preprocessing import Photo

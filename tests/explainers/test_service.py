@@ -409,6 +409,7 @@ def test_status_unload_and_clear(service, encoder):
 
 
 def test_the_queue_is_counted(service, encoder):
+    service.open_encoder("tiny").result(PATIENCE)  # or a later request might find it open, and overtake
     encoder.gate = Gate()
     jobs = [service.segment("tiny", photo(n), SETTINGS) for n in range(3)]
     assert encoder.gate.reached.wait(PATIENCE)

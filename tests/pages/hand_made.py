@@ -3,7 +3,7 @@
 import numpy as np
 
 from explainers.nave import NaveSettings, Quality, Segmentation
-from explainers.service import SegmentationResult
+from explainers.photo_explaining import SegmentationResult
 from models.building import Depth
 from models.encoder import EncoderInfo
 from models.preprocessing import Photo, Preprocessing, photo_from_array

@@ -3,7 +3,7 @@
 import pytest
 
 from explainers.overlay import hex_colour
-from explainers.service import Predictions
+from explainers.photo_explaining import Predictions
 from pages.common import charts
 from tests.pages.hand_made import ENCODER, SEGMENTATION
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from explainers.overlay import PALETTE
-from explainers.service import SetSegmentationResult
+from explainers.photo_explaining import SetSegmentationResult
 from pages.common import downloads
 from pages.common.look import Look
 from tests.pages.hand_made import ENCODER, SEGMENTATION, grey_photo, result_for
