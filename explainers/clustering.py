@@ -22,11 +22,12 @@ from torch import Tensor
 from explainers.composite import Composite
 from explainers.partitions import rand_index_of
 
-N_COMPONENTS = 24  # of the projection in which sweeps start
-N_SEEDING = 1280  # positions on which sweeps start
+N_COORDINATES = 32  # of every depth, in place of its channels
+N_COMPONENTS = 23  # of the projection in which sweeps start
+N_SEEDING = 1024  # positions on which sweeps start
 SEEDING_SHARE = 1 / 12  # of all positions, where that is more: a large grid that starts from few takes more iterations
 N_CANDIDATES = 8  # positions tried for every new centroid; the best one stays
-N_STEPS_UP, N_STEPS_DOWN = 3, 2  # of Lloyd after a cluster came, after one went
+N_STEPS_UP, N_STEPS_DOWN = 3, 1  # of Lloyd after a cluster came, after one went
 MAX_ITERATIONS = 40
 TOLERANCE = 1e-3  # Lloyd stops when the inertia falls by less than this share
 MAX_SCORES = 2**22  # scores held at a time: so many centroids are taken together as fit
@@ -40,11 +41,16 @@ class Clustering:
 
     centroids: Tensor  # (k, D)
     inertia: float  # summed squared distance of the positions to their centroid
-    stability: float  # mean adjusted Rand index between the sweeps, at most 1
+    sweeps: "_Sweeps"  # the best of which went on
 
     @property
     def k(self) -> int:
         return len(self.centroids)
+
+    @property
+    def stability(self) -> float:
+        """Mean adjusted Rand index between the sweeps, at most 1."""
+        return self.sweeps.stability
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +79,13 @@ def sweep(
     generator = torch.Generator().manual_seed(seed)
     norms = [image.squared_norms().flatten() for image in images]
     space = _principal_space(images, generator)
-    starts = _starts(space.points, max_clusters, n_sweeps, generator, lambda share: on_step(share / 2))
+    starts = _starts(_Points.of(space.points), max_clusters, n_sweeps, generator, lambda share: on_step(share / 2))
     centroids = [space.coordinates(start.best) for start in starts]
     if exact and sum(images[0].depth_channels) > MANY_CHANNELS * len(space.mean):
         centroids = [one for one, _ in finished(space.images, centroids, lambda share: on_step((2 + share) / 4))]
     lifted = [space.in_channels(one) for one in centroids]
     found = _finished(images, norms, lifted, MAX_ITERATIONS if exact else 0, lambda share: on_step((3 + share) / 4))
-    clusterings = [Clustering(*one, start.stability) for one, start in zip(found, starts, strict=True)]
+    clusterings = [Clustering(*one, start) for one, start in zip(found, starts, strict=True)]
     return Sweep(clusterings, images[0].depth_channels, space.images, space.main_axes)
 
 
@@ -127,10 +133,9 @@ def _basis(maps: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     chosen = _evenly([one.shape[1] for one in maps], MAX_SKETCHED)
     together = torch.cat([one[:, idx.to(one.device)] for one, idx in zip(maps, chosen, strict=True)], dim=1)
     n_channels, n_positions = together.shape
-    n_kept = N_COMPONENTS + 8
-    if min(n_channels, n_positions) <= n_kept:
+    if min(n_channels, n_positions) <= N_COORDINATES:
         return torch.eye(n_channels).to(together) if n_channels <= n_positions else torch.linalg.qr(together).Q
-    directions = torch.randn(n_positions, n_kept, generator=generator).to(together)
+    directions = torch.randn(n_positions, N_COORDINATES, generator=generator).to(together)
     once = torch.linalg.qr(together @ directions).Q
     return torch.linalg.qr(together @ (together.T @ once)).Q
 
@@ -196,61 +201,80 @@ def _without_ties(members: Tensor) -> Tensor:
     return torch.zeros_like(members).scatter_(1, members.max(dim=1, keepdim=True).indices, 1.0)
 
 
+@dataclass(frozen=True, eq=False)
+class _Points:
+    """The sample on which sweeps start; the extra column of ones brings offsets and counts along with a product."""
+
+    extended: Tensor  # (n, q + 1): coordinates, then 1
+    norms: Tensor  # (n,): |x|^2
+
+    @staticmethod
+    def of(coordinates: Tensor) -> "_Points":
+        """From (n, q)."""
+        return _Points(torch.cat([coordinates, torch.ones_like(coordinates[:, :1])], dim=1), coordinates.square().sum(1))
+
+    @property
+    def coordinates(self) -> Tensor:
+        return self.extended[:, :-1]
+
+    def costs(self, centroids: Tensor) -> Tensor:
+        """|c|^2 - 2 <x, c> for centroids (..., q), (..., n)."""
+        extended = torch.cat([-2 * centroids, centroids.square().sum(-1, keepdim=True)], dim=-1)
+        return (extended.flatten(0, -2) @ self.extended.T).reshape(*centroids.shape[:-1], -1)
+
+
 def _starts(
-    points: Tensor, max_clusters: int, n_sweeps: int, generator: torch.Generator, on_step: Callable[[float], None]
+    points: _Points, max_clusters: int, n_sweeps: int, generator: torch.Generator, on_step: Callable[[float], None]
 ) -> list[_Sweeps]:
     """Sweeps for k = 1 ... ``max_clusters``, up and down again."""
-    norms = points.square().sum(1)
-    found = [_nearest(points, norms, points.mean(0).repeat(n_sweeps, 1, 1))]
+    found = [_nearest(points, points.coordinates.mean(0).repeat(n_sweeps, 1, 1))]
     for k in range(2, max_clusters + 1):
-        found.append(_settled(points, norms, _with_new_centroid(points, norms, found[-1], generator), N_STEPS_UP))
+        found.append(_settled(points, _with_new_centroid(points, found[-1], generator), N_STEPS_UP))
         on_step(k / (2 * max_clusters))
     for k in range(max_clusters - 1, 1, -1):
-        found[k - 1] = found[k - 1].or_better(_settled(points, norms, _with_nearest_merged(found[k]), N_STEPS_DOWN))
+        found[k - 1] = found[k - 1].or_better(_settled(points, _with_nearest_merged(found[k]), N_STEPS_DOWN))
         on_step(1 - k / (2 * max_clusters))
     return found
 
 
-def _nearest(points: Tensor, norms: Tensor, centroids: Tensor) -> _Sweeps:
-    """Every position to its nearest centroid: argmin of |c|^2 - 2 <x, c>; |x|^2 is the same for all."""
-    flat = centroids.flatten(0, 1)
-    costs = torch.addmm(flat.square().sum(1, keepdim=True), flat, points.T, alpha=-2)
-    costs = costs.reshape(*centroids.shape[:2], len(points))
+def _nearest(points: _Points, centroids: Tensor) -> _Sweeps:
+    """Every position to its nearest centroid, by costs without |x|^2, which is the same for all."""
+    costs = points.costs(centroids)
     lowest = costs.amin(1)
-    members = torch.le(costs, lowest.unsqueeze(1), out=torch.empty_like(costs))
-    return _Sweeps(centroids, (lowest + norms).clamp_min_(0), members)
+    distances = (lowest + points.norms).clamp_min_(0)
+    return _Sweeps(centroids, distances, torch.le(costs, lowest.unsqueeze(1), out=torch.empty_like(costs)))
 
 
-def _settled(points: Tensor, norms: Tensor, centroids: Tensor, n_steps: int) -> _Sweeps:
+def _settled(points: _Points, centroids: Tensor, n_steps: int) -> _Sweeps:
     """After a few steps of Lloyd."""
-    sweeps = _nearest(points, norms, centroids)
+    sweeps = _nearest(points, centroids)
     for _ in range(n_steps):
-        sweeps = _nearest(points, norms, _means(points, sweeps))
+        sweeps = _nearest(points, _means(points, sweeps))
     return sweeps
 
 
-def _means(points: Tensor, sweeps: _Sweeps) -> Tensor:
+def _means(points: _Points, sweeps: _Sweeps) -> Tensor:
     """The mean of every cluster, (S, k, q); an empty cluster moves to the farthest position."""
-    counts = sweeps.members.sum(2)
-    means = (sweeps.members.flatten(0, 1) @ points).reshape(sweeps.centroids.shape) / counts.clamp_min(1).unsqueeze(2)
-    empty = counts == 0
-    for s in empty.any(1).nonzero().flatten().tolist():
-        means[s, empty[s]] = points[sweeps.distances[s].topk(int(empty[s].sum())).indices]
+    sums = (sweeps.members.flatten(0, 1) @ points.extended).reshape(*sweeps.members.shape[:2], -1)
+    counts = sums[..., -1:]
+    means = sums[..., :-1] / counts.clamp_min(1)
+    if not counts.all():
+        empty = counts.squeeze(2) == 0
+        for s in empty.any(1).nonzero().flatten().tolist():
+            means[s, empty[s]] = points.coordinates[sweeps.distances[s].topk(int(empty[s].sum())).indices]
     return means
 
 
-def _with_new_centroid(points: Tensor, norms: Tensor, sweeps: _Sweeps, generator: torch.Generator) -> Tensor:
+def _with_new_centroid(points: _Points, sweeps: _Sweeps, generator: torch.Generator) -> Tensor:
     """Greedy k-means++: draw candidates by squared distance, keep the one that lowers the inertia most; (S, k + 1, q)."""
-    n_sweeps = len(sweeps.centroids)
     weights = sweeps.distances.cpu()
     weights = torch.where(weights.sum(1, keepdim=True) > 0, weights, 1)  # all positions alike: any candidate will do
-    drawn = torch.multinomial(weights, N_CANDIDATES, replacement=True, generator=generator).to(points.device)
-    candidates = points[drawn.flatten()]  # (S * candidates, q)
-    distances = torch.addmm(candidates.square().sum(1), points, candidates.T, alpha=-2) + norms.unsqueeze(1)
-    of_sweeps = distances.T.reshape(n_sweeps, N_CANDIDATES, -1)
-    best = torch.minimum(of_sweeps, sweeps.distances.unsqueeze(1)).sum(2).argmin(1)
-    chosen = points[drawn.gather(1, best.unsqueeze(1))]  # (S, 1, q)
-    return torch.cat([sweeps.centroids, chosen], dim=1)
+    drawn = torch.multinomial(weights, N_CANDIDATES, replacement=True, generator=generator).to(points.norms.device)
+    candidates = points.coordinates[drawn]  # (S, candidates, q)
+    distances = points.costs(candidates).add_(points.norms)
+    best = torch.minimum(distances, sweeps.distances.unsqueeze(1)).sum(2).argmin(1)
+    chosen = candidates[torch.arange(len(best), device=best.device), best]
+    return torch.cat([sweeps.centroids, chosen.unsqueeze(1)], dim=1)
 
 
 def _with_nearest_merged(sweeps: _Sweeps) -> Tensor:
@@ -384,8 +408,10 @@ def _counted(members: Sequence[Tensor]) -> Tensor:
 
 def assign(composite: Composite, centroids: Tensor) -> Tensor:
     """The nearest centroid of every grid position, (H, W) uint8; the first one where several are equally near."""
-    costs = _costs(composite, centroids)
     k = len(centroids)
-    is_nearest = (costs <= costs.amin(0)).view(torch.int8)  # with this and amax, four times as fast as argmin
-    ranks = torch.arange(k, 0, -1, dtype=torch.int8, device=costs.device).unsqueeze(1)
-    return (k - is_nearest.mul_(ranks).amax(0)).to(torch.uint8).reshape(composite.shape)
+    labels = torch.empty(composite.shape, dtype=torch.uint8, device=centroids.device)
+    ranks = torch.arange(k, 0, -1, dtype=torch.int8, device=centroids.device)[:, None, None]
+    for columns, costs in composite.score_bands(-2 * centroids, centroids.square().sum(1)):
+        is_nearest = (costs <= costs.amin(0)).view(torch.int8)  # with this and amax, four times as fast as argmin
+        labels[:, columns] = k - is_nearest.mul_(ranks).amax(0)
+    return labels

@@ -8,10 +8,11 @@ linear, so whatever is linear in x runs on the native maps (the factorisation is
     D  channels of all depths together, shallow first      H, W  grid      P = H * W positions
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,25 +65,20 @@ class Block:
         used = (self.cols != 0).cpu().numpy()
         return used.argmax(1), used.shape[1] - 1 - used[:, ::-1].argmax(1)
 
-    def columns_back(self, weights: Tensor) -> Tensor:
-        """The adjoint of the resize of the second axis: (n, H, W) to (n, H, w)."""
-        if len(self.cols) <= BAND:
-            return weights @ self.cols
-        back = weights.new_zeros(*weights.shape[:2], self.cols.shape[1])
-        for start in range(0, len(self.cols), BAND):
-            columns = slice(start, start + BAND)
-            part = self.needed(columns)
-            back[:, :, part] += weights[:, :, columns] @ self.cols[columns, part]
-        return back
-
     def native_scores(self, vectors: Tensor) -> Tensor:
         """<F, vector> at every native position, (n, h, w), for vectors (n, C)."""
         return (vectors @ self.maps).reshape(-1, *self.native_shape)
 
+    @cached_property
+    def _taps(self) -> tuple[Any, Any]:
+        """Per axis the weights and indices (grid, taps) of the native positions that each grid position mixes."""
+        return tuple(matrix.topk(int((matrix != 0).sum(1).max()), dim=1) for matrix in (self.rows, self.cols))
+
     def at(self, row: Tensor, col: Tensor) -> Tensor:
         """x_p at some grid positions, (n, C): the few native positions that each mixes, weighted."""
-        row_weights, row_idx = self.rows[row].topk(_n_taps(self.rows), dim=1)  # (n, taps)
-        col_weights, col_idx = self.cols[col].topk(_n_taps(self.cols), dim=1)
+        (row_weights, row_idx), (col_weights, col_idx) = (
+            (taps.values[at], taps.indices[at]) for taps, at in zip(self._taps, (row, col), strict=True)
+        )  # (n, taps) each
         weights = (row_weights.unsqueeze(2) * col_weights.unsqueeze(1)).flatten(1)  # (n, taps * taps)
         native_idx = (row_idx.unsqueeze(2) * self.native_shape[1] + col_idx.unsqueeze(1)).flatten(1)
         return torch.einsum("cnt,nt->nc", self.maps[:, native_idx], weights)
@@ -94,11 +90,6 @@ class Block:
             native = maps.reshape(-1, *self.native_shape)
             total += (native if self.on_native_grid else self.rows @ native @ self.cols.T).square().sum(0)
         return total
-
-
-def _n_taps(matrix: Tensor) -> int:
-    """How many native positions one grid position mixes at most along an axis."""
-    return int((matrix != 0).sum(1).max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,15 +122,20 @@ class Composite:
 
     def scores(self, vectors: Tensor, offsets: Tensor) -> Tensor:
         """<x_p, vector> + offset at every grid position, (n, H, W), for vectors (n, D) and offsets (n,)."""
+        bands = [band for _, band in self.score_bands(vectors, offsets)]
+        return torch.cat(bands, dim=2) if len(bands) > 1 else bands[0]
+
+    def score_bands(self, vectors: Tensor, offsets: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """The same, some columns of the grid at a time, each with which they are."""
         native = [block.native_scores(part) for block, part in zip(self.blocks, self.split(vectors), strict=True)]
         min(native, key=Tensor.numel).add_(offsets[:, None, None])  # a resize keeps what is the same everywhere
-        resized = [
-            (block, block.rows @ maps) for block, maps in zip(self.blocks, native, strict=True) if not block.on_native_grid
-        ]
-        bands = [self._band(resized, slice(start, start + BAND)) for start in range(0, self.shape[1], BAND) if resized]
-        together = [torch.cat(bands, dim=2) if len(bands) > 1 else bands[0]] if bands else []
-        together += [maps for block, maps in zip(self.blocks, native, strict=True) if block.on_native_grid]
-        return reduce(Tensor.add_, together)
+        with_maps = list(zip(self.blocks, native, strict=True))
+        resized = [(block, block.rows @ maps) for block, maps in with_maps if not block.on_native_grid]
+        unchanged = [maps for block, maps in with_maps if block.on_native_grid]
+        for start in range(0, self.shape[1], BAND):
+            columns = slice(start, start + BAND)
+            parts = [self._band(resized, columns)] if resized else []
+            yield columns, reduce(Tensor.add_, [*parts, *(maps[:, :, columns] for maps in unchanged)])
 
     def _band(self, resized: Sequence[tuple[Block, Tensor]], columns: slice) -> Tensor:
         """Some columns of the sum of all blocks, whose first axis is resized already, in one product; (n, H, columns)."""
@@ -150,8 +146,22 @@ class Composite:
 
     def weighted_sums(self, weights: Tensor) -> Tensor:
         """Sum over positions of weight times x_p, (n, D), for weight maps (n, H, W): the adjoint of ``scores``."""
-        native = [weights if block.on_native_grid else block.rows.T @ block.columns_back(weights) for block in self.blocks]
+        resized = [block for block in self.blocks if not block.on_native_grid]
+        back = iter(self._columns_back(resized, weights))
+        native = [weights if block.on_native_grid else block.rows.T @ next(back) for block in self.blocks]
         return torch.cat([maps.flatten(1) @ block.maps.T for block, maps in zip(self.blocks, native, strict=True)], dim=1)
+
+    def _columns_back(self, resized: Sequence[Block], weights: Tensor) -> list[Tensor]:
+        """The adjoint of the resize of the second axis for several blocks: (n, H, W) to (n, H, w) each."""
+        back = [weights.new_zeros(*weights.shape[:2], block.cols.shape[1]) for block in resized]
+        for start in range(0, self.shape[1] if resized else 0, BAND):
+            columns = slice(start, start + BAND)
+            needed = [block.needed(columns) for block in resized]
+            matrices = [block.cols[columns, part] for block, part in zip(resized, needed, strict=True)]
+            together = weights[:, :, columns] @ torch.cat(matrices, dim=1)
+            for maps, part, found in zip(back, needed, together.split([m.shape[1] for m in matrices], dim=2), strict=True):
+                maps[:, :, part] += found
+        return back
 
     def squared_norms(self) -> Tensor:
         """|x_p|^2 at every grid position, (H, W)."""

@@ -12,7 +12,7 @@ Colours are stable: the clusters of k + 1 are matched to those of k by overlap, 
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -31,7 +31,7 @@ Scaling = Literal["balanced", "raw", "unit"]
 Progress = Callable[[float, str], None]  # share done in [0, 1], what is being done; may raise to stop
 
 GRID_STRIDE = 4  # the grid is a quarter of the input size; maps are drawn at the full input size
-N_SWEEPS = 6  # k-means runs side by side: the best inertia wins, their agreement is the stability
+N_SWEEPS = 5  # k-means runs side by side: the best inertia wins, their agreement is the stability
 N_SAMPLE = 800  # positions behind the silhouette and the scatter
 CLUSTER_RANGE = (2, 40)
 INPUT_SIZE_RANGE = (32, 1024)
@@ -228,10 +228,10 @@ def _grid(image_shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def _at_every_pixel(full: Sequence[Composite], clusterings: Sequence[Clustering], progress: Progress) -> list[Clustering]:
-    """The same clusterings after Lloyd on the whole input; stability stays that of the sweeps."""
+    """The same clusterings after Lloyd on the whole input."""
     told = lambda share: progress(0.6 + 0.2 * share, f"Refining on every pixel, {share:.0%}")  # noqa: E731
     found = finished(full, [clustering.centroids for clustering in clusterings], told)
-    return [Clustering(*one, clustering.stability) for one, clustering in zip(found, clusterings, strict=True)]
+    return [Clustering(*one, clustering.sweeps) for one, clustering in zip(found, clusterings, strict=True)]
 
 
 def _with_stable_colours(
@@ -250,7 +250,7 @@ def _with_stable_colours(
         for of_image, new in zip(maps, labels, strict=True):
             np.take(colours.astype(np.uint8), new, out=of_image[n])
         order = torch.from_numpy(np.argsort(colours)).to(clustering.centroids.device)
-        ordered.append(Clustering(clustering.centroids[order], clustering.inertia, clustering.stability))
+        ordered.append(replace(clustering, centroids=clustering.centroids[order]))
     return maps, ordered
 
 
