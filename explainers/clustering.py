@@ -23,7 +23,7 @@ from explainers.composite import Composite
 from explainers.partitions import rand_index_of
 
 N_COORDINATES = 32  # of every depth, in place of its channels
-N_COMPONENTS = 23  # of the projection in which sweeps start
+N_COMPONENTS = 23  # of the projection in which sweeps start; one less than 24, because a column of ones goes with them
 N_SEEDING = 1024  # positions on which sweeps start
 SEEDING_SHARE = 1 / 12  # of all positions, where that is more: a large grid that starts from few takes more iterations
 N_CANDIDATES = 8  # positions tried for every new centroid; the best one stays

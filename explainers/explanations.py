@@ -6,7 +6,7 @@ HealthReport       no class at all: what each concept's CAV is worth at every de
 ConceptMaps        no class at all: where each concept is seen in one photo
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -110,7 +110,7 @@ class LocalExplanation:
     @property
     def telling_depth(self) -> int:
         """Where some concept is told from chance most clearly, for the first class; the deepest of several."""
-        return most_telling((c.depth, c.figures[0].corrected_p_value) for c in self.concepts)
+        return min(self.concepts, key=lambda c: (c.figures[0].corrected_p_value, -c.depth)).depth
 
     def at(self, concept: str, depth: int) -> ConceptAtDepth:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
@@ -163,11 +163,6 @@ class ClassExplanation:
     @property
     def concept_names(self) -> tuple[str, ...]:
         return tuple(used.name for used in self.sets)
-
-    @property
-    def telling_depth(self) -> int:
-        """Where some concept is told from chance most clearly; the deepest of several."""
-        return most_telling((c.depth, c.figure.corrected_p_value) for c in self.concepts)
 
     def at(self, concept: str, depth: int) -> ClassConcept:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
@@ -235,11 +230,6 @@ class ConceptMaps:
     sets: tuple[SetUsed, ...]
     random: SetUsed
     versions: Mapping[str, str]
-
-
-def most_telling(p_values: Iterable[tuple[int, float]]) -> int:
-    """Of (depth, p-value) pairs the depth with the lowest; the deepest where several are equally low."""
-    return min(p_values, key=lambda pair: (pair[1], -pair[0]))[0]
 
 
 def require_valid(settings: ExplainSettings, info: EncoderInfo) -> None:

@@ -37,7 +37,6 @@ class Contribution:
     mean: float
     interval: tuple[float, float]
     corrected_p_value: float
-    depth: int
 
     @property
     def significant(self) -> bool:
@@ -198,7 +197,7 @@ def _bars(encoder: str, colour: str, by_concept: dict[str, Sequence[Contribution
             "thickness": 1.2,
             "width": 3,
         },
-        customdata=[(c.depth, f"{c.interval[0]:.3g}", f"{c.interval[1]:.3g}", f"{c.corrected_p_value:.3g}") for _, c in found],
-        hovertemplate=f"<b>%{{y}}</b> in {escape(encoder)}, depth %{{customdata[0]}}<br>attribution %{{x:.3g}}, 95 % interval "
-        "%{customdata[1]} to %{customdata[2]}<br>corrected p %{customdata[3]}<extra></extra>",
+        customdata=[(f"{c.interval[0]:.3g}", f"{c.interval[1]:.3g}", f"{c.corrected_p_value:.3g}") for _, c in found],
+        hovertemplate=f"<b>%{{y}}</b> in {escape(encoder)}, over all depths<br>attribution %{{x:.3g}}, 95 % interval "
+        "%{customdata[0]} to %{customdata[1]}<br>corrected p %{customdata[2]}<extra></extra>",
     )

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from explainers.agreement import class_in, differ, shared_classes
-from explainers.explanations import ClassExplanation, ConceptMaps, ExplainSettings, HealthReport
+from explainers.explanations import ALL_DEPTHS, ClassExplanation, ConceptMaps, ExplainSettings, HealthReport
 from explainers.library import ConceptLibrary
 from explainers.service import ExplainerService
 from explainers.sets import OpenSet
@@ -31,7 +31,7 @@ _PLACE_HELP = (
 )
 _HEALTH_HELP = "How well the CAV tells held-out images of the concept from random ones: 1 is always, 0.5 is guessing."
 _RANKING_HELP = (
-    "At each encoder's most telling depth. A star: more than chance, after Holm's correction over its concepts and depths. "
+    "The mean over each encoder's depths. A star: more than chance, after Holm's correction over its concepts. "
     "“Apart” names pairs of encoders whose 95 % intervals have nothing in common."
 )
 
@@ -234,10 +234,9 @@ def _contributions(explained: Sequence[tuple[Opening, ClassExplanation]], concep
 
 
 def contribution(opening: Opening, explanation: ClassExplanation, concept: str) -> Contribution:
-    """One concept at the encoder's most telling depth."""
-    depth = explanation.telling_depth
-    figure = explanation.at(concept, depth).figure
-    return Contribution(opening.title, opening.colour, figure.mean, figure.interval, figure.corrected_p_value, depth)
+    """One concept over all depths of the encoder."""
+    figure = explanation.figure_at(concept, ALL_DEPTHS)
+    return Contribution(opening.title, opening.colour, figure.mean, figure.interval, figure.corrected_p_value)
 
 
 def ranking(openings: Sequence[Opening], by_concept: dict[str, list[Contribution]]) -> list[dict]:
@@ -269,7 +268,8 @@ def contribution_rows(
 ) -> list[dict]:
     """One line per concept and encoder."""
     return [
-        {"encoder": o.name, "class": e.class_name, "concept": concept, "depth": found[n].depth, "mean": found[n].mean,
+        {"encoder": o.name, "class": e.class_name, "concept": concept, "depths": " ".join(map(str, e.settings.depths)),
+         "mean": found[n].mean,
          "interval_low": found[n].interval[0], "interval_high": found[n].interval[1],
          "corrected_p_value": found[n].corrected_p_value, "significant": found[n].significant, "apart": apart(found)}
         for concept, found in by_concept.items() for n, (o, e) in enumerate(explained)

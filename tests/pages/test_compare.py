@@ -184,7 +184,7 @@ def test_maps_are_of_the_best_depth_or_of_a_place_on_the_way():
 
 
 def contribution(encoder: str, mean: float, low: float, high: float, p: float = 0.01) -> Contribution:
-    return Contribution(encoder, "#112233", mean, (low, high), p, 3)
+    return Contribution(encoder, "#112233", mean, (low, high), p)
 
 
 def test_ranks_and_which_encoders_are_apart():
