@@ -27,7 +27,7 @@ N_COMPONENTS = 23  # of the projection in which sweeps start; one less than 24, 
 N_SEEDING = 1024  # positions on which sweeps start
 SEEDING_SHARE = 1 / 12  # of all positions, where that is more: a large grid that starts from few takes more iterations
 N_CANDIDATES = 8  # positions tried for every new centroid; the best one stays
-N_STEPS_UP, N_STEPS_DOWN = 3, 1  # of Lloyd after a cluster came, after one went
+N_STEPS_UP, N_STEPS_DOWN = 3, 2  # of Lloyd after a cluster came, after one went
 MAX_ITERATIONS = 40
 TOLERANCE = 1e-3  # Lloyd stops when the inertia falls by less than this share
 MAX_SCORES = 2**22  # scores held at a time: so many centroids are taken together as fit
@@ -66,7 +66,7 @@ class Sweep:
 def sweep(
     images: Sequence[Composite],
     max_clusters: int,
-    n_sweeps: int = 6,
+    n_sweeps: int = 8,
     seed: int = 0,
     exact: bool = True,
     on_step: Callable[[float], None] = lambda share: None,
