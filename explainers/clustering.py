@@ -14,6 +14,7 @@ Tropp 2011.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class Clustering:
     def k(self) -> int:
         return len(self.centroids)
 
-    @property
+    @cached_property
     def stability(self) -> float:
         """Mean adjusted Rand index between the sweeps, at most 1."""
         return self.sweeps.stability
@@ -66,7 +67,7 @@ class Sweep:
 def sweep(
     images: Sequence[Composite],
     max_clusters: int,
-    n_sweeps: int = 8,
+    n_sweeps: int = 6,
     seed: int = 0,
     exact: bool = True,
     on_step: Callable[[float], None] = lambda share: None,
@@ -164,17 +165,13 @@ class _Sweeps:
     """Where S sweeps stand at one k."""
 
     centroids: Tensor  # (S, k, q)
-    distances: Tensor  # (S, n): squared distance to the nearest centroid
+    costs: Tensor  # (S, n): squared distance to the nearest centroid, without |x|^2
     members: Tensor  # (S, k, n): 1 where a centroid is the nearest, else 0; a tie counts for both
-
-    @property
-    def inertia(self) -> Tensor:
-        return self.distances.sum(1)
 
     @property
     def best(self) -> Tensor:
         """The centroids of the sweep with the least inertia, (k, q)."""
-        return self.centroids[int(self.inertia.argmin())]
+        return self.centroids[int(self.costs.sum(1).argmin())]
 
     @property
     def stability(self) -> float:
@@ -188,10 +185,10 @@ class _Sweeps:
 
     def or_better(self, other: "_Sweeps") -> "_Sweeps":
         """Sweep by sweep, whichever of the two has less inertia."""
-        better = other.inertia < self.inertia
+        better = other.costs.sum(1) < self.costs.sum(1)
         return _Sweeps(
             torch.where(better[:, None, None], other.centroids, self.centroids),
-            torch.where(better[:, None], other.distances, self.distances),
+            torch.where(better[:, None], other.costs, self.costs),
             torch.where(better[:, None, None], other.members, self.members),
         )
 
@@ -205,22 +202,26 @@ def _without_ties(members: Tensor) -> Tensor:
 class _Points:
     """The sample on which sweeps start; the extra column of ones brings offsets and counts along with a product."""
 
-    extended: Tensor  # (n, q + 1): coordinates, then 1
+    coordinates: Tensor  # (n, q)
     norms: Tensor  # (n,): |x|^2
+    with_one: Tensor  # (n, q + 1): coordinates, then 1
+    as_costs: Tensor  # (q + 1, n): -2 times the coordinates, then 1
 
     @staticmethod
     def of(coordinates: Tensor) -> "_Points":
         """From (n, q)."""
-        return _Points(torch.cat([coordinates, torch.ones_like(coordinates[:, :1])], dim=1), coordinates.square().sum(1))
-
-    @property
-    def coordinates(self) -> Tensor:
-        return self.extended[:, :-1]
+        one = torch.ones_like(coordinates[:, :1])
+        with_one, as_costs = (torch.cat([part, one], dim=1) for part in (coordinates, -2 * coordinates))
+        return _Points(coordinates, coordinates.square().sum(1), with_one, as_costs.T.contiguous())
 
     def costs(self, centroids: Tensor) -> Tensor:
         """|c|^2 - 2 <x, c> for centroids (..., q), (..., n)."""
-        extended = torch.cat([-2 * centroids, centroids.square().sum(-1, keepdim=True)], dim=-1)
-        return (extended.flatten(0, -2) @ self.extended.T).reshape(*centroids.shape[:-1], -1)
+        with_norm = torch.cat([centroids, centroids.square().sum(-1, keepdim=True)], dim=-1)
+        return (with_norm.flatten(0, -2) @ self.as_costs).reshape(*centroids.shape[:-1], -1)
+
+    def distances(self, sweeps: _Sweeps) -> Tensor:
+        """Squared distances to the nearest centroid, (S, n)."""
+        return (sweeps.costs + self.norms).clamp_min_(0)
 
 
 def _starts(
@@ -241,8 +242,7 @@ def _nearest(points: _Points, centroids: Tensor) -> _Sweeps:
     """Every position to its nearest centroid, by costs without |x|^2, which is the same for all."""
     costs = points.costs(centroids)
     lowest = costs.amin(1)
-    distances = (lowest + points.norms).clamp_min_(0)
-    return _Sweeps(centroids, distances, torch.le(costs, lowest.unsqueeze(1), out=torch.empty_like(costs)))
+    return _Sweeps(centroids, lowest, torch.le(costs, lowest.unsqueeze(1), out=torch.empty_like(costs)))
 
 
 def _settled(points: _Points, centroids: Tensor, n_steps: int) -> _Sweeps:
@@ -255,24 +255,26 @@ def _settled(points: _Points, centroids: Tensor, n_steps: int) -> _Sweeps:
 
 def _means(points: _Points, sweeps: _Sweeps) -> Tensor:
     """The mean of every cluster, (S, k, q); an empty cluster moves to the farthest position."""
-    sums = (sweeps.members.flatten(0, 1) @ points.extended).reshape(*sweeps.members.shape[:2], -1)
+    sums = (sweeps.members.flatten(0, 1) @ points.with_one).reshape(*sweeps.members.shape[:2], -1)
     counts = sums[..., -1:]
     means = sums[..., :-1] / counts.clamp_min(1)
     if not counts.all():
         empty = counts.squeeze(2) == 0
         for s in empty.any(1).nonzero().flatten().tolist():
-            means[s, empty[s]] = points.coordinates[sweeps.distances[s].topk(int(empty[s].sum())).indices]
+            farthest = points.distances(sweeps)[s].topk(int(empty[s].sum())).indices
+            means[s, empty[s]] = points.coordinates[farthest]
     return means
 
 
 def _with_new_centroid(points: _Points, sweeps: _Sweeps, generator: torch.Generator) -> Tensor:
     """Greedy k-means++: draw candidates by squared distance, keep the one that lowers the inertia most; (S, k + 1, q)."""
-    weights = sweeps.distances.cpu()
+    so_far = points.distances(sweeps)
+    weights = so_far.cpu()
     weights = torch.where(weights.sum(1, keepdim=True) > 0, weights, 1)  # all positions alike: any candidate will do
     drawn = torch.multinomial(weights, N_CANDIDATES, replacement=True, generator=generator).to(points.norms.device)
     candidates = points.coordinates[drawn]  # (S, candidates, q)
     distances = points.costs(candidates).add_(points.norms)
-    best = torch.minimum(distances, sweeps.distances.unsqueeze(1)).sum(2).argmin(1)
+    best = torch.minimum(distances, so_far.unsqueeze(1)).sum(2).argmin(1)
     chosen = candidates[torch.arange(len(best), device=best.device), best]
     return torch.cat([sweeps.centroids, chosen.unsqueeze(1)], dim=1)
 
@@ -364,12 +366,12 @@ def _step(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Seque
     for image, image_norms in zip(images, norms, strict=True):
         costs = _costs(image, together)
         parts = costs.split(sizes)
-        for position, part in enumerate(parts):
-            lowest = part.amin(0)
-            inertia[position] += (lowest + image_norms).clamp_min_(0).sum(dtype=torch.float64)
-            part.le_(lowest)  # 1 where a centroid is the nearest, else 0
+        lowest = [part.amin(0) for part in parts]
+        inertia += torch.stack(lowest).add_(image_norms).clamp_min_(0).sum(1, dtype=torch.float64)
         if not inertia_only:
-            counts += _counted(parts)
+            for part, of_part in zip(parts, lowest, strict=True):
+                part.le_(of_part)  # 1 where a centroid is the nearest, else 0
+            counts += _counted(costs, parts)
             sums += image.weighted_sums(costs.reshape(-1, *image.shape))
     means = list((sums / counts.clamp_min(1).unsqueeze(1)).split(sizes))
     for one, mean, count in zip(centroids, means, counts.split(sizes), strict=True):
@@ -393,17 +395,15 @@ def _farthest(images: Sequence[Composite], norms: Sequence[Tensor], centroids: T
     return torch.cat(places)[torch.cat(distances).topk(n).indices]
 
 
-def _counted(members: Sequence[Tensor]) -> Tensor:
-    """How many positions belong to every centroid, from 0 or 1 for each (k, P) of several k. In place, a position that is
-    equally near to several centroids is left to the first alone."""
-    counts = []
-    for of_k in members:
-        count = of_k.sum(1)
-        if count.sum() != of_k.shape[1]:
-            first = of_k.max(dim=0, keepdim=True).indices
-            count = of_k.zero_().scatter_(0, first, 1.0).sum(1)
-        counts.append(count)
-    return torch.cat(counts)
+def _counted(members: Tensor, parts: Sequence[Tensor]) -> Tensor:
+    """How many positions belong to every centroid, from 0 or 1 for each of several k, whose parts (k, P) are views. In place, a
+    position that is equally near to several centroids is left to the first alone."""
+    counts = members.sum(1)
+    if counts.sum() == len(parts) * members.shape[1]:
+        return counts
+    for part in parts:
+        part.copy_(torch.zeros_like(part).scatter_(0, part.max(dim=0, keepdim=True).indices, 1.0))
+    return members.sum(1)
 
 
 def assign(composite: Composite, centroids: Tensor) -> Tensor:
