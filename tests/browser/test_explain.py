@@ -98,7 +98,7 @@ def test_the_report_opens_without_a_network(server, open_page, browser: Browser,
     page = settled(open_page(address(server)))
     path = downloaded(page, "Report", tmp_path)
     assert json.loads(downloaded(page, "Data", tmp_path).read_text())["encoder"]["name"] == CNN
-    assert len(downloaded(page, "Table", tmp_path).read_text().splitlines()) == 1 + 3 * 2 * 2
+    assert len(downloaded(page, "Table", tmp_path).read_text().splitlines()) == 1 + 3 * 2 * (2 + 1)  # two depths, and all
     context = browser.new_context(offline=True)
     asked: list[str] = []
     report = context.new_page()
@@ -121,7 +121,7 @@ def test_a_class_from_an_archive_and_a_click_on_an_image(server, open_page):
     expect(page.get_by_text("over 3 images")).to_be_visible()
     click_dot(page)
     expect(page.get_by_role("button", name="Close this image")).to_be_visible(timeout=PICTURE_SECONDS * 1000)
-    expect(concept_maps(page, "striped")).to_have_count(1)
+    expect(concept_maps(page, "striped")).to_have_count(2)  # as the class is shown: over both depths
     page.get_by_role("button", name="Close this image").click()
     expect(concept_maps(page, "striped")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
