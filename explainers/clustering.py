@@ -67,7 +67,7 @@ class Sweep:
 def sweep(
     images: Sequence[Composite],
     max_clusters: int,
-    n_sweeps: int = 6,
+    n_sweeps: int = 8,
     seed: int = 0,
     exact: bool = True,
     on_step: Callable[[float], None] = lambda share: None,

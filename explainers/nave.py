@@ -31,7 +31,7 @@ Scaling = Literal["balanced", "raw", "unit"]
 Progress = Callable[[float, str], None]  # share done in [0, 1], what is being done; may raise to stop
 
 GRID_STRIDE = 4  # the grid is a quarter of the input size; maps are drawn at the full input size
-N_SWEEPS = 6  # k-means runs side by side: the best inertia wins, their agreement is the stability
+N_SWEEPS = 8  # k-means runs side by side: the best inertia wins, their agreement is the stability
 N_SAMPLE = 800  # positions behind the silhouette and the scatter
 CLUSTER_RANGE = (2, 40)
 INPUT_SIZE_RANGE = (32, 1024)
