@@ -7,7 +7,7 @@ both sets, settings), so that a concept is fitted once per encoder, whoever asks
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -16,7 +16,6 @@ from torch import Tensor
 from explainers.attribution import Contributions, Evidence, Figure, class_figure, contributions, evidence_of, figures_of
 from explainers.errors import BadSettings, NotACutPoint, TooFewExamples
 from explainers.explanations import (
-    ALL_DEPTHS,
     N_CLASSES,
     ClassConcept,
     ClassConceptOverDepths,
@@ -30,7 +29,6 @@ from explainers.explanations import (
     HealthReport,
     LocalExplanation,
     SetUsed,
-    ShownDepth,
     holm_corrected,
     holm_corrected_over_class,
     require_valid,
@@ -131,27 +129,13 @@ class ConceptExplainer:
         started = time.perf_counter()
         fitted = self.fitted(encoder, replace(inquiry, settings=settings), depths, task)
         fitting = time.perf_counter() - started
-        shown = (*depths, ALL_DEPTHS)
-        given: dict[tuple[str, ShownDepth], list[Contributions]] = {(c.name, d): [] for c in inquiry.concepts for d in shown}
-        for done, photo in enumerate(photos):
-            task.report_or_stop(FIT_SHARE + (1 - FIT_SHARE) * done / len(photos), f"Explaining '{photo.name}'")
-            image = encoder.prepare(photo, settings.input_size)
-            for n, depth in enumerate(depths):
-                evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, task.check)
-                for name, of_depths in fitted.items():
-                    contributed = _contributed(of_depths[n], evidence)
-                    given[name, depth].append(replace(contributed, concept_map=contributed.concept_map[:0]))
-            for name in fitted:
-                given[name, ALL_DEPTHS].append(Contributions.over_depths([given[name, depth][-1] for depth in depths]))
+        given = _contributions_to_class(encoder, photos, fitted, depths, settings, task)
         found = [
-            _over_class(fitted[c.name][n], d, given[c.name, d], settings.seed)
-            for c in inquiry.concepts
-            for n, d in enumerate(depths)
+            _over_class(fit, depth, of_depth, settings.seed)
+            for name, fits in fitted.items()
+            for fit, depth, of_depth in zip(fits, depths, given[name], strict=True)
         ]
-        together = [
-            ClassConceptOverDepths(c.name, class_figure(fitted[c.name][0], given[c.name, ALL_DEPTHS], settings.seed))
-            for c in inquiry.concepts
-        ]
+        together = [_over_class_and_depths(fits[0], given[name], settings.seed) for name, fits in fitted.items()]
         return ClassExplanation(
             settings=replace(settings, depths=depths),
             encoder=encoder.info,
@@ -326,6 +310,27 @@ def _facts(depth: int, evidence: Evidence) -> DepthFacts:
     return DepthFacts(depth, evidence.class_shares, evidence.off_map_shares, evidence.logit_changes, evidence.completeness_gaps)
 
 
+def _contributions_to_class(
+    encoder: Encoder,
+    photos: Sequence[Photo],
+    fitted: Mapping[str, Sequence[FittedConcept]],
+    depths: Sequence[int],
+    settings: ExplainSettings,
+    task: Task,
+) -> dict[str, list[list[Contributions]]]:
+    """By concept and depth one per photo, without maps."""
+    given: dict[str, list[list[Contributions]]] = {name: [[] for _ in depths] for name in fitted}
+    for done, photo in enumerate(photos):
+        task.report_or_stop(FIT_SHARE + (1 - FIT_SHARE) * done / len(photos), f"Explaining '{photo.name}'")
+        image = encoder.prepare(photo, settings.input_size)
+        for n, depth in enumerate(depths):
+            evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, task.check)
+            for name, fits in fitted.items():
+                contributed = _contributed(fits[n], evidence)
+                given[name][n].append(replace(contributed, concept_map=contributed.concept_map[:0]))
+    return given
+
+
 def _contributed(fitted: FittedConcept, evidence: Evidence) -> Contributions:
     return contributions(evidence, on_device(fitted.stack, evidence.feature_map))
 
@@ -342,6 +347,12 @@ def _at_depth(fitted: FittedConcept, depth: int, contributed: Contributions) -> 
 
 def _over_class(fitted: FittedConcept, depth: int, given: Sequence[Contributions], seed: int) -> ClassConcept:
     return ClassConcept(fitted.name, depth, fitted.norm, fitted.emblems, fitted.health, class_figure(fitted, given, seed))
+
+
+def _over_class_and_depths(fitted: FittedConcept, given: Sequence[Sequence[Contributions]], seed: int) -> ClassConceptOverDepths:
+    """From the contributions at every depth, one per photo; ``fitted`` at any of them."""
+    of_photos = [Contributions.over_depths(of_photo) for of_photo in zip(*given, strict=True)]
+    return ClassConceptOverDepths(fitted.name, class_figure(fitted, of_photos, seed))
 
 
 def _by_concept(found: Sequence[ConceptAtDepth], inquiry: Inquiry) -> tuple[ConceptAtDepth, ...]:

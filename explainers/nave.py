@@ -38,7 +38,7 @@ INPUT_SIZE_RANGE = (32, 1024)
 STABLE_ENOUGH = 0.15  # a k may be suggested if its stability is this close to the best
 FITS: dict[str, str] = {
     "grid": "Exact k-means on a grid of a quarter of the input size.",
-    "full": "Exact k-means on every pixel of the input: three to five times as long.",
+    "full": "Exact k-means on every pixel of the input: two to seven times as long.",
     "fast": "K-means on a sample of positions and their main components, not refined: an approximation.",
 }
 """On which positions clusters are found, and what it means."""

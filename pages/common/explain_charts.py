@@ -104,31 +104,11 @@ def _in_words(significant: bool) -> str:
 def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
     """Concept by depth for one class, and over all depths; the darker, the more; a star where it is significant."""
     names = explanation.concept_names
-    depths = [facts.depth for facts in explanation.depths]
+    depths: list[ShownDepth] = [facts.depth for facts in explanation.depths]
     titles = [f"depth {depth}" for depth in depths]
     if len(depths) > 1:
         depths, titles = [*depths, ALL_DEPTHS], [*titles, "all"]
     figures = [[explanation.figures_at(name, depth)[row] for depth in depths] for name in names]
-    cells = go.Heatmap(
-        z=[[f.value for f in of_concept] for of_concept in figures],
-        x=list(range(len(depths))),
-        y=list(range(len(names))),
-        customdata=[[_hover_of(n, f) for f in of_concept] for n, of_concept in zip(names, figures, strict=True)],
-        hovertemplate=_HOVER_FIGURE,
-        colorscale=_SCALE,
-        zmin=0,
-        zmax=2.5 * max(f.value for of_concept in figures for f in of_concept) or 1,  # no darker than its number can be read on
-        showscale=False,
-        xgap=3,
-        ygap=3,
-    )
-    numbers = go.Scatter(  # not the cells' own text, whose colour takes no notice of a dark page
-        x=[x for _ in names for x in range(len(depths))],
-        y=[y for y in range(len(names)) for _ in depths],
-        text=[f"{f.value:.2f}{STAR if f.significant else ''}" for of_concept in figures for f in of_concept],
-        mode="text",
-        hoverinfo="skip",
-    )
     layout = {
         "height": 60 + 38 * len(names),
         "margin": _MARGIN,
@@ -146,7 +126,35 @@ def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
         },
         "yaxis": _names_axis(list(range(len(names))), [escape(name) for name in names]) | {"range": [len(names) - 0.5, -0.5]},
     }
-    return go.Figure([cells, numbers], layout)
+    return go.Figure([_cells(names, figures), _numbers(figures)], layout)
+
+
+def _cells(names: Sequence[str], figures: Sequence[Sequence[Figure]]) -> go.Heatmap:
+    return go.Heatmap(
+        z=[[f.value for f in of_concept] for of_concept in figures],
+        x=list(range(len(figures[0]))),
+        y=list(range(len(names))),
+        customdata=[[_hover_of(n, f) for f in of_concept] for n, of_concept in zip(names, figures, strict=True)],
+        hovertemplate=_HOVER_FIGURE,
+        colorscale=_SCALE,
+        zmin=0,
+        zmax=2.5 * max(f.value for of_concept in figures for f in of_concept) or 1,  # no darker than its number can be read on
+        showscale=False,
+        xgap=3,
+        ygap=3,
+    )
+
+
+def _numbers(figures: Sequence[Sequence[Figure]]) -> go.Scatter:
+    """Beside the cells, not their own text, whose colour takes no notice of a dark page."""
+    at = [(x, y, f) for y, of_concept in enumerate(figures) for x, f in enumerate(of_concept)]
+    return go.Scatter(
+        x=[x for x, _, _ in at],
+        y=[y for _, y, _ in at],
+        text=[f"{f.value:.2f}{STAR if f.significant else ''}" for _, _, f in at],
+        mode="text",
+        hoverinfo="skip",
+    )
 
 
 def distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int | None = None) -> go.Figure:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -21,24 +21,35 @@ GAP_LIMIT = 0.01  # of the logit change, above which more steps are advised
 def local_rows(explanation: LocalExplanation) -> list[Row]:
     """One row per class, concept and depth; where depths are several, one over all of them as well."""
     facts = {f.depth: f for f in explanation.depths}
-    rows = []
-    for row, (idx, name) in enumerate(zip(explanation.class_idx, explanation.class_names, strict=True)):
-        for together in explanation.over_depths:
-            of_concept = {"class_idx": idx, "class": name, "concept": together.concept}
-            at_depths = [c for c in explanation.concepts if c.concept == together.concept]
-            for c in at_depths:
-                beside = {
-                    "off_map_share": facts[c.depth].off_map_shares[row],
-                    "completeness_gap": gap_share(facts[c.depth], row),
-                    "map_peak": float(c.concept_map.max()),
-                    "auc": c.health.auc,
-                    "verdict": c.health.verdict,
-                }
-                rows.append({**of_concept, "depth": c.depth, **_local_cells(c.figures[row]), **beside})
-            if len(at_depths) > 1:
-                beside = dict.fromkeys(beside) | {"verdict": _verdict_over_depths(at_depths)}
-                rows.append({**of_concept, "depth": ALL_DEPTHS, **_local_cells(together.figures[row]), **beside})
-    return rows
+
+    def beside(c: ConceptAtDepth, row: int) -> Row:
+        off_map, gap = facts[c.depth].off_map_shares[row], gap_share(facts[c.depth], row)
+        return {"off_map_share": off_map, "completeness_gap": gap, "map_peak": float(c.concept_map.max()), **_health_cells(c)}
+
+    return [
+        {"class_idx": idx, "class": name, **cells}
+        for row, (idx, name) in enumerate(zip(explanation.class_idx, explanation.class_names, strict=True))
+        for cells in _rows(explanation, lambda c: _local_cells(c.figures[row]), lambda c: beside(c, row))  # noqa: B023
+    ]
+
+
+def class_rows(explanation: ClassExplanation) -> list[Row]:
+    """One row per concept and depth; where depths are several, one over all of them as well."""
+    of_class = {"class_idx": explanation.class_idx, "class": explanation.class_name}
+    return [of_class | cells for cells in _rows(explanation, lambda c: _class_cells(c.figure), _health_cells)]
+
+
+def _rows(
+    explanation: LocalExplanation | ClassExplanation, figures_of: Callable[[Any], Row], beside: Callable[[Any], Row]
+) -> Iterator[Row]:
+    """Per concept a row for every depth and, if they are several, one over all; ``beside`` is what only a depth has."""
+    for together in explanation.over_depths:
+        at_depths = [c for c in explanation.concepts if c.concept == together.concept]
+        for c in at_depths:
+            yield {"concept": c.concept, "depth": c.depth, **figures_of(c), **beside(c)}
+        if len(at_depths) > 1:
+            nothing = dict.fromkeys(beside(at_depths[0])) | {"verdict": _verdict_over_depths(at_depths)}
+            yield {"concept": together.concept, "depth": ALL_DEPTHS, **figures_of(together), **nothing}
 
 
 def _local_cells(figure: Figure) -> Row:
@@ -52,21 +63,6 @@ def _local_cells(figure: Figure) -> Row:
         "evidence_against": figure.negative,
         "chance": figure.null_mean,
     }
-
-
-def class_rows(explanation: ClassExplanation) -> list[Row]:
-    """One row per concept and depth; where depths are several, one over all of them as well."""
-    rows = []
-    for together in explanation.over_depths:
-        of_concept = {"class_idx": explanation.class_idx, "class": explanation.class_name, "concept": together.concept}
-        at_depths = [c for c in explanation.concepts if c.concept == together.concept]
-        for c in at_depths:
-            beside = {"auc": c.health.auc, "verdict": c.health.verdict}
-            rows.append({**of_concept, "depth": c.depth, **_class_cells(c.figure), **beside})
-        if len(at_depths) > 1:
-            beside = {"auc": None, "verdict": _verdict_over_depths(at_depths)}
-            rows.append({**of_concept, "depth": ALL_DEPTHS, **_class_cells(together.figure), **beside})
-    return rows
 
 
 def _class_cells(figure: ClassFigure) -> Row:
@@ -84,6 +80,10 @@ def _class_cells(figure: ClassFigure) -> Row:
         "tcav_score": figure.tcav_score,
         "tcav_p_value": figure.tcav_p_value,
     }
+
+
+def _health_cells(found: ConceptAtDepth | ClassConcept) -> Row:
+    return {"auc": found.health.auc, "verdict": found.health.verdict}
 
 
 def _verdict_over_depths(at_depths: Sequence[ConceptAtDepth | ClassConcept]) -> str:
