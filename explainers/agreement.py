@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from sklearn.metrics import adjusted_mutual_info_score
 from torch import Tensor
 
@@ -108,9 +107,8 @@ def linear_cka(a: Tensor, b: Tensor) -> float:
 
 def cka_matrix(a: Sequence[Tensor], b: Sequence[Tensor]) -> np.ndarray:
     """Linear CKA of every depth of one encoder with every depth of another, (n_a, n_b)."""
-    rows = torch.stack([gram.flatten() for gram in a]).double()
-    columns = torch.stack([gram.flatten() for gram in b]).double()
-    return (rows @ columns.T).numpy()
+    rows, columns = (np.stack([gram.numpy().ravel() for gram in grams]).astype(np.float64) for grams in (a, b))
+    return rows @ columns.T
 
 
 def class_in(class_names: Sequence[str], wanted: str) -> int | None:

@@ -2,12 +2,13 @@
 
 photo        (H, W, 3) uint8
 concept map  (h, w) in [0, 1]; it covers the whole photo, at any resolution
+
+Without torch, because pages draw in threads of their own: as long as such a thread holds OpenMP threads, those of the service's
+worker wait for each other asleep, and everything there takes twice as long.
 """
 
 import numpy as np
-import torch
 from PIL import Image, ImageFilter
-from torch.nn import functional as F
 
 BLUR_PX = 20  # of the reference, whatever the size of the picture
 _STOPS = np.array([(40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164)])
@@ -15,18 +16,22 @@ _STOPS = np.array([(40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (
 
 def softened(concept_map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """The map at another size, blurred as the reference draws it, its maximum kept; (H, W) float32."""
-    large = F.interpolate(torch.from_numpy(concept_map)[None, None], size=shape, mode="bilinear")[0, 0].numpy()
-    picture = Image.fromarray((large * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(BLUR_PX))
+    picture = Image.fromarray((_resized(concept_map, shape) * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(BLUR_PX))
     blurred = np.asarray(picture, np.float32) / 255
     return blurred * (concept_map.max() / blurred.max()) if 0 < blurred.max() < concept_map.max() else blurred
 
 
 def heat_overlay(photo: np.ndarray, concept_map: np.ndarray, opacity: float = 0.7, threshold: float = 0.1) -> np.ndarray:
     """The photo in grey, coloured where the map exceeds ``threshold``, (H, W, 3) uint8 at the photo's size."""
-    heat = F.interpolate(torch.from_numpy(concept_map).float()[None, None], size=photo.shape[:2], mode="bilinear")[0, 0].numpy()
+    heat = _resized(concept_map, photo.shape[:2])
     grey = (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None] * np.ones(3, np.float32)
     share = np.where(heat > threshold, opacity * np.minimum(1, 0.35 + heat), 0)[..., None]
     return (grey + share * (heat_colours(heat) - grey) + 0.5).astype(np.uint8)
+
+
+def _resized(concept_map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Bilinear, half-pixel centres."""
+    return np.asarray(Image.fromarray(concept_map.astype(np.float32)).resize(shape[::-1], Image.Resampling.BILINEAR))
 
 
 def heat_colours(heat: np.ndarray) -> np.ndarray:

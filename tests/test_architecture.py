@@ -52,6 +52,7 @@ def breaks(name: str, forbidden: set[str]) -> bool:
     return any(name == f or name.startswith(f + ".") for f in forbidden)
 
 
+DRAWING = ("explainers/heat.py", "explainers/looks.py", "explainers/overlay.py", "explainers/partitions.py")
 SOURCES = sorted(p for pattern in ("app.py", "pages/**/*.py", "explainers/**/*.py", "models/**/*.py") for p in ROOT.glob(pattern))
 
 
@@ -78,3 +79,9 @@ def test_no_pickle_and_no_assert(path):
     tree = ast.parse(path.read_text())
     assert not any(isinstance(node, ast.Assert) for node in ast.walk(tree))
     assert not {n.split(".")[0] for n in imported_names(path)} & {"pickle", "joblib", "dill", "shelve"}
+
+
+@pytest.mark.parametrize("file", [*DRAWING, *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("pages/**/*.py"))])
+def test_what_pages_draw_with_needs_no_torch(file):
+    """A page's thread with OpenMP threads of its own makes the service's worker twice as slow (explainers/heat.py)."""
+    assert not any(breaks(name, {"torch"}) for name in imported_names(ROOT / file))
