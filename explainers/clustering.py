@@ -12,7 +12,7 @@ Tropp 2011.
     D  channels    q  principal components    n  sampled positions    P  positions of an image    S  sweeps    k  clusters
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from explainers.composite import Composite
+from explainers.label_maps import MAX_SCORES, groups, nearness
 from explainers.partitions import rand_index_of
 
 N_COORDINATES = 32  # of every depth, in place of its channels
@@ -31,7 +32,6 @@ N_CANDIDATES = 8  # positions tried for every new centroid; the best one stays
 N_STEPS_UP, N_STEPS_DOWN = 3, 2  # of Lloyd after a cluster came, after one went
 MAX_ITERATIONS = 40
 TOLERANCE = 1e-3  # Lloyd stops when the inertia falls by less than this share
-MAX_SCORES = 2**22  # scores held at a time: so many centroids are taken together as fit
 MANY_CHANNELS = 8  # times as many as coordinates: then it pays to refine in coordinates before
 MAX_SKETCHED = 4096  # native positions from which a depth's basis is taken
 
@@ -242,7 +242,7 @@ def _nearest(points: _Points, centroids: Tensor) -> _Sweeps:
     """Every position to its nearest centroid, by costs without |x|^2, which is the same for all."""
     costs = points.costs(centroids)
     lowest = costs.amin(1)
-    return _Sweeps(centroids, lowest, torch.le(costs, lowest.unsqueeze(1), out=torch.empty_like(costs)))
+    return _Sweeps(centroids, lowest, costs.le_(lowest.unsqueeze(1)))
 
 
 def _settled(points: _Points, centroids: Tensor, n_steps: int) -> _Sweeps:
@@ -315,21 +315,10 @@ def _finished(
 ) -> list[tuple[Tensor, float]]:
     most = max(1, MAX_SCORES // max(image.n_positions for image in images))
     found: list[tuple[Tensor, float]] = []
-    for group in _groups(centroids, most):
+    for group in groups(centroids, most):
         found.extend(_lloyd(images, norms, group, n_iterations))
         on_step(len(found) / len(centroids))
     return found
-
-
-def _groups(centroids: Sequence[Tensor], most: int) -> Iterator[list[Tensor]]:
-    """Neighbours with at most so many centroids together, at least one."""
-    group: list[Tensor] = []
-    for one in centroids:
-        if group and sum(map(len, group)) + len(one) > most:
-            yield group
-            group = []
-        group.append(one)
-    yield group
 
 
 def _lloyd(
@@ -364,7 +353,7 @@ def _step(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Seque
     sums, counts = torch.zeros_like(together), together.new_zeros(len(together))
     inertia = torch.zeros(len(centroids), dtype=torch.float64, device=together.device)
     for image, image_norms in zip(images, norms, strict=True):
-        costs = _costs(image, together)
+        costs = nearness(image, together).flatten(1)
         parts = costs.split(sizes)
         lowest = [part.amin(0) for part in parts]
         inertia += torch.stack(lowest).add_(image_norms).clamp_min_(0).sum(1, dtype=torch.float64)
@@ -380,16 +369,11 @@ def _step(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Seque
     return _Step(inertia.tolist(), means)
 
 
-def _costs(image: Composite, centroids: Tensor) -> Tensor:
-    """|c|^2 - 2 <x, c>, (k, P): squared distances but for |x|^2, which is the same for all."""
-    return image.scores(-2 * centroids, centroids.square().sum(1)).flatten(1)
-
-
 def _farthest(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Tensor, n: int) -> Tensor:
     """The composite activations of the n positions farthest from their centroid, (n, D)."""
     distances, places = [], []
     for image, image_norms in zip(images, norms, strict=True):
-        top = (_costs(image, centroids).amin(0) + image_norms).topk(min(n, image.n_positions))
+        top = (nearness(image, centroids).flatten(1).amin(0) + image_norms).topk(min(n, image.n_positions))
         distances.append(top.values)
         places.append(image.at(top.indices))
     return torch.cat(places)[torch.cat(distances).topk(n).indices]
@@ -404,14 +388,3 @@ def _counted(members: Tensor, parts: Sequence[Tensor]) -> Tensor:
     for part in parts:
         part.copy_(torch.zeros_like(part).scatter_(0, part.max(dim=0, keepdim=True).indices, 1.0))
     return members.sum(1)
-
-
-def assign(composite: Composite, centroids: Tensor) -> Tensor:
-    """The nearest centroid of every grid position, (H, W) uint8; the first one where several are equally near."""
-    k = len(centroids)
-    labels = torch.empty(composite.shape, dtype=torch.uint8, device=centroids.device)
-    ranks = torch.arange(k, 0, -1, dtype=torch.int8, device=centroids.device)[:, None, None]
-    for columns, costs in composite.score_bands(-2 * centroids, centroids.square().sum(1)):
-        is_nearest = (costs <= costs.amin(0)).view(torch.int8)  # with this and amax, four times as fast as argmin
-        labels[:, columns] = k - is_nearest.mul_(ranks).amax(0)
-    return labels

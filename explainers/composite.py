@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-BAND = 128  # columns of the grid that are resized at a time: few native columns matter to each, so wide grids cost no more
+BAND = 64  # columns of the grid that are resized at a time: few native columns matter to each, so wide grids cost no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class Block:
         )  # (n, taps) each
         weights = (row_weights.unsqueeze(2) * col_weights.unsqueeze(1)).flatten(1)  # (n, taps * taps)
         native_idx = (row_idx.unsqueeze(2) * self.native_shape[1] + col_idx.unsqueeze(1)).flatten(1)
-        return torch.einsum("cnt,nt->nc", self.maps[:, native_idx], weights)
+        return F.embedding_bag(native_idx, self.maps.T.contiguous(), per_sample_weights=weights, mode="sum")
 
     def squared_norms(self, chunk: int = 64) -> Tensor:
         """|x_p|^2 at every grid position, (H, W); a few channels at a time."""

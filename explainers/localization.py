@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import rand_score
 
-from explainers.nave import region_map
+from explainers.regions import region_map
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:

@@ -11,20 +11,20 @@ Colours are stable: the clusters of k + 1 are matched to those of k by overlap, 
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from explainers.clustering import Clustering, Sweep, assign, finished, sweep
+from explainers.clustering import Clustering, Sweep, finished, sweep
 from explainers.composite import Composite, composite_of
 from explainers.errors import BadSettings
+from explainers.label_maps import label_maps
 from explainers.partitions import contingency, matching
+from explainers.regions import count_regions, region_map
 
 Fit = Literal["grid", "full", "fast"]
 Scaling = Literal["balanced", "raw", "unit"]
@@ -204,7 +204,7 @@ def _judged(
     scatter = np.split(_on_plane(points, swept.axes), np.cumsum([len(idx) for idx in sample])[:-1])
     found = []
     for n, maps in enumerate(labels):
-        figures = zip(chosen, silhouettes, _regions_of(maps), strict=True)
+        figures = zip(chosen, silhouettes, map(count_regions, maps), strict=True)
         quality = tuple(_quality(of_k, one.inertia, silhouette, n_regions) for of_k, silhouette, n_regions in figures)
         found.append(
             Segmentation(
@@ -238,17 +238,16 @@ def _with_stable_colours(
     images: Sequence[Composite], clusterings: Sequence[Clustering]
 ) -> tuple[list[np.ndarray], list[Clustering]]:
     """Per image the maps (n_k, H, W), and the clusterings with their centroids in the order of the colours."""
-    maps = [np.empty((len(clusterings), *image.shape), dtype=np.uint8) for image in images]
+    maps = [label_maps(image, [one.centroids for one in clusterings]).cpu().numpy() for image in images]
     ordered = []
     for n, clustering in enumerate(clusterings):
-        labels = [assign(image, clustering.centroids).cpu().numpy() for image in images]
         if n:
-            pairs = zip((of_image[n - 1] for of_image in maps), labels, strict=True)
-            colours = matching(sum(contingency(*(of[::2, ::2] for of in pair), clustering.k) for pair in pairs))
+            pairs = ((of_image[n - 1, ::2, ::2], of_image[n, ::2, ::2]) for of_image in maps)
+            colours = matching(sum(contingency(*pair, clustering.k) for pair in pairs))
         else:
-            colours = _by_area(sum(np.bincount(new.ravel(), minlength=clustering.k) for new in labels))
-        for of_image, new in zip(maps, labels, strict=True):
-            np.take(colours.astype(np.uint8), new, out=of_image[n])
+            colours = _by_area(sum(np.bincount(of_image[0].ravel(), minlength=clustering.k) for of_image in maps))
+        for of_image in maps:
+            np.take(colours.astype(np.uint8), of_image[n], out=of_image[n])  # through a buffer, so in place is safe
         order = torch.from_numpy(np.argsort(colours)).to(clustering.centroids.device)
         ordered.append(replace(clustering, centroids=clustering.centroids[order]))
     return maps, ordered
@@ -293,12 +292,6 @@ def _quality(clustering: Clustering, total_inertia: float, silhouette: float, n_
     )
 
 
-def _regions_of(maps: np.ndarray) -> list[int]:
-    """The number of regions of every map (n_k, H, W), by as many threads as torch has, which rests meanwhile."""
-    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
-        return list(threads.map(count_regions, maps))
-
-
 def _silhouettes(activations: Tensor, labels: Sequence[np.ndarray]) -> list[float]:
     """Mean silhouette (Rousseeuw 1987) of the sample (n, D) under several labellings (n,).
 
@@ -341,27 +334,6 @@ def _depth_shares(depth_channels: tuple[int, ...], centroids: Tensor, mean: Tens
     parts = torch.stack([of_depth.square().sum(1) for of_depth in offsets], dim=1)
     total = parts.sum(1, keepdim=True)
     return torch.where(total > 0, parts / total, 1 / len(offsets)).cpu().numpy()
-
-
-def _cells(labels: np.ndarray) -> np.ndarray:
-    """A grid of twice the size, true on pixels and on the borders that two equal neighbours share: regions are its components."""
-    height, width = labels.shape
-    cells = np.zeros((2 * height - 1, 2 * width - 1), dtype=bool)
-    cells[::2, ::2] = True
-    cells[1::2, ::2] = labels[1:] == labels[:-1]
-    cells[::2, 1::2] = labels[:, 1:] == labels[:, :-1]
-    return cells
-
-
-def region_map(labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """The region of every pixel (4-connected, same cluster), (H, W) counted from 0, and how many there are."""
-    regions, n_regions = ndimage.label(_cells(labels))
-    return regions[::2, ::2] - 1, n_regions
-
-
-def count_regions(labels: np.ndarray) -> int:
-    """Number of 4-connected regions of equal label in a map (H, W)."""
-    return region_map(labels)[1]
 
 
 def cluster_table(labels: np.ndarray, n_clusters: int) -> list[ClusterRow]:

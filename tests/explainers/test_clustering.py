@@ -8,8 +8,9 @@ from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
 from explainers import clustering
-from explainers.clustering import assign, finished, sweep
+from explainers.clustering import finished, sweep
 from explainers.composite import composite_of
+from explainers.label_maps import label_maps
 from tests.explainers.hand_made_maps import GRID, materialised, random_maps
 
 
@@ -22,7 +23,7 @@ def test_labels_and_inertia_equal_lloyd_on_the_big_matrix(feature_maps):
     composite, big = composite_of(feature_maps, GRID), materialised(feature_maps)
     for found in sweep([composite], 8, n_sweeps=2).clusterings:
         distances = torch.cdist(big, found.centroids).square()
-        assert (assign(composite, found.centroids).flatten() == distances.argmin(1)).float().mean() > 0.999
+        assert (label_maps(composite, [found.centroids]).flatten() == distances.argmin(1)).float().mean() > 0.999
         assert distances.min(1).values.sum().item() == pytest.approx(found.inertia, rel=1e-4)
 
 
@@ -39,7 +40,7 @@ def test_well_separated_patches_are_found_exactly_and_stably():
     patches = torch.zeros(2, 8, 8)
     patches[0, :, 4:], patches[1, 4:, :] = 10, 10  # four quadrants: (0,0) (10,0) (0,10) (10,10)
     found = sweep([composite_of([patches], (8, 8))], 4).clusterings[3]
-    labels = assign(composite_of([patches], (8, 8)), found.centroids)
+    (labels,) = label_maps(composite_of([patches], (8, 8)), [found.centroids])
     assert found.inertia == pytest.approx(0, abs=1e-3)
     assert found.stability == pytest.approx(1)
     assert len({int(labels[r, c]) for r in (0, 7) for c in (0, 7)}) == 4
@@ -80,7 +81,7 @@ def test_the_hook_between_steps_can_stop_the_sweep(feature_maps):
 def test_of_two_centroids_equally_near_the_first_has_the_position():
     composite = composite_of([torch.tensor([[[0.0, 2.0, 4.0]]])], (1, 3))
     centroids = torch.tensor([[0.0], [4.0], [4.0]])
-    assert assign(composite, centroids).tolist() == [[0, 0, 1]]
+    assert label_maps(composite, [centroids]).tolist() == [[[0, 0, 1]]]
     (found,) = finished([composite], [centroids])
     assert found[1] == pytest.approx(0)  # the empty third one has moved to the farthest position
 

@@ -16,7 +16,6 @@ from explainers.nave import (
     _silhouettes,
     balanced,
     cluster_table,
-    count_regions,
     raw,
     require_valid,
     segment,
@@ -195,13 +194,6 @@ def test_progress_rises_to_the_end(feature_maps):
     seen = []
     segment(feature_maps, NaveSettings(depths=(0, 1), max_clusters=4), IMAGE_SHAPE, lambda share, doing: seen.append(share))
     assert seen == sorted(seen) and seen[0] > 0 and seen[-1] < 1
-
-
-def test_regions_are_connected_by_edges_not_corners():
-    checks = np.array([[0, 1], [1, 0]])
-    assert count_regions(checks) == 4
-    ring = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
-    assert count_regions(ring) == 2
 
 
 def test_the_table_holds_area_and_regions_of_every_cluster():

@@ -1,0 +1,35 @@
+"""Regions of a segmentation map: connected pixels of one cluster (neighbours share a side).
+
+Rows are cut into runs of equal labels; runs that touch from one row to the next are the edges of a graph, and regions are its
+connected components. A map has far fewer runs than pixels.
+"""
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+
+def region_map(labels: np.ndarray) -> tuple[np.ndarray, int]:
+    """The region of every pixel, (H, W) counted from 0 in reading order, and how many there are."""
+    run_idx, touching = _runs(labels)
+    n_regions, region_of_run = connected_components(touching, directed=False)
+    return region_of_run[run_idx], n_regions
+
+
+def count_regions(labels: np.ndarray) -> int:
+    """Number of regions of a map (H, W)."""
+    return connected_components(_runs(labels)[1], directed=False, return_labels=False)
+
+
+def _runs(labels: np.ndarray) -> tuple[np.ndarray, csr_array]:
+    """The run of every pixel, (H, W) in reading order, and which runs touch, (n_runs, n_runs)."""
+    is_start = np.ones(labels.shape, dtype=bool)
+    np.not_equal(labels[:, 1:], labels[:, :-1], out=is_start[:, 1:])
+    run_idx = np.cumsum(is_start.ravel(), dtype=np.int32).reshape(labels.shape) - 1
+    n_runs = int(run_idx[-1, -1]) + 1
+    like_below = labels[1:] == labels[:-1]
+    touch_anew = like_below.copy()  # two runs share several columns: the first of them is enough
+    touch_anew[:, 1:] &= ~like_below[:, :-1] | is_start[1:, 1:] | is_start[:-1, 1:]
+    upper, lower = run_idx[:-1][touch_anew], run_idx[1:][touch_anew]
+    row_ends = np.concatenate([[0], np.bincount(upper, minlength=n_runs).cumsum()])  # ``upper`` rises: these are sorted rows
+    return run_idx, csr_array((np.ones(len(upper), dtype=np.int8), lower, row_ends), shape=(n_runs, n_runs))
