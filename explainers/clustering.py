@@ -1,6 +1,6 @@
 """Exact k-means for every k at once, on composite activations that are never materialised.
 
-Sources: Lloyd 1982; greedy k-means++: Arthur, Vassilvitskii 2007; merging: Ward 1963; random projection: Halko, Martinsson,
+Sources: greedy k-means++: Arthur, Vassilvitskii 2007; merging: Ward 1963; random projection: Halko, Martinsson,
 Tropp 2011.
 
     start    S sweeps on a sample of positions, projected on their principal components: k grows from 1 to the last by greedy
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from explainers.composite import Composite
-from explainers.label_maps import MAX_SCORES, groups, nearness
+from explainers.lloyd import MAX_ITERATIONS, finished
 from explainers.partitions import rand_index_of
 
 N_COORDINATES = 32  # of every depth, in place of its channels
@@ -30,8 +30,6 @@ N_SEEDING = 1024  # positions on which sweeps start
 SEEDING_SHARE = 1 / 12  # of all positions, where that is more: a large grid that starts from few takes more iterations
 N_CANDIDATES = 8  # positions tried for every new centroid; the best one stays
 N_STEPS_UP, N_STEPS_DOWN = 3, 2  # of Lloyd after a cluster came, after one went
-MAX_ITERATIONS = 40
-TOLERANCE = 1e-3  # Lloyd stops when the inertia falls by less than this share
 MANY_CHANNELS = 8  # times as many as coordinates: then it pays to refine in coordinates before
 MAX_SKETCHED = 4096  # native positions from which a depth's basis is taken
 
@@ -78,14 +76,13 @@ def sweep(
     approximation. ``on_step(share done)`` is called along the way and may raise to stop.
     """
     generator = torch.Generator().manual_seed(seed)
-    norms = [image.squared_norms().flatten() for image in images]
     space = _principal_space(images, generator)
     starts = _starts(_Points.of(space.points), max_clusters, n_sweeps, generator, lambda share: on_step(share / 2))
     centroids = [space.coordinates(start.best) for start in starts]
     if exact and sum(images[0].depth_channels) > MANY_CHANNELS * len(space.mean):
-        centroids = [one for one, _ in finished(space.images, centroids, lambda share: on_step((2 + share) / 4))]
+        centroids = [one for one, _ in finished(space.images, centroids, on_step=lambda share: on_step((2 + share) / 4))]
     lifted = [space.in_channels(one) for one in centroids]
-    found = _finished(images, norms, lifted, MAX_ITERATIONS if exact else 0, lambda share: on_step((3 + share) / 4))
+    found = finished(images, lifted, MAX_ITERATIONS if exact else 0, lambda share: on_step((3 + share) / 4))
     clusterings = [Clustering(*one, start) for one, start in zip(found, starts, strict=True)]
     return Sweep(clusterings, images[0].depth_channels, space.images, space.main_axes)
 
@@ -293,98 +290,3 @@ def _with_nearest_merged(sweeps: _Sweeps) -> Tensor:
     merged[every, first] = share * merged[every, first] + (1 - share) * merged[every, second]
     kept = torch.arange(k, device=pair.device) != second.unsqueeze(1)
     return merged[kept].reshape(n_sweeps, k - 1, n_components)
-
-
-# --- the finish: exact Lloyd over all positions, every k together ---
-
-
-def finished(
-    images: Sequence[Composite], centroids: Sequence[Tensor], on_step: Callable[[float], None] = lambda share: None
-) -> list[tuple[Tensor, float]]:
-    """Exact Lloyd from given centroids (k, D) of several k, on the images' grids: centroids and inertia of each."""
-    norms = [image.squared_norms().flatten() for image in images]
-    return _finished(images, norms, centroids, MAX_ITERATIONS, on_step)
-
-
-def _finished(
-    images: Sequence[Composite],
-    norms: Sequence[Tensor],
-    centroids: Sequence[Tensor],
-    n_iterations: int,
-    on_step: Callable[[float], None],
-) -> list[tuple[Tensor, float]]:
-    most = max(1, MAX_SCORES // max(image.n_positions for image in images))
-    found: list[tuple[Tensor, float]] = []
-    for group in groups(centroids, most):
-        found.extend(_lloyd(images, norms, group, n_iterations))
-        on_step(len(found) / len(centroids))
-    return found
-
-
-def _lloyd(
-    images: Sequence[Composite], norms: Sequence[Tensor], centroids: Sequence[Tensor], n_iterations: int
-) -> list[tuple[Tensor, float]]:
-    """Assignment and update in turn for several k; a k rests once it gains less than the tolerance."""
-    found = [(one, torch.inf) for one in centroids]
-    moving = list(range(len(found)))
-    for iteration in range(n_iterations + 1):
-        last = iteration == n_iterations
-        step = _step(images, norms, [found[m][0] for m in moving], inertia_only=last)
-        gained = [not last and after < (1 - TOLERANCE) * found[m][1] for m, after in zip(moving, step.inertia, strict=True)]
-        for m, after, mean, more in zip(moving, step.inertia, step.means, gained, strict=True):
-            found[m] = (mean if more else found[m][0], after)
-        moving = [m for m, more in zip(moving, gained, strict=True) if more]
-        if not moving:
-            break
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """One assignment for several k."""
-
-    inertia: list[float]  # per k
-    means: list[Tensor]  # per k (k, D): where the centroids go next
-
-
-def _step(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Sequence[Tensor], inertia_only: bool) -> _Step:
-    sizes = [len(one) for one in centroids]
-    together = torch.cat(list(centroids))
-    sums, counts = torch.zeros_like(together), together.new_zeros(len(together))
-    inertia = torch.zeros(len(centroids), dtype=torch.float64, device=together.device)
-    for image, image_norms in zip(images, norms, strict=True):
-        costs = nearness(image, together).flatten(1)
-        parts = costs.split(sizes)
-        lowest = [part.amin(0) for part in parts]
-        inertia += torch.stack(lowest).add_(image_norms).clamp_min_(0).sum(1, dtype=torch.float64)
-        if not inertia_only:
-            for part, of_part in zip(parts, lowest, strict=True):
-                part.le_(of_part)  # 1 where a centroid is the nearest, else 0
-            counts += _counted(costs, parts)
-            sums += image.weighted_sums(costs.reshape(-1, *image.shape))
-    means = list((sums / counts.clamp_min(1).unsqueeze(1)).split(sizes))
-    for one, mean, count in zip(centroids, means, counts.split(sizes), strict=True):
-        if not inertia_only and (empty := count == 0).any():
-            mean[empty] = _farthest(images, norms, one, int(empty.sum()))
-    return _Step(inertia.tolist(), means)
-
-
-def _farthest(images: Sequence[Composite], norms: Sequence[Tensor], centroids: Tensor, n: int) -> Tensor:
-    """The composite activations of the n positions farthest from their centroid, (n, D)."""
-    distances, places = [], []
-    for image, image_norms in zip(images, norms, strict=True):
-        top = (nearness(image, centroids).flatten(1).amin(0) + image_norms).topk(min(n, image.n_positions))
-        distances.append(top.values)
-        places.append(image.at(top.indices))
-    return torch.cat(places)[torch.cat(distances).topk(n).indices]
-
-
-def _counted(members: Tensor, parts: Sequence[Tensor]) -> Tensor:
-    """How many positions belong to every centroid, from 0 or 1 for each of several k, whose parts (k, P) are views. In place, a
-    position that is equally near to several centroids is left to the first alone."""
-    counts = members.sum(1)
-    if counts.sum() == len(parts) * members.shape[1]:
-        return counts
-    for part in parts:
-        part.copy_(torch.zeros_like(part).scatter_(0, part.max(dim=0, keepdim=True).indices, 1.0))
-    return members.sum(1)

@@ -91,6 +91,12 @@ class Block:
             total += (native if self.on_native_grid else self.rows @ native @ self.cols.T).square().sum(0)
         return total
 
+    @cached_property
+    def summed_norms(self) -> float:
+        """The sum of |x_p|^2 over the grid, from the native maps: <R F C, F> for the Gram matrices R, C of the resize's axes."""
+        native = self.maps.reshape(-1, *self.native_shape)
+        return float((native * (self.rows.T @ self.rows @ native @ (self.cols.T @ self.cols))).sum(dtype=torch.float64))
+
 
 @dataclass(frozen=True, eq=False)
 class Composite:
@@ -166,6 +172,11 @@ class Composite:
     def squared_norms(self) -> Tensor:
         """|x_p|^2 at every grid position, (H, W)."""
         return sum(block.squared_norms() for block in self.blocks)
+
+    @cached_property
+    def summed_norms(self) -> float:
+        """The sum of |x_p|^2 over all grid positions."""
+        return sum(block.summed_norms for block in self.blocks)
 
     def at(self, positions: Tensor) -> Tensor:
         """The composite activations of some positions (flat grid indices, (n,)), (n, D)."""

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from explainers.clustering import Clustering, Sweep, finished, sweep
+from explainers.clustering import Clustering, Sweep, sweep
 from explainers.composite import Composite, composite_of
 from explainers.errors import BadSettings
 from explainers.label_maps import label_maps
+from explainers.lloyd import finished
 from explainers.partitions import contingency, matching
 from explainers.regions import count_regions, region_map
 
@@ -38,7 +39,7 @@ INPUT_SIZE_RANGE = (32, 1024)
 STABLE_ENOUGH = 0.15  # a k may be suggested if its stability is this close to the best
 FITS: dict[str, str] = {
     "grid": "Exact k-means on a grid of a quarter of the input size.",
-    "full": "Exact k-means on every pixel of the input: two to seven times as long.",
+    "full": "Exact k-means on every pixel of the input: about half as long again.",
     "fast": "K-means on a sample of positions and their main components, not refined: an approximation.",
 }
 """On which positions clusters are found, and what it means."""
@@ -230,7 +231,7 @@ def _grid(image_shape: tuple[int, int]) -> tuple[int, int]:
 def _at_every_pixel(full: Sequence[Composite], clusterings: Sequence[Clustering], progress: Progress) -> list[Clustering]:
     """The same clusterings after Lloyd on the whole input."""
     told = lambda share: progress(0.6 + 0.2 * share, f"Refining on every pixel, {share:.0%}")  # noqa: E731
-    found = finished(full, [clustering.centroids for clustering in clusterings], told)
+    found = finished(full, [clustering.centroids for clustering in clusterings], on_step=told)
     return [Clustering(*one, clustering.sweeps) for one, clustering in zip(found, clusterings, strict=True)]
 
 

@@ -7,8 +7,8 @@ import torch
 from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
-from explainers import clustering
-from explainers.clustering import finished, sweep
+from explainers import lloyd
+from explainers.clustering import sweep
 from explainers.composite import composite_of
 from explainers.label_maps import label_maps
 from tests.explainers.hand_made_maps import GRID, materialised, random_maps
@@ -56,14 +56,6 @@ def test_inertia_never_grows_with_k(feature_maps):
     assert all(later <= earlier for earlier, later in pairwise(inertia))
 
 
-def test_an_empty_cluster_moves_to_the_farthest_position():
-    line = torch.tensor([[[0.0, 0.0, 1.0, 9.0]]])
-    composite = composite_of([line], (1, 4))
-    centroids = torch.tensor([[0.0], [100.0]])  # nobody is near 100
-    (found,) = finished([composite], [centroids])
-    torch.testing.assert_close(found[0], torch.tensor([[1 / 3], [9.0]]))
-
-
 def test_a_constant_picture_has_one_cluster_that_explains_all():
     found = sweep([composite_of([torch.full((3, 4, 4), 2.0)], (8, 8))], 4).clusterings
     assert [f.inertia for f in found] == pytest.approx([0] * 4, abs=1e-3)
@@ -78,24 +70,6 @@ def test_the_hook_between_steps_can_stop_the_sweep(feature_maps):
         sweep([composite_of(feature_maps, GRID)], 8, on_step=stop_soon)
 
 
-def test_of_two_centroids_equally_near_the_first_has_the_position():
-    composite = composite_of([torch.tensor([[[0.0, 2.0, 4.0]]])], (1, 3))
-    centroids = torch.tensor([[0.0], [4.0], [4.0]])
-    assert label_maps(composite, [centroids]).tolist() == [[[0, 0, 1]]]
-    (found,) = finished([composite], [centroids])
-    assert found[1] == pytest.approx(0)  # the empty third one has moved to the farthest position
-
-
-def test_finishing_is_lloyds_algorithm_on_the_big_matrix(feature_maps, monkeypatch):
-    monkeypatch.setattr(clustering, "TOLERANCE", 0.0)
-    composite, big = composite_of(feature_maps, GRID), materialised(feature_maps)
-    starts = [big[:k].clone() for k in (3, 7)]
-    for (centroids, inertia), start in zip(finished([composite], starts), starts, strict=True):
-        reference = KMeans(len(start), init=start.numpy(), n_init=1, algorithm="lloyd", tol=0).fit(big.numpy())
-        assert inertia == pytest.approx(reference.inertia_, rel=1e-5)
-        assert (torch.cdist(big, centroids).argmin(1).numpy() == reference.labels_).mean() > 0.999
-
-
 def test_two_images_together_are_one_big_matrix(feature_maps):
     images = [composite_of(feature_maps, GRID), composite_of([maps.flip(1) * 2 for maps in feature_maps], GRID)]
     big = torch.cat([image.at(torch.arange(image.n_positions)) for image in images])
@@ -108,7 +82,7 @@ def test_two_images_together_are_one_big_matrix(feature_maps):
 
 def test_groups_of_centroids_give_what_all_together_give(feature_maps, monkeypatch):
     together = sweep([composite_of(feature_maps, GRID)], 6).clusterings
-    monkeypatch.setattr(clustering, "MAX_SCORES", 5 * GRID[0] * GRID[1])
+    monkeypatch.setattr(lloyd, "MAX_SCORES", 5 * GRID[0] * GRID[1])
     for one, other in zip(sweep([composite_of(feature_maps, GRID)], 6).clusterings, together, strict=True):
         torch.testing.assert_close(one.centroids, other.centroids, rtol=1e-3, atol=1e-4)
 

@@ -32,6 +32,7 @@ def test_scores_sums_norms_and_samples_equal_the_materialised_ones(feature_maps,
     torch.testing.assert_close(scores, vectors @ big.T + offsets[:, None], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(composite.weighted_sums(weights), weights.flatten(1) @ big, rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(composite.squared_norms().flatten(), big.square().sum(1), rtol=1e-4, atol=1e-4)
+    assert composite.summed_norms == pytest.approx(big.square().sum().item(), rel=1e-4)
     positions = torch.tensor([0, 17, 200, 24 * 18 - 1])
     torch.testing.assert_close(composite.at(positions), big[positions], rtol=1e-4, atol=1e-4)
 

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from explainers import corners
 from explainers import label_maps as under_test
 from explainers.composite import composite_of
+from explainers.corners import Corners
 from explainers.label_maps import label_maps
 
 STRIDES = {"a pyramid": ((8, 16, 32), 4), "a transformer of 16": ((16,), 8), "a transformer of 14": ((14,), 7)}
@@ -26,7 +28,7 @@ def test_labels_are_those_of_scoring_every_pixel(strides, side):
     grid = (max(strides) * 3, max(strides) * 5)
     maps, centroids = maps_and_centroids([(grid[0] // stride, grid[1] // stride) for stride in strides])
     composite = composite_of(maps, grid)
-    assert under_test._Corners.of(composite).side == side
+    assert Corners.of(composite).side == side
     assert torch.equal(label_maps(composite, centroids), scored_everywhere(composite, centroids))
 
 
@@ -34,7 +36,7 @@ def test_labels_are_those_of_scoring_every_pixel(strides, side):
 def test_where_no_block_fits_every_pixel_is_scored(native, grid):
     maps, centroids = maps_and_centroids([native])
     composite = composite_of(maps, grid)
-    assert under_test._Corners.of(composite) is None
+    assert Corners.of(composite) is None
     assert torch.equal(label_maps(composite, centroids), scored_everywhere(composite, centroids))
 
 
@@ -58,8 +60,8 @@ def test_groups_of_centroids_give_what_all_together_give(monkeypatch):
 
 def test_most_pixels_of_large_regions_are_never_scored(monkeypatch):
     scored = []
-    lowest = under_test._first_lowest
-    monkeypatch.setattr(under_test, "_first_lowest", lambda costs: scored.append(costs[0].numel()) or lowest(costs))
+    lowest = corners.first_lowest
+    monkeypatch.setattr(corners, "first_lowest", lambda costs: scored.append(costs[0].numel()) or lowest(costs))
     halves = torch.zeros(1, 8, 8)
     halves[:, :, 4:] = 1
     label_maps(composite_of([halves], (64, 64)), [torch.tensor([[0.0], [1.0]])])
