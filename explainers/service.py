@@ -31,7 +31,7 @@ from explainers.explaining import ConceptExplainer, Inquiry
 from explainers.explanations import ClassExplanation, ConceptMaps, ExplainSettings, HealthReport, LocalExplanation
 from explainers.jobs import Desk, Job, Lane, Task, own_thread
 from explainers.library import ConceptLibrary, OpenSet
-from explainers.nave import NaveSettings
+from explainers.nave import INPUT_SIZE_RANGE, NaveSettings
 from explainers.photo_explaining import PhotoExplainer, Predictions, SegmentationResult, SetSegmentationResult, resolved
 from models.admission import Admission, admit
 from models.catalog import Catalog
@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 MB = 2**20
 BATCH_SIZE = 8  # photos of one input shape that go through the encoder together
+AHEAD_BYTES = 64 * MB  # of photos as an encoder sees them, which wait for the worker
 RESULT_SHARE = 0.25  # of the cache's bytes; feature maps get the rest
 VERSIONED = ("torch", "timm", "numpy", "scikit-learn", "pillow")
 
@@ -101,6 +102,7 @@ class ExplainerService:
         self._encoders: LruCache[Encoder] = LruCache(encoder_bytes, lambda encoder: encoder.n_bytes, always_newest=True)
         self._feature_maps: LruCache[Tensor] = LruCache(int(cache_bytes * (1 - RESULT_SHARE)), n_bytes)
         self._results: LruCache = LruCache(int(cache_bytes * RESULT_SHARE), n_bytes)
+        self._ahead: LruCache[Tensor] = LruCache(AHEAD_BYTES, n_bytes)
         self._infos: dict[Hashable, EncoderInfo] = {}  # facts outlive the loaded encoder, so that results can be found
         self._desk = Desk()
         self._lane = Lane("encoderscope-torch", prepare=partial(_set_threads, self.n_threads))
@@ -125,7 +127,8 @@ class ExplainerService:
             return self._photos.segment(encoder, photo, resolved(settings, encoder.info), task)
 
         question = _about_photo("segment", encoder_name, photo, settings, compute, partial(resolved, settings))
-        return self._request(question, f"segmenting '{photo.name}'", view)
+        prepare = lambda encoder: self._prepare_ahead(encoder, photo, settings.input_size)  # noqa: E731
+        return self._request(question, f"segmenting '{photo.name}'", view, prepare)
 
     def segment_together(
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
@@ -292,21 +295,29 @@ class ExplainerService:
         self._desk.close()
         self._lane.close(timeout=30)
 
-    def _request(self, question: "_Question", doing: str, view: Hashable) -> Job:
-        """A finished job if the answer is known; else one that opens the encoder where needed, then computes."""
+    def _request(
+        self, question: "_Question", doing: str, view: Hashable, prepare: Callable[[Encoder], None] = lambda encoder: None
+    ) -> Job:
+        """A finished job if the answer is known; else one that opens the encoder where needed, then computes.
+
+        ``prepare`` is called here and now, by the caller, while an accelerator is busy with something else.
+        """
         name = question.encoder_name
         key = self._encoder_key(name)
         info = self._infos.get(key)
         answer = self._results.get(question.result_key(info)) if info else None
         if answer is not None:
             return Job.finished(question.addressed(answer, info))
+        encoder = self._encoders.peek(key)
+        if encoder is not None and self.device != "cpu" and self._desk.running():  # on the worker's own cores it gains nothing
+            prepare(encoder)
         return self._desk.request(
             key=(question.kind, key, question.asked),
             work=_memory_errors_told(partial(self._answer, question)),
             lane=self._lane,
             doing=f"{doing} with the encoder '{name}'",
             view=_scoped(question.kind, view),
-            after=(lambda: self.open_encoder(name)) if self._encoders.peek(key) is None else None,
+            after=(lambda: self.open_encoder(name)) if encoder is None else None,
         )
 
     def _answer(self, question: "_Question", task: Task) -> Any:
@@ -348,12 +359,22 @@ class ExplainerService:
         wanted = [n for n, maps in enumerate(kept) if any(depth_map is None for depth_map in maps)]
         if not wanted:
             return kept
-        batches = encoder.feature_maps(torch.stack([encoder.prepare(photos[n], input_size) for n in wanted]), depths)
+        batches = encoder.feature_maps(torch.stack([self._prepared(encoder, photos[n], input_size) for n in wanted]), depths)
         for position, n in enumerate(wanted):
             kept[n] = [batch[position].to("cpu", copy=True) for batch in batches]  # a view would keep the whole batch
             for key, depth_map in zip(keys[n], kept[n], strict=True):
                 self._feature_maps.put(key, depth_map)
         return kept
+
+    def _prepare_ahead(self, encoder: Encoder, photo: Photo, input_size: int) -> None:
+        """In any thread. An input size that makes no sense is left for the worker to tell."""
+        if INPUT_SIZE_RANGE[0] <= input_size <= INPUT_SIZE_RANGE[1]:
+            self._ahead.put((encoder.info.fingerprint, photo.sha256, input_size), encoder.prepare(photo, input_size))
+
+    def _prepared(self, encoder: Encoder, photo: Photo, input_size: int) -> Tensor:
+        """The photo as the encoder sees it, (3, H, W)."""
+        ready = self._ahead.peek((encoder.info.fingerprint, photo.sha256, input_size))
+        return encoder.prepare(photo, input_size) if ready is None else ready
 
     def _encoder(self, name: str, task: Task) -> Encoder:
         """The loaded encoder, loaded now if it is not; one whose files have changed takes the old one's place."""

@@ -120,10 +120,11 @@ def prepare(photo: Photo, preprocessing: Preprocessing, shape: tuple[int, int]) 
     height, width = shape
     resampling = _RESAMPLING.get(preprocessing.interpolation, Image.Resampling.BICUBIC)
     resized = Image.fromarray(photo.pixels).resize((width, height), resampling)
-    values = torch.from_numpy(np.array(resized)).permute(2, 0, 1).float() / 255
-    mean = torch.tensor(preprocessing.mean).reshape(-1, 1, 1)
-    std = torch.tensor(preprocessing.std).reshape(-1, 1, 1)
-    return ((values - mean) / std).contiguous()
+    values = np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1)).astype(np.float32)  # without torch: any thread may call
+    values /= np.float32(255)
+    values -= np.array(preprocessing.mean, dtype=np.float32).reshape(-1, 1, 1)
+    values /= np.array(preprocessing.std, dtype=np.float32).reshape(-1, 1, 1)
+    return torch.from_numpy(values)
 
 
 def _require_plausible_bytes(data: bytes, name: str) -> None:

@@ -356,6 +356,21 @@ def test_feature_maps_of_many_photos_share_batches_that_shrink_to_what_fits(serv
     assert len(list(service._feature_maps_of(encoder, photos, 32, (1, 0), task()))) == 8 and len(encoder.batches) == 5
 
 
+def test_a_photo_is_prepared_by_its_caller_while_an_accelerator_is_busy_with_another(service, encoder):
+    service.device = "an accelerator"
+    preparing, prepare_it = [], encoder.prepare
+    encoder.prepare = lambda *asked: preparing.append(threading.get_ident()) or prepare_it(*asked)
+    service.open_encoder("tiny").result(PATIENCE)
+    encoder.gate = Gate()
+    first = service.segment("tiny", photo(1), SETTINGS)
+    assert encoder.gate.reached.wait(PATIENCE)
+    second = service.segment("tiny", photo(2), SETTINGS)
+    assert preparing[1:] == [threading.get_ident()]  # the first one by the worker, which had nothing to do
+    encoder.gate.opened.set()
+    assert first.result(PATIENCE) and second.result(PATIENCE)
+    assert len(preparing) == 2 and preparing[0] in encoder.threads
+
+
 def test_one_photo_that_does_not_fit_is_an_error_and_the_next_request_works(service, encoder):
     encoder.room = 0
     with pytest.raises(OutOfMemory, match="smaller"):
