@@ -3,6 +3,7 @@
 python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks agreement  encoders beside themselves under another seed, with ../shared/fixtures
+python -m tests.benchmarks precision  encoders beside themselves in half precision, with ../shared/fixtures
 python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
 python -m tests.benchmarks bench      segmentation maps beside scikit-learn, the bare encoder, others; memory; growth (make bench)
 python -m tests.benchmarks live       dragging the granularity in Chromium: event to frame, bytes, messages
@@ -25,7 +26,7 @@ from models.catalog import Catalog
 from models.encoder import Encoder
 from tests.benchmarks import attribution_speed, live_view_speed, segmentation_quality, segmentation_speed
 from tests.benchmarks import attribution_truth as truth
-from tests.benchmarks.encoder_agreement import agreement_table
+from tests.benchmarks.encoder_agreement import agreement_table, precision_table
 from tests.conftest import SHARED_FIXTURES
 
 REAL = ("deit_tiny_patch16_224", "mobilenetv2_100")  # folders of the fixtures' weights
@@ -67,6 +68,7 @@ TABLES = {
     "speed": lambda _: attribution_speed.speed_table(),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
+    "precision": lambda _: precision_table(SHARED_FIXTURES, [*real_encoders(), *bundled_encoders()]),
     **{name: lambda _, table=table: table(SHARED_FIXTURES / "weights") for name, table in segmentation_speed.TABLES.items()},
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }

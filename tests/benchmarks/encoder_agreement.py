@@ -1,19 +1,25 @@
 """Do encoders agree with each other less than each agrees with itself under another seed of clustering?
 
-If not, differences between two encoders on the Compare page would be the noise of clustering. Photographs: BSDS500's of
-../shared/fixtures. Every figure is a mean over the photographs, with the standard deviation between them.
+If not, differences between two encoders on the Compare page would be the noise of clustering. And does an encoder agree with
+itself in half precision, so that it may run in it? Photographs: BSDS500's of ../shared/fixtures. Every figure is a mean over the
+photographs, with the standard deviation between them.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import torch
+
 from explainers.agreement import spread
 from explainers.comparing import SegmentedPhotos, set_agreement
-from explainers.nave import NaveSettings
+from explainers.nave import NaveSettings, Segmentation, segment
+from explainers.partitions import adjusted_rand_index
 from explainers.service import ExplainerService
-from models.preprocessing import read_photo_file
+from models.encoder import Encoder
+from models.preprocessing import Photo, read_photo_file
 
 
 def agreement_table(service: ExplainerService, fixtures: Path, names: Sequence[str], ks: Sequence[int] = (6, 10)) -> list[dict]:
@@ -24,6 +30,32 @@ def agreement_table(service: ExplainerService, fixtures: Path, names: Sequence[s
     pairs = [(f"{_short(n)}, another seed", first[n], second[n]) for n in names]
     pairs += [(f"{_short(a)} – {_short(b)}", first[a], first[b]) for a, b in combinations(names, 2)]
     return [_row(pair, a, b, ks) for pair, a, b in pairs]
+
+
+def precision_table(fixtures: Path, encoders: Sequence[Encoder], ks: Sequence[int] = (6, 10, 20)) -> list[dict]:
+    """Adjusted Rand index of an encoder's maps with those of its copy in half precision; the clustering is the same."""
+    photos = [read_photo_file(path) for path in sorted((fixtures / "images/bsds500").glob("*.jpg"))]
+    rows = []
+    for encoder in encoders:
+        whole = [_segmented(encoder, photo, torch.float32) for photo in photos]
+        for dtype in (torch.float16, torch.bfloat16):
+            half = copy.deepcopy(encoder)
+            half.model.to(dtype)
+            pairs = list(zip(whole, (_segmented(half, photo, dtype) for photo in photos), strict=True))
+            row: dict = {"encoder": encoder.info.name, "precision": str(dtype)}
+            for k in ks:
+                figure = spread([adjusted_rand_index(a.at(k), b.at(k), k) for a, b in pairs])
+                row |= {f"k = {k}": figure.mean, f"k = {k}, deviation": figure.std}
+            rows.append(row)
+            print(row, flush=True)
+    return rows
+
+
+def _segmented(encoder: Encoder, photo: Photo, dtype: torch.dtype) -> Segmentation:
+    settings = NaveSettings(encoder.info.default_depths)
+    image = encoder.prepare(photo, settings.input_size)[None].to(dtype)
+    maps = [depth_map[0] for depth_map in encoder.feature_maps(image, settings.depths)]
+    return segment(maps, settings, encoder.input_shape(photo.shape, settings.input_size))
 
 
 def _maps(service: ExplainerService, name: str, photos: Sequence, settings: NaveSettings) -> SegmentedPhotos:
