@@ -1,4 +1,4 @@
-"""Composite activations of one image on a grid, never materialised.
+"""Composite activations of an image on a grid, never materialised; or of several images alike, side by side.
 
 A composite activation x_p stacks the feature maps F_d of several depths after a bilinear resize U to one grid. Resizing is
 linear, so whatever is linear in x runs on the native maps (the factorisation is our own):
@@ -6,10 +6,12 @@ linear, so whatever is linear in x runs on the native maps (the factorisation is
     sum of w_p U(F_d)_p = F_d (adjoint of U) w    resize the weights backwards
 
     D  channels of all depths together, shallow first      H, W  grid      P = H * W positions
+
+Shapes are those of one image. Of several, everything has a leading axis more: that of the images.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from itertools import groupby
 from typing import Any
@@ -43,7 +45,7 @@ class Block:
     @property
     def of_depths(self) -> tuple[Tensor, ...]:
         """The native maps of every depth, (C_d, h * w)."""
-        return self.maps.split(self.depth_channels)
+        return self.maps.split(self.depth_channels, dim=-2)
 
     def on_grid(self, shape: tuple[int, int]) -> "Block":
         """The same maps, resized to another grid."""
@@ -51,8 +53,8 @@ class Block:
 
     def projected(self, bases: Sequence[Tensor]) -> "Block":
         """The coordinates of every depth's activations on a basis of its own, (C_d, n_d) each."""
-        maps = torch.cat([basis.T @ maps for basis, maps in zip(bases, self.of_depths, strict=True)])
-        return Block(maps, tuple(basis.shape[1] for basis in bases), self.rows, self.cols)
+        maps = torch.cat([basis.mT @ maps for basis, maps in zip(bases, self.of_depths, strict=True)], dim=-2)
+        return Block(maps, tuple(basis.shape[-1] for basis in bases), self.rows, self.cols)
 
     def needed(self, columns: slice) -> slice:
         """The native columns that some columns of the grid are mixed from."""
@@ -67,7 +69,7 @@ class Block:
 
     def native_scores(self, vectors: Tensor) -> Tensor:
         """<F, vector> at every native position, (n, h, w), for vectors (n, C)."""
-        return (vectors @ self.maps).reshape(-1, *self.native_shape)
+        return (vectors @ self.maps).unflatten(-1, self.native_shape)
 
     @cached_property
     def _taps(self) -> tuple[Any, Any]:
@@ -81,26 +83,29 @@ class Block:
         )  # (n, taps) each
         weights = (row_weights.unsqueeze(2) * col_weights.unsqueeze(1)).flatten(1)  # (n, taps * taps)
         native_idx = (row_idx.unsqueeze(2) * self.native_shape[1] + col_idx.unsqueeze(1)).flatten(1)
-        return F.embedding_bag(native_idx, self.maps.T.contiguous(), per_sample_weights=weights, mode="sum")
+        channels_last = self.maps.flatten(0, -2).T.contiguous()  # (h * w, C), or the channels of all images
+        found = F.embedding_bag(native_idx, channels_last, per_sample_weights=weights, mode="sum")
+        return found.unflatten(1, self.maps.shape[:-1]).movedim(0, -2)
 
     def squared_norms(self, chunk: int = 64) -> Tensor:
         """|x_p|^2 at every grid position, (H, W); a few channels at a time."""
-        total = torch.zeros(len(self.rows), len(self.cols), device=self.maps.device, dtype=self.maps.dtype)
-        for maps in self.maps.split(chunk):
-            native = maps.reshape(-1, *self.native_shape)
-            total += (native if self.on_native_grid else self.rows @ native @ self.cols.T).square().sum(0)
+        total = self.maps.new_zeros(*self.maps.shape[:-2], len(self.rows), len(self.cols))
+        for maps in self.maps.split(chunk, dim=-2):
+            native = maps.unflatten(-1, self.native_shape)
+            total += (native if self.on_native_grid else self.rows @ native @ self.cols.T).square().sum(-3)
         return total
 
     @cached_property
-    def summed_norms(self) -> float:
-        """The sum of |x_p|^2 over the grid, from the native maps: <R F C, F> for the Gram matrices R, C of the resize's axes."""
-        native = self.maps.reshape(-1, *self.native_shape)
-        return float((native * (self.rows.T @ self.rows @ native @ (self.cols.T @ self.cols))).sum(dtype=torch.float64))
+    def summed_norms(self) -> Tensor:
+        """The sum of |x_p|^2 over the grid, (): <R F C, F> on the native maps for the Gram matrices R, C of the resize's axes."""
+        native = self.maps.unflatten(-1, self.native_shape)
+        resized = self.rows.T @ self.rows @ native @ (self.cols.T @ self.cols)
+        return (native * resized).sum((-3, -2, -1), dtype=torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class Composite:
-    """Composite activations of one image on a grid, kept as native feature maps."""
+    """Composite activations of an image, or of several alike, on a grid, kept as native feature maps."""
 
     blocks: tuple[Block, ...]
 
@@ -124,29 +129,29 @@ class Composite:
 
     def split(self, vectors: Tensor) -> tuple[Tensor, ...]:
         """Vectors (n, D) as one (n, C) per block."""
-        return vectors.split([len(block.maps) for block in self.blocks], dim=1)
+        return vectors.split([sum(block.depth_channels) for block in self.blocks], dim=-1)
 
     def scores(self, vectors: Tensor, offsets: Tensor) -> Tensor:
         """<x_p, vector> + offset at every grid position, (n, H, W), for vectors (n, D) and offsets (n,)."""
         bands = [band for _, band in self.score_bands(vectors, offsets)]
-        return torch.cat(bands, dim=2) if len(bands) > 1 else bands[0]
+        return torch.cat(bands, dim=-1) if len(bands) > 1 else bands[0]
 
     def score_bands(self, vectors: Tensor, offsets: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """The same, some columns of the grid at a time, each with which they are."""
         native = [block.native_scores(part) for block, part in zip(self.blocks, self.split(vectors), strict=True)]
-        min(native, key=Tensor.numel).add_(offsets[:, None, None])  # a resize keeps what is the same everywhere
+        min(native, key=Tensor.numel).add_(offsets[..., None, None])  # a resize keeps what is the same everywhere
         with_maps = list(zip(self.blocks, native, strict=True))
         resized = [(block, block.rows @ maps) for block, maps in with_maps if not block.on_native_grid]
         unchanged = [maps for block, maps in with_maps if block.on_native_grid]
         for start in range(0, self.shape[1], BAND):
             columns = slice(start, start + BAND)
             parts = [self._band(resized, columns)] if resized else []
-            yield columns, reduce(Tensor.add_, [*parts, *(maps[:, :, columns] for maps in unchanged)])
+            yield columns, reduce(Tensor.add_, [*parts, *(maps[..., columns] for maps in unchanged)])
 
     def _band(self, resized: Sequence[tuple[Block, Tensor]], columns: slice) -> Tensor:
         """Some columns of the sum of all blocks, whose first axis is resized already, in one product; (n, H, columns)."""
         needed = [block.needed(columns) for block, _ in resized]
-        halfway = torch.cat([maps[:, :, part] for (_, maps), part in zip(resized, needed, strict=True)], dim=2)
+        halfway = torch.cat([maps[..., part] for (_, maps), part in zip(resized, needed, strict=True)], dim=-1)
         weights = torch.cat([block.cols[columns, part] for (block, _), part in zip(resized, needed, strict=True)], dim=1)
         return halfway @ weights.T
 
@@ -155,18 +160,19 @@ class Composite:
         resized = [block for block in self.blocks if not block.on_native_grid]
         back = iter(self._columns_back(resized, weights))
         native = [weights if block.on_native_grid else block.rows.T @ next(back) for block in self.blocks]
-        return torch.cat([maps.flatten(1) @ block.maps.T for block, maps in zip(self.blocks, native, strict=True)], dim=1)
+        sums = [maps.flatten(-2) @ block.maps.mT for block, maps in zip(self.blocks, native, strict=True)]
+        return torch.cat(sums, dim=-1)
 
     def _columns_back(self, resized: Sequence[Block], weights: Tensor) -> list[Tensor]:
         """The adjoint of the resize of the second axis for several blocks: (n, H, W) to (n, H, w) each."""
-        back = [weights.new_zeros(*weights.shape[:2], block.cols.shape[1]) for block in resized]
+        back = [weights.new_zeros(*weights.shape[:-1], block.cols.shape[1]) for block in resized]
         for start in range(0, self.shape[1] if resized else 0, BAND):
             columns = slice(start, start + BAND)
             needed = [block.needed(columns) for block in resized]
             matrices = [block.cols[columns, part] for block, part in zip(resized, needed, strict=True)]
-            together = weights[:, :, columns] @ torch.cat(matrices, dim=1)
-            for maps, part, found in zip(back, needed, together.split([m.shape[1] for m in matrices], dim=2), strict=True):
-                maps[:, :, part] += found
+            together = weights[..., columns] @ torch.cat(matrices, dim=1)
+            for maps, part, found in zip(back, needed, together.split([m.shape[1] for m in matrices], dim=-1), strict=True):
+                maps[..., part] += found
         return back
 
     def squared_norms(self) -> Tensor:
@@ -174,14 +180,14 @@ class Composite:
         return sum(block.squared_norms() for block in self.blocks)
 
     @cached_property
-    def summed_norms(self) -> float:
-        """The sum of |x_p|^2 over all grid positions."""
+    def summed_norms(self) -> Tensor:
+        """The sum of |x_p|^2 over all grid positions, ()."""
         return sum(block.summed_norms for block in self.blocks)
 
     def at(self, positions: Tensor) -> Tensor:
         """The composite activations of some positions (flat grid indices, (n,)), (n, D)."""
         width = self.shape[1]
-        return torch.cat([block.at(positions // width, positions % width) for block in self.blocks], dim=1)
+        return torch.cat([block.at(positions // width, positions % width) for block in self.blocks], dim=-1)
 
     def on_grid(self, shape: tuple[int, int]) -> "Composite":
         """The same activations on another grid; the native maps are shared."""
@@ -191,6 +197,20 @@ class Composite:
         """The coordinates of every depth's activations on a basis of its own, (C_d, n_d) each."""
         remaining = iter(bases)
         return Composite(tuple(block.projected([next(remaining) for _ in block.depth_channels]) for block in self.blocks))
+
+    def of_image(self, n: int) -> "Composite":
+        """One of several images."""
+        return Composite(tuple(replace(block, maps=block.maps[n]) for block in self.blocks))
+
+
+def side_by_side(images: Sequence[Composite]) -> Composite:
+    """Several images whose depths and grids are alike, as one composite with an axis more."""
+    blocks = zip(*(image.blocks for image in images), strict=True)
+    return Composite(tuple(replace(alike[0], maps=_stacked([block.maps for block in alike])) for alike in blocks))
+
+
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(tensors)) if len(tensors) > 1 else tensors[0].unsqueeze(0)  # one alone is not copied
 
 
 def resize_matrix(native: int, grid: int) -> Tensor:

@@ -25,7 +25,7 @@ CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of a block: down, right
 
 def nearness(composite: Composite, centroids: Tensor) -> Tensor:
     """|c|^2 - 2 <x, c> for centroids (k, D), (k, H, W): squared distances but for |x|^2, which is the same for all."""
-    return composite.scores(-2 * centroids, centroids.square().sum(1))
+    return composite.scores(-2 * centroids, centroids.square().sum(-1))
 
 
 def first_lowest(costs: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Exact Lloyd over all positions of one or several images, every k together (Lloyd 1982).
+"""Exact Lloyd over all positions of one or several images, every k together, several such problems side by side (Lloyd 1982).
 
 An assignment is kept as weights of positions: 1 where a centroid is the nearest one, else 0; or, where the grid can be cut into
 blocks (corners.py), weights of their corners that give the same sums with a sixteenth of the positions.
 
-    D  channels    k  clusters, K of all k together    h, w  positions: of the grid, or corners of its blocks
+    B  problems    D  channels    k  clusters, K of all k together    h, w  positions: of the grid, or corners of its blocks
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from explainers.composite import Composite
+from explainers.composite import Composite, side_by_side
 from explainers.corners import Corners, nearness
 
 MAX_ITERATIONS = 40
@@ -30,19 +30,32 @@ def finished(
 
     With no iterations at all, the centroids as they are and their inertia.
     """
+    alone = [side_by_side([image]) for image in images]
+    found = finished_each(alone, [one.unsqueeze(0) for one in centroids], n_iterations, on_step)
+    return [(one.squeeze(0), float(inertia)) for one, inertia in found]
+
+
+def finished_each(
+    images: Sequence[Composite],
+    centroids: Sequence[Tensor],
+    n_iterations: int = MAX_ITERATIONS,
+    on_step: Callable[[float], None] = lambda share: None,
+) -> list[tuple[Tensor, Tensor]]:
+    """The same for B problems side by side, each with one image of every composite: (B, k, D) to (B, k, D) and inertia (B,)."""
     fields = [_field(image) for image in images]
-    found: list[tuple[Tensor, float]] = []
-    for group in groups(centroids, most=MAX_SCORES // max(field.at.n_positions for field in fields)):
+    n_scores = max(field.at.n_positions for field in fields) * len(centroids[0])
+    found: list[tuple[Tensor, Tensor]] = []
+    for group in groups(centroids, most=MAX_SCORES // n_scores):
         found.extend(_lloyd(fields, group, n_iterations))
         on_step(len(found) / len(centroids))
     return found
 
 
 def groups(centroids: Sequence[Tensor], most: int) -> Iterator[list[Tensor]]:
-    """Neighbours with at most so many centroids together, at least one."""
+    """Neighbours, (..., k, D) each, with at most so many centroids together, at least one."""
     group: list[Tensor] = []
     for one in centroids:
-        if group and sum(map(len, group)) + len(one) > most:
+        if group and sum(of_k.shape[-2] for of_k in group) + one.shape[-2] > most:
             yield group
             group = []
         group.append(one)
@@ -56,8 +69,8 @@ def groups(centroids: Sequence[Tensor], most: int) -> Iterator[list[Tensor]]:
 class _Assignment:
     """Which positions are nearest to which centroid, for several k."""
 
-    weights: Tensor  # (K, h, w)
-    lowest: Tensor  # (n_k,): squared distances to the nearest centroid, but for |x|^2, summed over all positions
+    weights: Tensor  # (B, K, h, w)
+    lowest: Tensor  # (n_k, B): squared distances to the nearest centroid, but for |x|^2, summed over all positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +84,15 @@ class _EveryPosition:
         return self.image
 
     def assigned(self, costs: Tensor, sizes: Sequence[int]) -> _Assignment:
-        """From costs (K, h, w), which are overwritten."""
-        parts = costs.split(list(sizes))
-        lowest = [part.amin(0) for part in parts]
+        """From costs (B, K, h, w), which are overwritten."""
+        parts = costs.split(list(sizes), dim=1)
+        lowest = [part.amin(1) for part in parts]
         for part, of_part in zip(parts, lowest, strict=True):
-            part.le_(of_part)
-        if costs.sum() != len(parts) * self.image.n_positions:
+            part.le_(of_part.unsqueeze(1))
+        if costs.sum() != len(parts) * len(costs) * self.image.n_positions:
             for part in parts:  # equally near to several centroids: the first one alone has it
-                part.copy_(torch.zeros_like(part).scatter_(0, part.max(dim=0, keepdim=True).indices, 1.0))
-        return _Assignment(costs, torch.stack(lowest).sum((1, 2), dtype=torch.float64))
+                part.copy_(torch.zeros_like(part).scatter_(1, part.max(dim=1, keepdim=True).indices, 1.0))
+        return _Assignment(costs, torch.stack(lowest).sum((2, 3), dtype=torch.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +107,11 @@ class _ByCorners:
         return self.corners.at
 
     def assigned(self, costs: Tensor, sizes: Sequence[int]) -> _Assignment:
-        """From costs (K, h, w)."""
-        parts = costs.split(list(sizes))
-        weights = [self.corners.weights(part) for part in parts]
-        lowest = [(costs_of_k * of_k).sum(dtype=torch.float64) for costs_of_k, of_k in zip(parts, weights, strict=True)]
-        return _Assignment(torch.cat(weights), torch.stack(lowest))
+        """From costs (B, K, h, w)."""
+        parts = costs.split(list(sizes), dim=1)
+        weights = [torch.stack([self.corners.weights(of_problem) for of_problem in part]) for part in parts]
+        lowest = [(part * of_k).sum((1, 2, 3), dtype=torch.float64) for part, of_k in zip(parts, weights, strict=True)]
+        return _Assignment(torch.cat(weights, dim=1), torch.stack(lowest))
 
 
 _Field = _EveryPosition | _ByCorners
@@ -112,46 +125,53 @@ def _field(image: Composite) -> _Field:
 # --- assignment and update in turn ---
 
 
-def _lloyd(fields: Sequence[_Field], centroids: Sequence[Tensor], n_iterations: int) -> list[tuple[Tensor, float]]:
-    """For several k; each rests once it gains less than the tolerance."""
-    found = [(one, torch.inf) for one in centroids]
-    moving = list(range(len(found)))
+def _lloyd(fields: Sequence[_Field], centroids: Sequence[Tensor], n_iterations: int) -> list[tuple[Tensor, Tensor]]:
+    """For several k; each rests once it gains less than the tolerance, in every problem by itself."""
+    found = list(centroids)
+    inertia = torch.full((len(found), len(found[0])), torch.inf, dtype=torch.float64)  # (n_k, B), on the CPU
+    moves = torch.ones_like(inertia, dtype=torch.bool)
     for iteration in range(n_iterations + 1):
-        last = iteration == n_iterations
-        step = _step(fields, [found[m][0] for m in moving], inertia_only=last)
-        gained = [not last and after < (1 - TOLERANCE) * found[m][1] for m, after in zip(moving, step.inertia, strict=True)]
-        for m, after, mean, more in zip(moving, step.inertia, step.means, gained, strict=True):
-            found[m] = (mean if more else found[m][0], after)
-        moving = [m for m, more in zip(moving, gained, strict=True) if more]
+        moving = moves.any(1).nonzero().flatten().tolist()
         if not moving:
             break
-    return found
+        last = iteration == n_iterations
+        step = _step(fields, [found[m] for m in moving], inertia_only=last)
+        gains = moves[moving] & (step.inertia < (1 - TOLERANCE) * inertia[moving]) & (not last)
+        inertia[moving] = torch.where(moves[moving], step.inertia, inertia[moving])
+        moves[moving] = gains
+        for m, means, gained in zip(moving, step.means, gains, strict=True):
+            found[m] = means if gained.all() else torch.where(gained.to(means.device)[:, None, None], means, found[m])
+    return list(zip(found, inertia, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
 class _Step:
     """One assignment for several k."""
 
-    inertia: list[float]  # per k
-    means: list[Tensor]  # per k (k, D): where the centroids go next
+    inertia: Tensor  # (n_k, B), on the CPU
+    means: Sequence[Tensor]  # per k (B, k, D): where the centroids go next
 
 
 def _step(fields: Sequence[_Field], centroids: Sequence[Tensor], inertia_only: bool) -> _Step:
-    sizes = [len(one) for one in centroids]
-    together = torch.cat(list(centroids))
-    sums, counts = torch.zeros_like(together), together.new_zeros(len(together))
-    inertia = torch.zeros(len(centroids), dtype=torch.float64, device=together.device)
+    sizes = [one.shape[1] for one in centroids]
+    together = torch.cat(list(centroids), dim=1)
+    sums, counts = torch.zeros_like(together), together.new_zeros(together.shape[:2])
+    inertia = torch.zeros(len(centroids), len(together), dtype=torch.float64, device=together.device)
     for field in fields:
         assignment = field.assigned(nearness(field.at, together), sizes)
         inertia += assignment.lowest + field.image.summed_norms
         if not inertia_only:
-            counts += assignment.weights.sum((1, 2))
+            counts += assignment.weights.sum((2, 3))
             sums += field.at.weighted_sums(assignment.weights)
-    means = list((sums / counts.clamp_min(1).unsqueeze(1)).split(sizes))
-    for one, mean, count in zip(centroids, means, counts.split(sizes), strict=True):
-        if not inertia_only and (empty := count == 0).any():
-            mean[empty] = _farthest([field.image for field in fields], one, int(empty.sum()))
-    return _Step(inertia.clamp_min(0).tolist(), means)
+    inertia = inertia.clamp_min(0).cpu()
+    if inertia_only:
+        return _Step(inertia, centroids)
+    means = (sums / counts.clamp_min(1).unsqueeze(2)).split(sizes, dim=1)
+    if not counts.all():
+        for one, mean, count in zip(centroids, means, counts.split(sizes, dim=1), strict=True):
+            for n, empty in ((n, of_problem == 0) for n, of_problem in enumerate(count) if not of_problem.all()):
+                mean[n, empty] = _farthest([field.image.of_image(n) for field in fields], one[n], int(empty.sum()))
+    return _Step(inertia, means)
 
 
 def _farthest(images: Sequence[Composite], centroids: Tensor, n: int) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from explainers import composite as composites
-from explainers.composite import composite_of, resize_matrix
+from explainers.composite import composite_of, resize_matrix, side_by_side
 from tests.explainers.hand_made_maps import GRID, materialised, random_maps
 
 
@@ -32,7 +32,7 @@ def test_scores_sums_norms_and_samples_equal_the_materialised_ones(feature_maps,
     torch.testing.assert_close(scores, vectors @ big.T + offsets[:, None], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(composite.weighted_sums(weights), weights.flatten(1) @ big, rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(composite.squared_norms().flatten(), big.square().sum(1), rtol=1e-4, atol=1e-4)
-    assert composite.summed_norms == pytest.approx(big.square().sum().item(), rel=1e-4)
+    assert composite.summed_norms.item() == pytest.approx(big.square().sum().item(), rel=1e-4)
     positions = torch.tensor([0, 17, 200, 24 * 18 - 1])
     torch.testing.assert_close(composite.at(positions), big[positions], rtol=1e-4, atol=1e-4)
 
@@ -58,3 +58,23 @@ def test_another_grid_shares_the_maps(feature_maps):
     composite = composite_of(feature_maps, GRID)
     finer = composite.on_grid((48, 36))
     assert finer.shape == (48, 36) and finer.blocks[0].maps is composite.blocks[0].maps
+
+
+def test_images_side_by_side_are_as_they_are_alone(feature_maps):
+    alone = [composite_of(maps, GRID) for maps in (feature_maps, [one.flip(1) * 2 for one in feature_maps])]
+    both = side_by_side(alone)
+    vectors, weights = torch.randn(2, 7, sum(both.depth_channels)), torch.rand(2, 4, *GRID)
+    positions, offsets = torch.tensor([3, 70, 300]), torch.arange(14.0).reshape(2, 7)
+    bases = [torch.randn(2, len(maps), 2) for maps in feature_maps]
+    for n, image in enumerate(alone):
+        for together, single in (
+            (both.scores(vectors, offsets), image.scores(vectors[n], offsets[n])),
+            (both.weighted_sums(weights), image.weighted_sums(weights[n])),
+            (both.squared_norms(), image.squared_norms()),
+            (both.summed_norms, image.summed_norms),
+            (both.at(positions), image.at(positions)),
+            (both.projected(bases).at(positions), image.projected([basis[n] for basis in bases]).at(positions)),
+            (both.on_grid((7, 8)).squared_norms(), image.on_grid((7, 8)).squared_norms()),
+        ):
+            torch.testing.assert_close(together[n], single)
+        assert torch.equal(both.of_image(n).blocks[1].maps, image.blocks[1].maps)
