@@ -265,12 +265,15 @@ class _Points:
 
     def _product(self, of_sweeps: Tensor, of_problems: Tensor) -> Tensor:
         """Every sweep's matrix (B * S, m, .) with its problem's (B, ., .); all sweeps of a problem in one product."""
-        product = of_sweeps.reshape(len(of_problems), -1, of_sweeps.shape[2]) @ of_problems
+        if len(of_problems) == 1:  # a plain product is a little faster than a batch of one
+            product = of_sweeps.flatten(0, 1) @ of_problems[0]
+        else:
+            product = of_sweeps.reshape(len(of_problems), -1, of_sweeps.shape[2]) @ of_problems
         return product.reshape(*of_sweeps.shape[:2], -1)
 
     def at(self, sweep_idx: int | Tensor, idx: Tensor) -> Tensor:
         """The coordinates of some positions of a sweep's problem."""
-        return self.coordinates[sweep_idx // self.n_sweeps, idx]
+        return self.coordinates.flatten(0, 1)[sweep_idx // self.n_sweeps * self.coordinates.shape[1] + idx]
 
     def distances(self, sweeps: _Sweeps) -> Tensor:
         """Squared distances to the nearest centroid, (B * S, n)."""
