@@ -163,7 +163,7 @@ def segment(parsed: argparse.Namespace) -> int:
         info = _waited_for(service.open_encoder(parsed.encoder), bar)
         settings = resolved(settings, info)
         require_valid(settings, len(info.depths))
-        segment_them = segmenting.together if parsed.together else segmenting.one_by_one
+        segment_them = segmenting.together if parsed.together else segmenting.each_alone
         with _summary(parsed, settings, info) as summary:
             wait, complain = partial(_waited_for, bar=bar), partial(tqdm.write, file=sys.stderr)
             run = segmenting.Run(service, parsed.encoder, settings, parsed.out, summary, wait, complain, bar.update)

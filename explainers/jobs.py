@@ -111,9 +111,9 @@ class Task:
         if self.should_stop():
             raise Cancelled("This work was cancelled.")
 
-    def part(self, n: int, n_parts: int) -> "Task":
-        """The same work, which reports from the n-th of so many equal parts of it."""
-        return _Part(self, n, n_parts)
+    def part(self, first: int, n_parts: int, n_own: int = 1) -> "Task":
+        """The same work, which reports from some of its equal parts: ``n_own`` of them from the first one on."""
+        return _Part(self, first / n_parts, n_own / n_parts)
 
     def report_or_stop(self, fraction: float | None, message: str) -> None:
         """Both at once, for work that only knows a progress callback."""
@@ -122,14 +122,14 @@ class Task:
 
 
 class _Part(Task):
-    """A task's view of one of several equal parts of its work."""
+    """A task's view of a part of its work."""
 
-    def __init__(self, whole: Task, n: int, n_parts: int):
+    def __init__(self, whole: Task, start: float, share: float):
         super().__init__(whole._computation)
-        self._whole, self._n, self._n_parts = whole, n, n_parts
+        self._whole, self._start, self._share = whole, start, share
 
     def report(self, fraction: float | None, message: str) -> None:
-        self._whole.report((self._n + (fraction or 0.0)) / self._n_parts, message)
+        self._whole.report(self._start + (fraction or 0.0) * self._share, message)
 
 
 class Lane:

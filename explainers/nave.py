@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from explainers.clustering import Clustering, Sweep, sweep
-from explainers.composite import Composite, composite_of
+from explainers.clustering import Clustering, Sweep, sweep, sweep_each
+from explainers.composite import Composite, composite_of, side_by_side
 from explainers.errors import BadSettings
 from explainers.label_maps import label_maps
 from explainers.lloyd import finished
@@ -180,11 +180,49 @@ def segment_together(
     One Segmentation per image. Scaling, inertia, stability, silhouette and the suggested k are of all images together,
     regions and scatter of each.
     """
+    images = _composites(feature_maps, settings, image_shapes)
+    swept = sweep(images, settings.max_clusters, N_SWEEPS, settings.seed, settings.fit != "fast", _while_clustering(progress))
+    return _drawn(swept, images, settings, image_shapes, progress)
+
+
+def segment_each(
+    feature_maps: Sequence[Sequence[Tensor]],
+    settings: NaveSettings,
+    image_shape: tuple[int, int],
+    progress: Progress = lambda share, doing: None,
+) -> tuple[Segmentation, ...]:
+    """``segment`` for several images of one shape, side by side: the same up to rounding, and faster."""
+    images = [_composites([maps], settings, [image_shape])[0] for maps in feature_maps]
+    clusters = _while_clustering(progress)
+    swept = sweep_each([side_by_side(images)], settings.max_clusters, N_SWEEPS, settings.seed, settings.fit != "fast", clusters)
+    found = []
+    for n, (of_image, image) in enumerate(zip(swept, images, strict=True)):
+        told = lambda share, doing: progress(0.6 + (0.4 * n + share - 0.6) / len(images), doing)  # noqa: B023, E731
+        found += _drawn(of_image, [image], settings, [image_shape], told)
+    return tuple(found)
+
+
+def _composites(
+    feature_maps: Sequence[Sequence[Tensor]], settings: NaveSettings, image_shapes: Sequence[tuple[int, int]]
+) -> list[Composite]:
+    """Every image's composite on the grid on which clusters are fitted; scaled together."""
     scaled = [SCALINGS[settings.scaling](maps) for maps in zip(*feature_maps, strict=True)]
-    images = [composite_of(maps, _grid(shape)) for maps, shape in zip(zip(*scaled, strict=True), image_shapes, strict=True)]
+    return [composite_of(maps, _grid(shape)) for maps, shape in zip(zip(*scaled, strict=True), image_shapes, strict=True)]
+
+
+def _while_clustering(progress: Progress) -> Callable[[float], None]:
+    return lambda share: progress(0.6 * share, f"Clustering, {share:.0%}")
+
+
+def _drawn(
+    swept: Sweep,
+    images: Sequence[Composite],
+    settings: NaveSettings,
+    image_shapes: Sequence[tuple[int, int]],
+    progress: Progress,
+) -> tuple[Segmentation, ...]:
+    """From clusterings to maps that are judged."""
     full = [image.on_grid(shape) for image, shape in zip(images, image_shapes, strict=True)]
-    clusters = lambda share: progress(0.6 * share, f"Clustering, {share:.0%}")  # noqa: E731
-    swept = sweep(images, settings.max_clusters, N_SWEEPS, settings.seed, exact=settings.fit != "fast", on_step=clusters)
     clusterings = _at_every_pixel(full, swept.clusterings, progress) if settings.fit == "full" else swept.clusterings
     progress(0.8, "Drawing the maps")
     labels, chosen = _with_stable_colours(full, clusterings[settings.min_clusters - 1 :])

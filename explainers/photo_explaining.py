@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 from torch import Tensor
@@ -22,6 +23,8 @@ from models.encoder import Encoder, EncoderInfo
 from models.preprocessing import Photo
 
 N_PREDICTIONS = 10
+SIDE_BY_SIDE = 8  # photos of one input shape that go through encoder and clustering together, at most
+SEEN_PIXELS = 2**20  # of all of them, at most: of large ones fewer, so that memory stays within bounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,13 +41,13 @@ class SegmentationResult:
 
 @dataclass(frozen=True, eq=False)
 class SetSegmentationResult:
-    """Segmentation maps of several photos whose positions were clustered together, with their provenance."""
+    """Segmentation maps of several photos, clustered together or each alone, with their provenance."""
 
-    segmentations: tuple[Segmentation, ...]  # one per photo; a cluster means one thing in all of them
+    segmentations: tuple[Segmentation, ...]  # one per photo; clustered together, a cluster means one thing in all of them
     encoder: EncoderInfo
     photo_names: tuple[str, ...]
     photo_sha256s: tuple[str, ...]
-    seconds: dict[str, float]
+    seconds: dict[str, float]  # of all photos; where each was clustered alone, per photo
     versions: dict[str, str]
 
     def of_photo(self, n: int) -> SegmentationResult:
@@ -73,19 +76,53 @@ class PhotoExplainer:
 
     def segment(self, encoder: Encoder, photo: Photo, settings: NaveSettings, task: Task) -> SegmentationResult:
         """One photo alone."""
+        return self.segment_each(encoder, [photo], settings, task).of_photo(0)
+
+    def segment_each(
+        self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task
+    ) -> SetSegmentationResult:
+        """Several photos, each alone; neighbours of one input shape side by side."""
+        _require_photos(photos, math.inf)
         nave.require_valid(settings, len(encoder.info.depths))
+        segmentations: list[Segmentation] = []
+        seconds = {"encoder": 0.0, "clustering": 0.0}
+
+        def side_by_side(batch: Sequence[Photo]) -> list[Segmentation]:
+            part = task.part(len(segmentations), len(photos), len(batch))
+            return self._side_by_side(encoder, batch, settings, part, seconds)
+
+        for _, alike in groupby(photos, key=lambda photo: encoder.input_shape(photo.shape, settings.input_size)):
+            for found in in_batches(side_by_side, list(alike), n_side_by_side(settings.input_size), task.check):
+                segmentations += found
+        return SetSegmentationResult(
+            segmentations=tuple(segmentations),
+            encoder=encoder.info,
+            photo_names=tuple(photo.name for photo in photos),
+            photo_sha256s=tuple(photo.sha256 for photo in photos),
+            seconds={what: taken / len(photos) for what, taken in seconds.items()},
+            versions=self._versions(),
+        )
+
+    def _side_by_side(
+        self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task, seconds: dict[str, float]
+    ) -> list[Segmentation]:
+        """Photos of one input shape; what they take is added to ``seconds``."""
         started = time.perf_counter()
         task.report(0.0, "Looking through the encoder")
-        (maps,) = self._maps_of(encoder, [photo], settings.input_size, settings.depths, task)
+        maps = [
+            [depth_map.to(encoder.device) for depth_map in of_photo]
+            for of_photo in self._maps_of(encoder, photos, settings.input_size, settings.depths, task)
+        ]
         looked = time.perf_counter()
-        segmentation = nave.segment(
-            [depth_map.to(encoder.device) for depth_map in maps],
+        segmentations = nave.segment_each(
+            maps,
             settings,
-            encoder.input_shape(photo.shape, settings.input_size),
+            encoder.input_shape(photos[0].shape, settings.input_size),
             progress=lambda share, doing: task.report_or_stop(0.1 + 0.9 * share, doing),
         )
-        seconds = {"encoder": looked - started, "clustering": time.perf_counter() - looked}
-        return SegmentationResult(segmentation, encoder.info, photo.name, photo.sha256, seconds, self._versions())
+        seconds["encoder"] += looked - started
+        seconds["clustering"] += time.perf_counter() - looked
+        return list(segmentations)
 
     def segment_together(
         self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task
@@ -114,17 +151,19 @@ class PhotoExplainer:
             versions=self._versions(),
         )
 
-    def segment_each(self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task) -> SegmentedPhotos:
+    def segment_set(self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task) -> SegmentedPhotos:
         """Several photos, each alone, shrunk to what comparing them needs."""
         _require_photos(photos, math.inf)
         started = time.perf_counter()
         labels, n_regions, suggested = [], [], []
-        for n, photo in enumerate(photos):
-            task.report_or_stop(n / len(photos), f"Segmenting '{photo.name}'")
-            segmentation = self.segment(encoder, photo, settings, task.part(n, len(photos))).segmentation
-            labels.append(kept_maps(segmentation))
-            n_regions.append([quality.n_regions for quality in segmentation.quality])
-            suggested.append(segmentation.suggested_k)
+        n_together = n_side_by_side(settings.input_size)
+        for first in range(0, len(photos), n_together):
+            some = photos[first : first + n_together]
+            part = task.part(first, len(photos), len(some))
+            for segmentation in self.segment_each(encoder, some, settings, part).segmentations:
+                labels.append(kept_maps(segmentation))
+                n_regions.append([quality.n_regions for quality in segmentation.quality])
+                suggested.append(segmentation.suggested_k)
         return SegmentedPhotos(
             settings=settings,
             encoder=encoder.info,
@@ -163,6 +202,11 @@ class PhotoExplainer:
         images = encoder.prepare(photo, encoder.info.preprocessing.input_size)[None]
         (logits,) = in_batches(encoder.logits, images, batch_size=1)
         return _best(logits[0].cpu(), encoder.info)
+
+
+def n_side_by_side(input_size: int) -> int:
+    """How many photos go through encoder and clustering together."""
+    return max(1, min(SIDE_BY_SIDE, SEEN_PIXELS // input_size**2))
 
 
 def resolved(settings: NaveSettings, info: EncoderInfo) -> NaveSettings:

@@ -130,6 +130,18 @@ class ExplainerService:
         prepare = lambda encoder: self._prepare_ahead(encoder, photo, settings.input_size)  # noqa: E731
         return self._request(question, f"segmenting '{photo.name}'", view, prepare)
 
+    def segment_each(
+        self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
+    ) -> Job[SetSegmentationResult]:
+        """The same for several photos, each alone, side by side: up to rounding what ``segment`` gives, but faster."""
+
+        def compute(encoder: Encoder, task: Task) -> SetSegmentationResult:
+            return self._photos.segment_each(encoder, photos, resolved(settings, encoder.info), task)
+
+        question = _about_photos("segment each", encoder_name, photos, settings, compute, partial(resolved, settings))
+        prepare = lambda encoder: [self._prepare_ahead(encoder, photo, settings.input_size) for photo in photos]  # noqa: E731
+        return self._request(question, f"segmenting {len(photos)} photos", view, prepare)
+
     def segment_together(
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
     ) -> Job[SetSegmentationResult]:
@@ -217,7 +229,7 @@ class ExplainerService:
         """Segmentation maps of a set of photos for every k, shrunk to what comparing them needs."""
 
         def compute(encoder: Encoder, task: Task) -> SegmentedPhotos:
-            return self._photos.segment_each(encoder, photos, resolved(settings, encoder.info), task)
+            return self._photos.segment_set(encoder, photos, resolved(settings, encoder.info), task)
 
         question = _about_photos("segment photos", encoder_name, photos, settings, compute, partial(resolved, settings))
         return self._request(question, f"segmenting {len(photos)} photos", view)
@@ -296,7 +308,7 @@ class ExplainerService:
         self._lane.close(timeout=30)
 
     def _request(
-        self, question: "_Question", doing: str, view: Hashable, prepare: Callable[[Encoder], None] = lambda encoder: None
+        self, question: "_Question", doing: str, view: Hashable, prepare: Callable[[Encoder], Any] = lambda encoder: None
     ) -> Job:
         """A finished job if the answer is known; else one that opens the encoder where needed, then computes.
 

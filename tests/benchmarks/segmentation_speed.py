@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from explainers.clustering import sweep
 from explainers.composite import Composite, composite_of
 from explainers.inputs import read_ahead
 from explainers.nave import N_SWEEPS, NaveSettings
+from explainers.photo_explaining import n_side_by_side
 from explainers.service import ExplainerService
 from models.encoder import Encoder
 from models.preprocessing import Photo, photo_from_array
@@ -231,7 +233,7 @@ def growth_table(weights: Path) -> list[dict]:
 
 
 def stream_table(weights: Path) -> list[dict]:
-    """Photos a second from files to maps, each alone, the next one read meanwhile; and of the encoder's bare pass.
+    """Photos a second from files to maps, the next ones read meanwhile; and of the encoder's bare pass of one.
 
     In a process of its own: once another thread has had threads of OpenMP's, those of the service's worker wait asleep for each
     other, and everything takes twice as long.
@@ -259,9 +261,10 @@ def _stream_rows(weights: Path) -> list[dict]:
 
 
 def _stream(service: ExplainerService, encoder_name: str, files: Sequence[Path], settings: NaveSettings) -> None:
-    before = None
-    for photo in read_ahead(files):
-        asked = service.segment(encoder_name, photo, settings)
+    """As ``python -m explainers segment`` does, but for writing."""
+    before, coming = None, read_ahead(files)
+    while some := list(islice(coming, n_side_by_side(settings.input_size))):
+        asked = service.segment_each(encoder_name, some, settings)
         if before is not None:
             before.result()
         before = asked

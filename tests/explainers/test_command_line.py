@@ -15,9 +15,11 @@ import timm
 import torch
 from PIL import Image
 
-from explainers import inputs
+from explainers import inputs, segmenting
 from explainers.__main__ import encoder_table, main
+from explainers.errors import EncoderscopeError
 from explainers.inputs import picture_files
+from explainers.photo_explaining import PhotoExplainer
 from models.catalog import Catalog, CatalogEntry
 
 ROOT = Path(__file__).parents[2]
@@ -174,7 +176,8 @@ def test_a_folder_stands_for_its_pictures(photos, tmp_path):
     assert picture_files([tmp_path / "in", photos[1]]) == [upper, *photos]
 
 
-def test_photos_are_let_go_of_one_by_one(encoder, photos, tmp_path, monkeypatch):
+def test_photos_are_let_go_of_once_they_are_written(encoder, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(segmenting, "n_side_by_side", lambda input_size: 2)
     alive, most = weakref.WeakSet(), []
     read = inputs.read_photo_file
 
@@ -186,12 +189,28 @@ def test_photos_are_let_go_of_one_by_one(encoder, photos, tmp_path, monkeypatch)
         return photo
 
     monkeypatch.setattr(inputs, "read_photo_file", watched)
-    images = [*photos, *(picture(tmp_path / f"more{n}.png", seed=9 + n) for n in range(3))]
+    images = [*photos, *(picture(tmp_path / f"more{n}.png", seed=9 + n) for n in range(11))]
     assert run(encoder, tmp_path / "out", *images) == 0
-    assert len(most) == 6 and max(most) <= 2  # beside the one that is being read: one is worked on, one is written
+    assert len(most) == 14 and max(most) <= 6  # beside the one that is being read: 2 wait, 2 are worked on, 2 are written
+
+
+def test_of_images_side_by_side_only_the_one_that_fails_is_not_done(encoder, photos, tmp_path, monkeypatch, capsys):
+    segment_each = PhotoExplainer.segment_each
+
+    def failing(self, encoder, shown, *rest):
+        if any(photo.name == photos[1].name for photo in shown):
+            raise EncoderscopeError(f"Nothing can be done with {photos[1].name}.")
+        return segment_each(self, encoder, shown, *rest)
+
+    monkeypatch.setattr(PhotoExplainer, "segment_each", failing)
+    assert run(encoder, tmp_path / "out", *photos) == 1
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert [Path(record["file"]) for record in summary["images"]] == [photos[0], photos[2]]
+    assert "Nothing can be done with photo1.png" in capsys.readouterr().err
 
 
 def test_an_interrupted_run_leaves_whole_files_only(encoder, photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(segmenting, "n_side_by_side", lambda input_size: 1)
     read = inputs.read_photo_file
 
     def interrupted(path):

@@ -19,6 +19,7 @@ from explainers.nave import (
     raw,
     require_valid,
     segment,
+    segment_each,
     segment_together,
     suggested_k,
     unit,
@@ -231,3 +232,19 @@ def test_settings_outside_the_possible_are_named(settings, named):
     with pytest.raises(BadSettings, match=named):
         require_valid(settings, n_depths=12)
     require_valid(NaveSettings(depths=(0, 11)), n_depths=12)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_images_side_by_side_are_segmented_as_each_would_be_alone(fit):
+    generator = torch.Generator().manual_seed(6)
+    images = [[torch.randn(8, 8, 6, generator=generator), n + torch.randn(12, 4, 3, generator=generator)] for n in range(3)]
+    images.append([torch.ones(8, 8, 6), torch.zeros(12, 4, 3)])  # nothing to see: comes to rest long before the others
+    settings, seen = NaveSettings(depths=(1, 3), max_clusters=7, fit=fit), []
+    each = segment_each(images, settings, IMAGE_SHAPE, lambda share, doing: seen.append(share))
+    for maps, together in zip(images, each, strict=True):
+        alone = segment(maps, settings, IMAGE_SHAPE)
+        assert (together.labels == alone.labels).mean() > 0.999
+        assert together.suggested_k == alone.suggested_k
+        for one, other in zip(together.quality, alone.quality, strict=True):
+            assert dataclasses.astuple(one) == pytest.approx(dataclasses.astuple(other), rel=1e-3, abs=1e-3)
+    assert seen == sorted(seen) and seen[0] > 0 and seen[-1] < 1

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from explainers import nave
 from explainers.errors import BadSettings, Cancelled, EncoderscopeError, OutOfMemory, UnknownEncoder
 from explainers.jobs import Task
 from explainers.nave import NaveSettings
@@ -369,6 +370,32 @@ def test_a_photo_is_prepared_by_its_caller_while_an_accelerator_is_busy_with_ano
     encoder.gate.opened.set()
     assert first.result(PATIENCE) and second.result(PATIENCE)
     assert len(preparing) == 2 and preparing[0] in encoder.threads
+
+
+def test_photos_side_by_side_are_segmented_as_each_would_be_alone(service, encoder):
+    photos = [photo(0), photo(1), photo(2, (40, 80)), photo(3)]
+    together = service.segment_each("tiny", photos, SETTINGS).result(PATIENCE)
+    assert encoder.batches == [2, 1, 1]  # neighbours of one shape
+    assert together.photo_names == ("photo 0", "photo 1", "photo 2", "photo 3")
+    for n, one in enumerate(photos):
+        alone = service.segment("tiny", one, SETTINGS).result(PATIENCE)
+        assert (together.of_photo(n).segmentation.labels == alone.segmentation.labels).mean() > 0.999
+        assert together.of_photo(n).photo_sha256 == alone.photo_sha256
+    assert service.segment_each("tiny", photos, SETTINGS).done
+
+
+def test_fewer_photos_are_clustered_side_by_side_where_memory_does_not_suffice_for_more(service, monkeypatch):
+    tried, segment_each = [], nave.segment_each
+
+    def with_room_for_two(maps, *rest, **named):
+        tried.append(len(maps))
+        if len(maps) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return segment_each(maps, *rest, **named)
+
+    monkeypatch.setattr(nave, "segment_each", with_room_for_two)
+    found = service.segment_each("tiny", [photo(n) for n in range(5)], SETTINGS).result(PATIENCE)
+    assert tried == [5, 2, 2, 1] and len(found.segmentations) == 5
 
 
 def test_one_photo_that_does_not_fit_is_an_error_and_the_next_request_works(service, encoder):
