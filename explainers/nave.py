@@ -17,7 +17,6 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from explainers.clustering import Clustering, Sweep, sweep, sweep_each
 from explainers.composite import Composite, composite_of, side_by_side
@@ -239,7 +238,7 @@ def _judged(
     points = _at_positions(swept.images, sample, shapes)
     sampled_labels = [maps.reshape(len(maps), -1)[:, idx] for maps, idx in zip(labels, sample, strict=True)]
     silhouettes = _silhouettes(points, np.concatenate(sampled_labels, axis=1))
-    shares = tuple(_depth_shares(swept.depth_channels, of_k.centroids, one.centroids) for of_k in chosen)
+    shares = _depth_shares(swept.depth_channels, [of_k.centroids for of_k in chosen], one.centroids)
     scatter = np.split(_on_plane(points, swept.axes), np.cumsum([len(idx) for idx in sample])[:-1])
     found = []
     for n, maps in enumerate(labels):
@@ -336,23 +335,20 @@ def _silhouettes(activations: Tensor, labels: Sequence[np.ndarray]) -> list[floa
 
     0, which is no verdict, where a labelling has one cluster only or nothing but singletons.
     """
+    sizes = [int(one.max()) + 1 for one in labels]
+    firsts = np.cumsum([0, *sizes[:-1]])  # the clusters of all labellings are numbered through
+    own_idx = torch.from_numpy(np.stack(labels, axis=1) + firsts).to(activations.device)  # (n, n_k)
     distances = torch.cdist(activations, activations, compute_mode="use_mm_for_euclid_dist").fill_diagonal_(0)
-    members = [F.one_hot(torch.from_numpy(one.astype(np.int64))).to(distances) for one in labels]
-    sums = (distances @ torch.cat(members, dim=1)).split([one.shape[1] for one in members], dim=1)
-    return [_silhouette(*of_one) for of_one in zip(members, sums, strict=True)]
-
-
-def _silhouette(members: Tensor, sums: Tensor) -> float:
-    """From which clusters the positions belong to, and the summed distance of each to every cluster, both (n, k)."""
-    counts = members.sum(0)
-    if not 2 <= int((counts > 0).sum()) < len(members):
-        return 0.0
-    own = members.bool()
-    within = sums[own] / (counts[own.nonzero()[:, 1]] - 1).clamp_min(1)
-    between = (sums / counts).masked_fill(own | (counts == 0), torch.inf).amin(1)
-    widths = (between - within) / torch.maximum(between, within)
-    alone = counts[own.nonzero()[:, 1]] == 1
-    return float(widths.masked_fill(alone, 0).nan_to_num(0).mean())
+    members = distances.new_zeros(len(distances), sum(sizes)).scatter_(1, own_idx, 1.0)
+    sums, counts = distances @ members, members.sum(0)
+    n_own = counts[own_idx]
+    within = sums.gather(1, own_idx) / (n_own - 1).clamp_min(1)
+    others = (sums / counts).masked_fill_(counts == 0, torch.inf).scatter_(1, own_idx, torch.inf)
+    between = torch.stack([part.amin(1) for part in others.split(sizes, dim=1)], dim=1)
+    widths = ((between - within) / torch.maximum(between, within)).nan_to_num(0).masked_fill(n_own == 1, 0)
+    n_clusters = torch.stack([(part > 0).sum() for part in counts.split(sizes)])
+    told = (n_clusters >= 2) & (n_clusters < len(distances))
+    return torch.where(told, widths.mean(0), 0).tolist()
 
 
 def suggested_k(quality: Sequence[Quality]) -> int:
@@ -367,12 +363,14 @@ def suggested_k(quality: Sequence[Quality]) -> int:
     return max(stable, key=lambda q: q.explained - first.explained - slope * (q.k - first.k)).k
 
 
-def _depth_shares(depth_channels: tuple[int, ...], centroids: Tensor, mean: Tensor) -> np.ndarray:
-    """Each depth's share in the squared distance of a centroid from the overall mean, (k, n_depths); alike where it is zero."""
-    offsets = (centroids - mean).split(depth_channels, dim=1)
+def _depth_shares(depth_channels: tuple[int, ...], centroids: Sequence[Tensor], mean: Tensor) -> tuple[np.ndarray, ...]:
+    """Each depth's share in the squared distance of a centroid (k, D) from the overall mean, per k (k, n_depths); alike where
+    it is zero."""
+    offsets = (torch.cat(list(centroids)) - mean).split(depth_channels, dim=1)
     parts = torch.stack([of_depth.square().sum(1) for of_depth in offsets], dim=1)
     total = parts.sum(1, keepdim=True)
-    return torch.where(total > 0, parts / total, 1 / len(offsets)).cpu().numpy()
+    shares = torch.where(total > 0, parts / total, 1 / len(offsets)).cpu().numpy()
+    return tuple(np.split(shares, np.cumsum([len(one) for one in centroids])[:-1]))
 
 
 def cluster_table(labels: np.ndarray, n_clusters: int) -> list[ClusterRow]:

@@ -248,7 +248,7 @@ def test_without_any_encoder_the_page_says_what_to_do(service, monkeypatch):
 def test_a_refusal_while_computing_is_a_sentence_and_the_next_run_tries_again(explore, service, monkeypatch):
     app = explore()
     with monkeypatch.context() as broken:
-        broken.setattr("explainers.photo_explaining.nave.segment", raise_out_of_memory)
+        broken.setattr("explainers.photo_explaining.nave.segment_each", raise_out_of_memory)
         app.number_input("seed").set_value(77).run()
     assert not app.exception
     assert app.error[0].value == "Too large for this machine."
