@@ -105,7 +105,7 @@ class ExplainerService:
         self._ahead: LruCache[Tensor] = LruCache(AHEAD_BYTES, n_bytes)
         self._infos: dict[Hashable, EncoderInfo] = {}  # facts outlive the loaded encoder, so that results can be found
         self._desk = Desk()
-        self._lane = Lane("encoderscope-torch", prepare=partial(_set_threads, self.n_threads))
+        self._lane = Lane("encoderscope-torch", prepare=partial(_set_up_worker, self.n_threads))
 
     def open_encoder(self, name: str, view: Hashable = None) -> Job[EncoderInfo]:
         """The facts of an encoder once it is loaded; its weights are fetched first where needed."""
@@ -522,7 +522,8 @@ def _n_threads() -> int:
     return max(1, _number_from("ENCODERSCOPE_THREADS", _number_from("OMP_NUM_THREADS", usable)))
 
 
-def _set_threads(n_threads: int) -> None:
+def _set_up_worker(n_threads: int) -> None:
+    torch.backends.cudnn.allow_tf32 = False  # its rounding, 5e-4, moves borders of maps: a GPU shall draw what a CPU draws
     torch.set_num_threads(n_threads)
     torch.get_num_threads()  # a thread takes the number over when it first asks for it; later changes elsewhere pass it by
 

@@ -156,6 +156,7 @@ def test_all_torch_work_is_done_by_one_thread_with_the_chosen_pool(service_of, m
     [job.result(PATIENCE) for job in [service.segment(name, photo(n), SETTINGS) for name in "ab" for n in range(3)]]
     assert len(a.threads | b.threads) == 1 and threading.get_ident() not in a.threads
     assert a.n_torch_threads == {1} and service.status().n_threads == 1
+    assert not torch.backends.cudnn.allow_tf32  # an accelerator computes as exactly as a CPU
 
 
 def test_a_wrong_number_in_the_environment_is_named(service_of, monkeypatch):
