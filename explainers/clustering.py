@@ -9,7 +9,7 @@ Tropp 2011.
     finish   the best sweep of every k goes on with Lloyd over all positions, every k together, one image after the other:
              in all channels, exactly; where they are many, in a few coordinates per depth before.
 
-Several problems are solved side by side, each for itself, whose images are alike: few large products in place of many small ones.
+Problems whose images are alike are solved side by side, each for itself: few large products in place of many small ones.
 
     B  problems    D  channels    q  principal components    n  sampled positions    S  sweeps    k  clusters
 """
