@@ -25,7 +25,7 @@ from contextlib import closing
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +45,8 @@ from models.encoder import Encoder
 from models.preprocessing import Photo, photo_from_array
 from models.scenes import render, sample_scene
 from tests.benchmarks.attribution_speed import seconds
+
+T = TypeVar("T")
 
 KS = range(2, 21)
 SIZES = (224, 448)
@@ -69,6 +71,15 @@ def photos() -> tuple[Photo, ...]:
 @cache
 def scene(seed: int) -> Photo:
     return photo_from_array(render(sample_scene(seed)).image, f"scene-{seed}")
+
+
+def mean_seconds(work: Callable[[T], Any], items: Sequence[T]) -> float:
+    """Of some work over its items, after a first try."""
+    work(items[0])
+    started = time.perf_counter()
+    for item in items:
+        work(item)
+    return (time.perf_counter() - started) / len(items)
 
 
 def peak_bytes(work: Callable[[], Any]) -> int:
@@ -213,15 +224,18 @@ def growth_table(weights: Path) -> list[dict]:
                      "times as long": taken / first["s"], "peak, MB": peak / MB})  # fmt: skip
         print(rows[-1], flush=True)
 
+    scenes = [scene(seed) for seed in range(100)]
+    shape = network.input_shape(scenes[0].shape, SIZES[0])
+    one_by_one = lambda some: deque((_to_maps(network, photo, SIZES[0]) for photo in some), maxlen=0)  # noqa: E731
     for n in (1, 10, 100):
-        scenes = [scene(seed) for seed in range(n)]
-        one_by_one = lambda: deque((_to_maps(network, photo, SIZES[0]) for photo in scenes), maxlen=0)  # noqa: B023, E731
-        add("photos one by one", f"{n}", n, seconds(one_by_one, 5 if n == 1 else 1), peak_bytes(one_by_one))
+        sets = _parts(scenes, n)
+        add("photos one by one", f"{n}", n, mean_seconds(one_by_one, sets), peak_bytes(lambda: one_by_one(sets[0])))  # noqa: B023
+    maps = [feature_maps(network, photo, SIZES[0]) for photo in scenes]
+    together = lambda some: nave.segment_together(some, settings, [shape] * len(some))  # noqa: E731
     for n in (1, 10, 100):
-        maps = [feature_maps(network, scene(seed), SIZES[0]) for seed in range(n)]
-        shapes = [network.input_shape(scene(0).shape, SIZES[0])] * n
-        together = lambda: nave.segment_together(maps, settings, shapes)  # noqa: B023, E731
-        add("photos together (clustering)", f"{n}", n, seconds(together, 3 if n == 1 else 1), peak_bytes(together))
+        sets = _parts(maps, n)
+        taken = mean_seconds(together, sets)
+        add("photos together (clustering)", f"{n}", n, taken, peak_bytes(lambda: together(sets[0])))  # noqa: B023
     for size in (224, 320, 448, 640, 1024):
         shape = network.input_shape(photos()[0].shape, size)
         work = lambda: _to_maps(network, photos()[0], size)  # noqa: B023, E731
@@ -230,6 +244,11 @@ def growth_table(weights: Path) -> list[dict]:
         work = lambda: _to_maps(network, photos()[0], SIZES[0], ks=range(2, k + 1))  # noqa: B023, E731
         add("clusters", f"2 to {k}", sum(range(2, k + 1)), seconds(work, 3), peak_bytes(work))
     return rows
+
+
+def _parts(items: Sequence[T], n: int) -> list[Sequence[T]]:
+    """The items, n at a time: whatever n, the same work is measured."""
+    return [items[first : first + n] for first in range(0, len(items), n)]
 
 
 def stream_table(weights: Path) -> list[dict]:
