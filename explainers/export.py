@@ -78,7 +78,7 @@ def write_overlay(path: Path, pixels: np.ndarray, segmentation: Segmentation) ->
     """The photo at full size in the colours of its clusters, at the middle k."""
     picture = overlay(pixels, segmentation.at(middle_k(segmentation)))
     with written_atomically(path) as file:
-        Image.fromarray(picture).save(file, format="PNG")
+        Image.fromarray(picture).save(file, format="PNG", compress_level=2)  # a quarter of the usual time, 6 % larger
 
 
 class SummaryFile:

@@ -11,6 +11,7 @@ Arguments and results are frozen plain data: nothing here asks for the service t
 """
 
 import json
+import math
 import os
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,7 @@ T = TypeVar("T")
 
 MB = 2**20
 BATCH_SIZE = 8  # photos of one input shape that go through the encoder together
+CPU_PIXELS = 2**18  # of them together, on a CPU: what goes beyond its cache takes up to twice as long
 AHEAD_BYTES = 64 * MB  # of photos as an encoder sees them, which wait for the worker
 RESULT_SHARE = 0.25  # of the cache's bytes; feature maps get the rest
 VERSIONED = ("torch", "timm", "numpy", "scikit-learn", "pillow")
@@ -360,7 +362,8 @@ class ExplainerService:
         """
         for shape, group in groupby(photos, key=lambda photo: encoder.input_shape(photo.shape, input_size)):
             compute = partial(self._maps_of_batch, encoder, shape, input_size, depths)
-            for maps in in_batches(compute, list(group), BATCH_SIZE, task.check):
+            batch_size = min(BATCH_SIZE, max(1, CPU_PIXELS // math.prod(shape))) if self.device == "cpu" else BATCH_SIZE
+            for maps in in_batches(compute, list(group), batch_size, task.check):
                 yield from maps
 
     def _maps_of_batch(

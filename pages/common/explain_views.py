@@ -88,8 +88,8 @@ def _advise_steps(explanation: LocalExplanation) -> None:
     more = next((n for n in STEPS if n > explanation.settings.n_steps), None)
     advice = f"Try {more} steps under More settings." if more else "Rely on the other depths."
     st.caption(
-        f":material/steppers: The attributions do not quite add up to the change of the logit: the completeness gap is {where}. "
-        f"{advice}"
+        ":material/steppers: For one class or more, attributions do not quite add up to the change of the logit: "
+        f"the completeness gap is up to {where}. {advice}"
     )
 
 

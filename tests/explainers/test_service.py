@@ -358,6 +358,13 @@ def test_feature_maps_of_many_photos_share_batches_that_shrink_to_what_fits(serv
     assert len(list(service._feature_maps_of(encoder, photos, 32, (1, 0), task()))) == 8 and len(encoder.batches) == 5
 
 
+@pytest.mark.parametrize("device, batches", [("cpu", [1, 1, 1]), ("an accelerator", [3])])
+def test_large_photos_go_through_a_cpu_one_by_one(service, encoder, device, batches):
+    service.device = device
+    assert len(list(service._feature_maps_of(encoder, [photo(n) for n in range(3)], 512, (0, 1), task()))) == 3
+    assert encoder.batches == batches
+
+
 def test_a_photo_is_prepared_by_its_caller_while_an_accelerator_is_busy_with_another(service, encoder):
     service.device = "an accelerator"
     preparing, prepare_it = [], encoder.prepare
