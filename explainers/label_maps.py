@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from explainers.composite import Composite
-from explainers.corners import Corners, first_lowest, nearness
-from explainers.lloyd import MAX_SCORES, groups
+from explainers.corners import Corners
+from explainers.nearness import first_lowest, groups, nearness
 
 
 def label_maps(composite: Composite, centroids: Sequence[Tensor]) -> Tensor:
@@ -20,7 +20,7 @@ def label_maps(composite: Composite, centroids: Sequence[Tensor]) -> Tensor:
             _score_every_pixel(composite, of_k, labels)
         return found
     n_done = 0
-    for group in groups(centroids, most=MAX_SCORES // corners.at.n_positions):
+    for group in groups(centroids, corners.at.n_positions):
         for costs in nearness(corners.at, torch.cat(group)).split(list(map(len, group))):
             found[n_done] = corners.labels(costs)
             n_done += 1

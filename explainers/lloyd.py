@@ -6,18 +6,18 @@ blocks (corners.py), weights of their corners that give the same sums with a six
     B  problems    D  channels    k  clusters, K of all k together    h, w  positions: of the grid, or corners of its blocks
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from explainers.composite import Composite, side_by_side
-from explainers.corners import Corners, nearness
+from explainers.corners import Corners
+from explainers.nearness import groups, nearness
 
 MAX_ITERATIONS = 40
 TOLERANCE = 1e-3  # a k rests when its inertia falls by less than this share
-MAX_SCORES = 2**22  # scores held at a time: so many centroids are taken together as fit
 
 
 def finished(
@@ -43,23 +43,12 @@ def finished_each(
 ) -> list[tuple[Tensor, Tensor]]:
     """The same for B problems side by side, each with one image of every composite: (B, k, D) to (B, k, D) and inertia (B,)."""
     fields = [_field(image) for image in images]
-    n_scores = max(field.at.n_positions for field in fields) * len(centroids[0])
+    n_positions = max(field.at.n_positions for field in fields) * len(centroids[0])
     found: list[tuple[Tensor, Tensor]] = []
-    for group in groups(centroids, most=MAX_SCORES // n_scores):
+    for group in groups(centroids, n_positions):
         found.extend(_lloyd(fields, group, n_iterations))
         on_step(len(found) / len(centroids))
     return found
-
-
-def groups(centroids: Sequence[Tensor], most: int) -> Iterator[list[Tensor]]:
-    """Neighbours, (..., k, D) each, with at most so many centroids together, at least one."""
-    group: list[Tensor] = []
-    for one in centroids:
-        if group and sum(of_k.shape[-2] for of_k in group) + one.shape[-2] > most:
-            yield group
-            group = []
-        group.append(one)
-    yield group
 
 
 # --- the positions of an image ---

@@ -156,7 +156,7 @@ class PhotoExplainer:
         _require_photos(photos, math.inf)
         started = time.perf_counter()
         labels, n_regions, suggested = [], [], []
-        n_together = n_side_by_side(settings.input_size)
+        n_together = n_side_by_side(settings.input_size)  # so many are held at full size before they are shrunk
         for first in range(0, len(photos), n_together):
             some = photos[first : first + n_together]
             part = task.part(first, len(photos), len(some))

@@ -136,24 +136,14 @@ class ExplainerService:
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
     ) -> Job[SetSegmentationResult]:
         """The same for several photos, each alone, side by side: up to rounding what ``segment`` gives, but faster."""
-
-        def compute(encoder: Encoder, task: Task) -> SetSegmentationResult:
-            return self._photos.segment_each(encoder, photos, resolved(settings, encoder.info), task)
-
-        question = _about_photos("segment each", encoder_name, photos, settings, compute, partial(resolved, settings))
         prepare = lambda encoder: [self._prepare_ahead(encoder, photo, settings.input_size) for photo in photos]  # noqa: E731
-        return self._request(question, f"segmenting {len(photos)} photos", view, prepare)
+        return self._segment_several("segment each", self._photos.segment_each, encoder_name, photos, settings, view, prepare)
 
     def segment_together(
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
     ) -> Job[SetSegmentationResult]:
         """The same for several photos whose positions are clustered together: one colour means one thing in all of them."""
-
-        def compute(encoder: Encoder, task: Task) -> SetSegmentationResult:
-            return self._photos.segment_together(encoder, photos, resolved(settings, encoder.info), task)
-
-        question = _about_photos("segment together", encoder_name, photos, settings, compute, partial(resolved, settings))
-        return self._request(question, f"segmenting {len(photos)} photos together", view)
+        return self._segment_several("segment together", self._photos.segment_together, encoder_name, photos, settings, view)
 
     def classify(self, encoder_name: str, photo: Photo, view: Hashable = None) -> Job[Predictions]:
         """The most probable classes of a photo, at the size the encoder was trained at."""
@@ -229,12 +219,7 @@ class ExplainerService:
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
     ) -> Job[SegmentedPhotos]:
         """Segmentation maps of a set of photos for every k, shrunk to what comparing them needs."""
-
-        def compute(encoder: Encoder, task: Task) -> SegmentedPhotos:
-            return self._photos.segment_set(encoder, photos, resolved(settings, encoder.info), task)
-
-        question = _about_photos("segment photos", encoder_name, photos, settings, compute, partial(resolved, settings))
-        return self._request(question, f"segmenting {len(photos)} photos", view)
+        return self._segment_several("segment photos", self._photos.segment_set, encoder_name, photos, settings, view)
 
     def compare_depths(
         self, encoder_name: str, photos: Sequence[Photo], input_size: int, view: Hashable = None
@@ -300,14 +285,29 @@ class ExplainerService:
         self._encoders.discard(lambda key: key[0] == name)
 
     def clear_caches(self) -> None:
-        """Forgets feature maps and results; encoders stay loaded."""
+        """Forgets feature maps, results and prepared photos; encoders stay loaded."""
         self._feature_maps.discard(lambda key: True)
         self._results.discard(lambda key: True)
+        self._ahead.discard(lambda key: True)
 
     def close(self) -> None:
         """Cancels everything, waits for the running step, takes no more requests."""
         self._desk.close()
         self._lane.close(timeout=30)
+
+    def _segment_several(
+        self,
+        kind: str,
+        work: Callable[[Encoder, Sequence[Photo], NaveSettings, Task], T],
+        encoder_name: str,
+        photos: Sequence[Photo],
+        settings: NaveSettings,
+        view: Hashable,
+        prepare: Callable[[Encoder], Any] = lambda encoder: None,
+    ) -> Job[T]:
+        compute = lambda encoder, task: work(encoder, photos, resolved(settings, encoder.info), task)  # noqa: E731
+        question = _about_photos(kind, encoder_name, photos, settings, compute, partial(resolved, settings))
+        return self._request(question, f"segmenting {len(photos)} photos", view, prepare)
 
     def _request(
         self, question: "_Question", doing: str, view: Hashable, prepare: Callable[[Encoder], Any] = lambda encoder: None
@@ -387,8 +387,10 @@ class ExplainerService:
             self._ahead.put((encoder.info.fingerprint, photo.sha256, input_size), encoder.prepare(photo, input_size))
 
     def _prepared(self, encoder: Encoder, photo: Photo, input_size: int) -> Tensor:
-        """The photo as the encoder sees it, (3, H, W)."""
-        ready = self._ahead.peek((encoder.info.fingerprint, photo.sha256, input_size))
+        """The photo as the encoder sees it, (3, H, W); what was prepared ahead is used once."""
+        key = (encoder.info.fingerprint, photo.sha256, input_size)
+        ready = self._ahead.peek(key)
+        self._ahead.discard(lambda kept: kept == key)
         return encoder.prepare(photo, input_size) if ready is None else ready
 
     def _encoder(self, name: str, task: Task) -> Encoder:

@@ -7,7 +7,7 @@ import torch
 from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
-from explainers import lloyd
+from explainers import nearness
 from explainers.clustering import sweep
 from explainers.composite import composite_of
 from explainers.label_maps import label_maps
@@ -82,7 +82,7 @@ def test_two_images_together_are_one_big_matrix(feature_maps):
 
 def test_groups_of_centroids_give_what_all_together_give(feature_maps, monkeypatch):
     together = sweep([composite_of(feature_maps, GRID)], 6).clusterings
-    monkeypatch.setattr(lloyd, "MAX_SCORES", 5 * GRID[0] * GRID[1])
+    monkeypatch.setattr(nearness, "MAX_SCORES", 5 * GRID[0] * GRID[1])
     for one, other in zip(sweep([composite_of(feature_maps, GRID)], 6).clusterings, together, strict=True):
         torch.testing.assert_close(one.centroids, other.centroids, rtol=1e-3, atol=1e-4)
 

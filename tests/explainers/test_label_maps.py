@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from explainers import corners
-from explainers import label_maps as under_test
+from explainers import corners, nearness
 from explainers.composite import composite_of
 from explainers.corners import Corners
 from explainers.label_maps import label_maps
@@ -54,7 +53,7 @@ def test_of_two_centroids_equally_near_everywhere_the_first_has_all():
 def test_groups_of_centroids_give_what_all_together_give(monkeypatch):
     maps, centroids = maps_and_centroids([(4, 4), (2, 2)])
     together = label_maps(composite_of(maps, (32, 32)), centroids)
-    monkeypatch.setattr(under_test, "MAX_SCORES", 1)
+    monkeypatch.setattr(nearness, "MAX_SCORES", 1)
     assert torch.equal(label_maps(composite_of(maps, (32, 32)), centroids), together)
 
 

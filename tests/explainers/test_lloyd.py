@@ -6,9 +6,10 @@ from sklearn.cluster import KMeans
 
 from explainers import lloyd
 from explainers.composite import composite_of
-from explainers.corners import Corners, nearness
+from explainers.corners import Corners
 from explainers.label_maps import label_maps
 from explainers.lloyd import finished
+from explainers.nearness import nearness
 from tests.explainers.hand_made_maps import GRID, materialised, random_maps
 
 PYRAMID = [(3, 12, 10), (4, 6, 5)], (96, 80)  # strides 8 and 16: cut into blocks of 4
