@@ -27,7 +27,7 @@ from torch import Tensor
 from explainers.batches import in_batches, is_out_of_memory
 from explainers.caches import CacheStatus, LruCache, n_bytes
 from explainers.comparing import Cost, DepthGrams, SegmentedPhotos, measured_cost
-from explainers.errors import BadSettings, OutOfMemory
+from explainers.errors import BadSettings, OutOfMemory, UnsupportedEncoder
 from explainers.explaining import ConceptExplainer, Inquiry
 from explainers.explanations import ClassExplanation, ConceptMaps, ExplainSettings, HealthReport, LocalExplanation
 from explainers.jobs import Desk, Job, Lane, Task, own_thread
@@ -377,6 +377,7 @@ class ExplainerService:
         batches = encoder.feature_maps(torch.stack([self._prepared(encoder, photos[n], input_size) for n in wanted]), depths)
         for position, n in enumerate(wanted):
             kept[n] = [batch[position].to("cpu", copy=True) for batch in batches]  # a view would keep the whole batch
+            _require_finite(encoder.info, photos[n], depths, kept[n])
             for key, depth_map in zip(keys[n], kept[n], strict=True):
                 self._feature_maps.put(key, depth_map)
         return kept
@@ -476,6 +477,15 @@ def _about_photos(
 def _loaded(name: str, encoder: Encoder, n_map_bytes: Mapping[Hashable, int]) -> LoadedEncoder:
     info = encoder.info
     return LoadedEncoder(name, info.fingerprint, encoder.n_bytes, info.architecture, n_map_bytes.get(info.fingerprint, 0))
+
+
+def _require_finite(info: EncoderInfo, photo: Photo, depths: Sequence[int], maps: Sequence[Tensor]) -> None:
+    for depth, depth_map in zip(depths, maps, strict=True):
+        if not depth_map.sum(dtype=torch.float64).isfinite():
+            raise UnsupportedEncoder(
+                f"At depth {depth} the activations of '{info.name}' for '{photo.name}' are not all finite; its weights may be "
+                "damaged. Choose another encoder, or depths before that one."
+            )
 
 
 def _scoped(kind: str, view: Hashable | None) -> Hashable | None:

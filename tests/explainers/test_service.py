@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from explainers import nave
-from explainers.errors import BadSettings, Cancelled, EncoderscopeError, OutOfMemory, UnknownEncoder
+from explainers.errors import BadSettings, Cancelled, EncoderscopeError, OutOfMemory, UnknownEncoder, UnsupportedEncoder
 from explainers.jobs import Task
 from explainers.nave import NaveSettings
 from explainers.service import ExplainerService
@@ -333,6 +333,15 @@ def test_a_defect_is_told_in_one_sentence(service, encoder, caplog):
     with pytest.raises(EncoderscopeError, match="while segmenting 'photo 0' with the encoder 'tiny'; the details"):
         service.segment("tiny", photo(), SETTINGS).result(PATIENCE)
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_activations_that_are_not_finite_are_told_and_nothing_of_them_is_kept(service, encoder):
+    maps_of = encoder.feature_maps
+    encoder.feature_maps = lambda images, depths: [maps_of(images, depths)[0], torch.full((len(images), 3, 4, 4), torch.nan)]
+    for _ in range(2):
+        with pytest.raises(UnsupportedEncoder, match="At depth 1 the activations of 'tiny' for 'photo 0' are not all finite"):
+            service.segment("tiny", photo(), SETTINGS).result(PATIENCE)
+    assert service.status().feature_map_cache.n_items == 0
 
 
 @pytest.mark.parametrize("name", ["", "a" * 5000, "a\0b", "~nobody/x", "../..", "\ud800"])
