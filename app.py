@@ -2,29 +2,13 @@
 
 import streamlit as st
 
-PAGES = [
-    st.Page(
-        "pages/explore.py", title="Explore", icon=":material/layers:", help="The parts of a photo that an encoder treats alike."
-    ),
-    st.Page(
-        "pages/concepts.py",
-        title="Concepts",
-        icon=":material/style:",
-        help="Example images, and which encoder knows what they show.",
-    ),
-    st.Page(
-        "pages/explain.py", title="Explain", icon=":material/neurology:", help="Where concepts are, and what they contribute."
-    ),
-    st.Page(
-        "pages/compare.py",
-        title="Compare",
-        icon=":material/compare:",
-        help="Two to four encoders on the same photos and the same concepts.",
-    ),
-    st.Page(
-        "pages/encoders.py", title="Encoders", icon=":material/memory:", help="What is loaded, and a way in for your checkpoint."
-    ),
-]
+PAGES = {  # address -> title, icon, what the page answers; the first one is what opens
+    "explore": ("Explore", ":material/layers:", "The parts of a photo that an encoder treats alike."),
+    "concepts": ("Concepts", ":material/style:", "Example images, and which encoder knows what they show."),
+    "explain": ("Explain", ":material/neurology:", "Where concepts are, and what they contribute."),
+    "compare": ("Compare", ":material/compare:", "Two to four encoders on the same photos and the same concepts."),
+    "encoders": ("Encoders", ":material/memory:", "What is loaded, and a way in for your checkpoint."),
+}
 
 st.set_page_config(
     page_title="Encoderscope",
@@ -33,4 +17,10 @@ st.set_page_config(
     initial_sidebar_state="auto",
     menu_items={"About": "**Encoderscope** looks inside frozen vision encoders. Photos stay on the machine that runs it."},
 )
-st.navigation(PAGES, position="top").run()
+st.navigation(
+    [
+        st.Page(f"pages/{address}/page.py", url_path=address, title=title, icon=icon, help=meaning)
+        for address, (title, icon, meaning) in PAGES.items()
+    ],
+    position="top",
+).run()

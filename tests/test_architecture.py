@@ -1,87 +1,132 @@
-"""Who may import whom (DESIGN.md): pages -> explainers.service -> {explainers.*, models}; the science knows neither."""
+"""The house (assets/docs/architecture.md): a layer is a folder, and a folder imports only what its row names."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SERVICE_SIDE = {
-    "service",
-    "comparing",
-    "comparison",
-    "explaining",
-    "explanations",
-    "inputs",
-    "library",
-    "packs",
-    "photo_explaining",
-    "records",
-    "segmenting",
-    "sets",
-    "store",
-    "__main__",
-}
-FORBIDDEN = {
-    "science": {"streamlit", "timm", "models", "pages", "explainers.service", "explainers.library"},
-    "service": {"streamlit", "timm", "pages"},
-    "models": {"streamlit", "explainers", "pages"},
-    "pages": {"timm"},
+
+SCIENCE = {"explainers/drawing", "explainers/maps", "explainers/nave", "explainers/visual_tcav"}
+MODELS = {"models", "models/photo", "models/encoder", "models/catalog"}
+SERVED = {*SCIENCE, *MODELS, "explainers/runtime", "explainers/library", "explainers/results"}
+FOR_PAGES = {
+    *("models", "models/photo", "models/catalog", "models/scenes"),
+    *(SCIENCE | {"explainers/runtime", "explainers/library", "explainers/results", "explainers/service"}),
 }
 
+MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that it may import; "" is the top level
+    "models": set(),
+    "models/photo": {"models"},
+    "models/encoder": {"models", "models/photo"},
+    "models/catalog": {"models", "models/photo", "models/encoder"},
+    "models/scenes": {"models"},
+    "models/training": {"models/scenes"},
+    "explainers/runtime": {"models"},
+    "explainers/drawing": set(),
+    "explainers/maps": {"models", "explainers/drawing"},
+    "explainers/nave": {"models", "explainers/maps"},
+    "explainers/integrated_gradients": {"models", "explainers/runtime"},
+    "explainers/visual_tcav": {"models", "explainers/integrated_gradients"},
+    "explainers/library": {"models", "models/photo", "explainers/runtime"},
+    "explainers/results": {"models", "models/encoder", *SCIENCE},
+    "explainers/service": {*SERVED, "explainers/integrated_gradients"},
+    "explainers/commands": {*SERVED, "explainers/service"},
+    "explainers": {"explainers/commands"},
+    "pages": set(),
+    "pages/common": FOR_PAGES,
+    "pages/common/live_view": FOR_PAGES,
+    "pages/explore": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
+    "pages/concepts": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
+    "pages/explain": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
+    "pages/compare": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
+    "pages/encoders": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
+    "": set(),  # app.py names its pages by address
+}
+ONLY_IN = {"streamlit": ("", "pages"), "timm": ("models",), "ray": ("explainers/datasets",)}
+NOT_IN = {"torch": ("pages", "explainers/drawing")}  # OpenMP threads of a page make the service's worker twice as slow
+NOWHERE = {"pickle", "joblib", "dill", "shelve"}
 
-def imported_names(path: Path) -> set[str]:
-    """Every dotted module that a file imports, with the names taken from it."""
+SOURCES = sorted(p for pattern in ("*.py", "pages/**/*.py", "explainers/**/*.py", "models/**/*.py") for p in ROOT.glob(pattern))
+
+
+def folder_of(path: Path) -> str:
+    """The folder of a source file, as the table names it."""
+    return path.relative_to(ROOT).parent.as_posix().removesuffix(".")
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Every dotted module that a file imports; ``from a import b`` names ``a.b`` where that is a module, else ``a``."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            inside = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if is_file(name) or is_package(name) else node.module for name in inside}
     return names
 
 
-def layer_of(path: Path) -> str:
-    top = path.relative_to(ROOT).parts[0]
-    if top == "explainers":
-        return "service" if path.stem in SERVICE_SIDE else "science"
-    return "pages" if top in ("pages", "app.py") else "models"
+def is_file(module: str) -> bool:
+    return (ROOT / f"{module.replace('.', '/')}.py").is_file()
 
 
-def breaks(name: str, forbidden: set[str]) -> bool:
-    return any(name == f or name.startswith(f + ".") for f in forbidden)
+def is_package(module: str) -> bool:
+    return (ROOT / module.replace(".", "/") / "__init__.py").is_file()
 
 
-DRAWING = ("explainers/heat.py", "explainers/looks.py", "explainers/overlay.py", "explainers/partitions.py")
-SOURCES = sorted(p for pattern in ("app.py", "pages/**/*.py", "explainers/**/*.py", "models/**/*.py") for p in ROOT.glob(pattern))
+def imported_folders(path: Path) -> set[str]:
+    """The folders of ours that a file imports from."""
+    names = imported_modules(path)
+    of_files = {name.rpartition(".")[0].replace(".", "/") for name in names if is_file(name)}
+    return of_files | {name.replace(".", "/") for name in names if is_package(name)}
+
+
+def arrows() -> dict[str, set[str]]:
+    """Which folder imports which others."""
+    found: dict[str, set[str]] = {}
+    for path in SOURCES:
+        found.setdefault(folder_of(path), set()).update(imported_folders(path) - {folder_of(path)})
+    return found
+
+
+def lies_in(folder: str, places: tuple[str, ...]) -> bool:
+    return any(folder == place or (place and folder.startswith(f"{place}/")) for place in places)
+
+
+def test_every_folder_has_its_row_and_every_row_its_folder():
+    assert set(arrows()) == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_a_folder_imports_only_what_its_row_names(folder):
+    forbidden = arrows()[folder] - MAY_IMPORT[folder]
+    assert not forbidden, f"{folder} must not import {sorted(forbidden)}"
+
+
+def test_no_folder_imports_itself_through_others():
+    try:
+        TopologicalSorter(arrows()).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' <- '.join(error.args[1])}")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_import_arrows(path):
-    layer = layer_of(path)
-    allowed = "explainers.errors" if layer == "models" else "\0"  # the one family of errors is everybody's
-    offending = {n for n in imported_names(path) if breaks(n, FORBIDDEN[layer]) and not n.startswith(allowed)}
-    assert not offending, f"{path.relative_to(ROOT)} is {layer} and must not import {sorted(offending)}"
+def test_packages_stay_where_they_belong(path):
+    folder, packages = folder_of(path), {name.split(".")[0] for name in imported_modules(path)}
+    stray = {name for name, places in ONLY_IN.items() if name in packages and not lies_in(folder, places)}
+    unwanted = {name for name, places in NOT_IN.items() if name in packages and lies_in(folder, places)}
+    assert not stray | unwanted | (packages & NOWHERE)
 
 
-def test_a_forbidden_import_is_seen(tmp_path):
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_assert_outside_tests(path):
+    assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(path.read_text())))
+
+
+def test_forbidden_imports_are_seen(tmp_path):
     wrong = tmp_path / "wrong.py"
-    wrong.write_text("import streamlit as st\nfrom models.catalog import Catalog\n")
-    assert {n for n in imported_names(wrong) if breaks(n, FORBIDDEN["science"])} == {"streamlit", "models.catalog.Catalog"}
-
-
-def test_there_is_something_to_check():
-    assert len(SOURCES) > 8
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_no_pickle_and_no_assert(path):
-    tree = ast.parse(path.read_text())
-    assert not any(isinstance(node, ast.Assert) for node in ast.walk(tree))
-    assert not {n.split(".")[0] for n in imported_names(path)} & {"pickle", "joblib", "dill", "shelve"}
-
-
-@pytest.mark.parametrize("file", [*DRAWING, *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("pages/**/*.py"))])
-def test_what_pages_draw_with_needs_no_torch(file):
-    """A page's thread with OpenMP threads of its own makes the service's worker twice as slow (explainers/heat.py)."""
-    assert not any(breaks(name, {"torch"}) for name in imported_names(ROOT / file))
+    wrong.write_text("import streamlit as st\nfrom models.catalog import Catalog\nfrom explainers.nave import kmeans\n")
+    assert imported_folders(wrong) == {"models/catalog", "explainers/nave"}
+    assert "streamlit" in {name.split(".")[0] for name in imported_modules(wrong)}

@@ -1,121 +1,9 @@
-"""Results as Plotly figures. Pure functions: what they draw is their argument; colours of clusters come from the overlay."""
+"""Charts that several pages draw. Pure functions: what they draw is their argument."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import plotly.graph_objects as go
 
-from explainers.nave import Quality, Segmentation
-from explainers.overlay import hex_colour
-from explainers.photo_explaining import Predictions
-
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
-_BLUE, _ORANGE = "#2E8BB0", "#D9822B"  # readable on light and on dark
-_GREY = "rgba(128, 140, 148, 0.55)"
-_MARGIN = {"l": 8, "r": 8, "t": 24, "b": 8}
-_INERTIA = "<br>inertia %{customdata:.4g}"
-_DOT_EDGE = {"width": 0.5, "color": "rgba(60, 60, 60, 0.5)"}
-
-
-def quality_over_k(quality: Sequence[Quality], suggested_k: int, k: int) -> go.Figure:
-    """Stability and explained variance for every granularity, with the suggested one and the one on the screen marked."""
-    stability = _curve(quality, "stability", "Stability", {"color": _BLUE}, "")
-    explained = _curve(quality, "explained", "Explained variance", {"color": _ORANGE, "dash": "dot"}, _INERTIA)
-    layout = {
-        "height": 260,
-        "margin": _MARGIN,
-        "hovermode": "closest",
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "xaxis": {"title": {"text": "granularity"}, "dtick": 2, "tick0": 2, "fixedrange": True},
-        "yaxis": {"range": [min(0, *(q.stability for q in quality)), 1.05], "fixedrange": True},
-        "shapes": [_band(k), _line(suggested_k)],
-        "annotations": [_note(suggested_k, "suggested")],
-    }
-    return go.Figure([stability, explained], layout)
-
-
-def _curve(quality: Sequence[Quality], field: str, name: str, line: dict, more_hover: str) -> go.Scatter:
-    return go.Scatter(
-        x=[q.k for q in quality],
-        y=[getattr(q, field) for q in quality],
-        customdata=[q.inertia for q in quality],
-        name=name,
-        mode="lines+markers",
-        line=line,
-        hovertemplate=f"%{{x}} clusters: {name.lower()} %{{y:.2f}}{more_hover}<extra></extra>",
-    )
-
-
-def _band(k: int) -> dict:
-    span = {"x0": k - 0.4, "x1": k + 0.4, "y0": 0, "y1": 1, "yref": "paper"}
-    return {"type": "rect", **span, "fillcolor": _GREY, "opacity": 0.35, "line": {"width": 0}, "layer": "below"}
-
-
-def _line(k: int) -> dict:
-    span = {"x0": k, "x1": k, "y0": 0, "y1": 1, "yref": "paper"}
-    return {"type": "line", **span, "line": {"color": _GREY, "width": 2, "dash": "dash"}}
-
-
-def _note(k: int, text: str) -> dict:
-    place = {"x": k, "y": 0, "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
-    return {"text": text, **place, "showarrow": False}
-
-
-def shares(photo_names: Sequence[str], areas: np.ndarray) -> go.Figure:
-    """Areas (n_photos, k) as one stacked bar per photo, in the colours of the clusters."""
-    n_photos, k = areas.shape
-    rows = [f"{n + 1}  {name}" for n, name in enumerate(photo_names)]  # two photos may go by one name
-    bars = [
-        go.Bar(
-            y=rows,
-            x=100 * areas[:, idx],
-            orientation="h",
-            marker={"color": hex_colour(idx)},
-            hovertemplate=f"%{{y}}: cluster {idx}, %{{x:.1f}} %<extra></extra>",
-        )
-        for idx in range(k)
-    ]
-    layout = {
-        "barmode": "stack",
-        "height": 60 + 22 * n_photos,
-        "margin": _MARGIN,
-        "showlegend": False,
-        "hovermode": "closest",
-        "xaxis": {"range": [0, 100], "ticksuffix": " %", "fixedrange": True},
-        "yaxis": {"autorange": "reversed", "fixedrange": True},
-    }
-    return go.Figure(bars, layout)
-
-
-def positions(segmentation: Segmentation, k: int) -> go.Figure:
-    """A sample of positions on the two principal components of their activations, in the colours of their clusters."""
-    rows, columns = segmentation.scatter_idx.T
-    labels = segmentation.at(k)[rows, columns]
-    clouds = [_cloud(segmentation.scatter[labels == idx], idx) for idx in np.unique(labels).tolist()]
-    layout = {
-        "height": 320,
-        "margin": _MARGIN,
-        "showlegend": False,
-        "hovermode": "closest",
-        "xaxis": _bare_axis("first component"),
-        "yaxis": _bare_axis("second component"),
-    }
-    return go.Figure(clouds, layout)
-
-
-def _bare_axis(title: str) -> dict:
-    return {"title": {"text": title}, "showticklabels": False, "zeroline": False, "fixedrange": True}
-
-
-def _cloud(points: np.ndarray, cluster_idx: int) -> go.Scatter:
-    return go.Scatter(
-        x=points[:, 0],
-        y=points[:, 1],
-        mode="markers",
-        name=f"Cluster {cluster_idx}",
-        marker={"color": hex_colour(cluster_idx), "size": 6, "line": _DOT_EDGE},
-        hovertemplate=f"cluster {cluster_idx}<extra></extra>",
-    )
+from explainers.results.segmentations import Predictions
+from pages.common.theme import BLUE, MARGIN
 
 
 def probabilities(predictions: Predictions, n_classes: int = 5) -> go.Figure:
@@ -125,7 +13,7 @@ def probabilities(predictions: Predictions, n_classes: int = 5) -> go.Figure:
         x=shares,
         y=list(range(len(names))),
         orientation="h",
-        marker={"color": _BLUE},
+        marker={"color": BLUE},
         text=[f"{name}  {share:.1%}" for name, share in zip(names, shares, strict=True)],
         textposition="outside",
         cliponaxis=False,
@@ -134,7 +22,7 @@ def probabilities(predictions: Predictions, n_classes: int = 5) -> go.Figure:
     )
     layout = {
         "height": 16 + 30 * len(names),
-        "margin": _MARGIN | {"t": 8},
+        "margin": MARGIN,
         "bargap": 0.45,
         "xaxis": {"visible": False, "range": [0, 1.9], "fixedrange": True},
         "yaxis": {"visible": False, "autorange": "reversed", "fixedrange": True},

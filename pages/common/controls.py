@@ -5,12 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from explainers.errors import EncoderscopeError
-from explainers.nave import FITS, NaveSettings
-from models.catalog import Catalog, CatalogEntry
-from models.encoder import EncoderInfo
+from explainers.nave.settings import FITS, NaveSettings
+from models.catalog import EncoderInfo
+from models.catalog.catalog import Catalog, CatalogEntry
+from models.errors import EncoderscopeError
 from pages.common import link
-from pages.common.plain import plain
+from pages.common.text import plain
 
 INPUT_SIZES = [224, 320, 448, 576, 768, 1024]
 MAX_SEED = 9999

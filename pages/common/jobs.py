@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import streamlit as st
 
-from explainers.errors import Cancelled, EncoderscopeError, LibraryUnavailable
-from explainers.service import ExplainerService, Job
-from pages.common.plain import plain
+from explainers.service.service import ExplainerService, Job
+from models.errors import Cancelled, EncoderscopeError, LibraryUnavailable
+from pages.common.text import plain
 
 T = TypeVar("T")
 

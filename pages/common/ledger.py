@@ -10,8 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from explainers.errors import EncoderscopeError
-from pages.common.plain import plain
+from models.errors import EncoderscopeError
+from pages.common.text import plain
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from explainers.comparing import MAX_PHOTOS
-from models.preprocessing import Photo
+from explainers.results.comparisons import MAX_PHOTOS
+from models.photo import Photo
 from pages.common import link, photos
 
 N_SCENES = (2, 4, 8, 16, 32)

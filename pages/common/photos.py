@@ -8,9 +8,9 @@ import secrets
 import streamlit as st
 from sklearn.datasets import load_sample_image
 
-from explainers.errors import UnreadableImage
-from models.preprocessing import Photo, photo_from_array, read_photo
-from models.scenes import render, sample_scene
+from models.errors import UnreadableImage
+from models.photo import Photo, photo_from_array, read_photo
+from models.scenes.scenes import render, sample_scene
 from pages.common import link
 
 SAMPLES = {"flower": "Flower", "china": "Summer Palace"}

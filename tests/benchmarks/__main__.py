@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from explainers.library import ConceptLibrary
-from explainers.service import ExplainerService
-from models.catalog import Catalog
-from models.encoder import Encoder
+from explainers.library.library import ConceptLibrary
+from explainers.service.service import ExplainerService
+from models.catalog.catalog import Catalog
+from models.encoder.encoder import Encoder
 from tests.benchmarks import attribution_speed, live_view_speed, segmentation_quality, segmentation_speed
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table, precision_table

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import torch
 
-from explainers.attribution import contributions, evidence_of
-from explainers.explaining import evidence_at
 from explainers.integrated_gradients import path_gradients
-from explainers.visual_tcav import Cavs
-from models.encoder import Encoder
+from explainers.service.concepts import evidence_at
+from explainers.visual_tcav.attribution import contributions, evidence_of
+from explainers.visual_tcav.cav import Cavs
+from models.encoder.encoder import Encoder
 
 N_STEPS = 50
 CASES = {  # architecture: (what the depth is called, its idx, the ratio that is wanted)

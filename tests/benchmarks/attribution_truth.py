@@ -16,19 +16,19 @@ from scipy.stats import somersd, spearmanr
 from scipy.stats import t as t_distribution
 from torch.nn import functional as F
 
-from explainers.attribution import Contributions, contributions, figures_of
-from explainers.explaining import evidence_at
-from explainers.explanations import ALL_DEPTHS, ClassExplanation, ExplainSettings, ShownDepth
-from explainers.fitting import FitSettings, fit_concepts
-from explainers.service import ExplainerService
-from explainers.significance import LEVEL, holm
-from models.cards import FRESH_SEED
-from models.catalog import Catalog
-from models.encoder import Encoder
-from models.preprocessing import Photo, photo_from_array
-from models.scenes import CLASS_NAMES, CLASSES, WATERMARK, Scene, SceneOptions, render, sample_scene, without
-from models.starters import COLOUR_CONCEPTS, TEXTURE_CONCEPTS
-from models.textures import SURFACES
+from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ExplainSettings, ShownDepth
+from explainers.service.concepts import evidence_at
+from explainers.service.service import ExplainerService
+from explainers.visual_tcav.attribution import Contributions, contributions, figures_of
+from explainers.visual_tcav.fitting import FitSettings, fit_concepts
+from explainers.visual_tcav.significance import LEVEL, holm
+from models.catalog.catalog import Catalog
+from models.encoder.encoder import Encoder
+from models.photo import Photo, photo_from_array
+from models.scenes.scenes import CLASS_NAMES, CLASSES, WATERMARK, Scene, SceneOptions, render, sample_scene, without
+from models.scenes.starters import COLOUR_CONCEPTS, TEXTURE_CONCEPTS
+from models.scenes.textures import SURFACES
+from models.training.cards import FRESH_SEED
 
 FIRST_SEED = FRESH_SEED + 500_000  # beyond what training and model cards look at
 CONCEPTS = (*TEXTURE_CONCEPTS, *COLOUR_CONCEPTS)

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import torch
 
-from explainers.agreement import spread
-from explainers.comparing import SegmentedPhotos, set_agreement
-from explainers.nave import NaveSettings, Segmentation, segment
-from explainers.partitions import adjusted_rand_index
-from explainers.service import ExplainerService
-from models.encoder import Encoder
-from models.preprocessing import Photo, read_photo_file
+from explainers.maps.agreement import spread
+from explainers.maps.partitions import adjusted_rand_index
+from explainers.nave.segmentation import Segmentation, segment
+from explainers.nave.settings import NaveSettings
+from explainers.results.comparisons import SegmentedPhotos, set_agreement
+from explainers.service.service import ExplainerService
+from models.encoder.encoder import Encoder
+from models.photo import Photo, read_photo_file
 
 
 def agreement_table(service: ExplainerService, fixtures: Path, names: Sequence[str], ks: Sequence[int] = (6, 10)) -> list[dict]:

@@ -18,16 +18,11 @@ from skimage.segmentation import slic
 from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
-from explainers.localization import (
-    best_match_iou,
-    majority_vote_iou,
-    mean_covering,
-    probabilistic_rand_index,
-    regions_of,
-)
-from explainers.nave import NaveSettings, Segmentation, segment
-from models.encoder import Encoder, randomised
-from models.preprocessing import Photo, read_photo_file
+from explainers.maps.localization import best_match_iou, majority_vote_iou, mean_covering, probabilistic_rand_index, regions_of
+from explainers.nave.segmentation import Segmentation, segment
+from explainers.nave.settings import NaveSettings
+from models.encoder.encoder import Encoder, randomised
+from models.photo import Photo, read_photo_file
 
 INPUT_SIZE = 448
 SEEDS = range(5)

@@ -34,16 +34,17 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_sample_images
 from sklearn.exceptions import ConvergenceWarning
 
-from explainers import nave
-from explainers.clustering import sweep
-from explainers.composite import Composite, composite_of
-from explainers.inputs import read_ahead
-from explainers.nave import N_SWEEPS, NaveSettings
-from explainers.photo_explaining import n_side_by_side
-from explainers.service import ExplainerService
-from models.encoder import Encoder
-from models.preprocessing import Photo, photo_from_array
-from models.scenes import render, sample_scene
+from explainers.commands.inputs import read_ahead
+from explainers.nave import segmentation as nave
+from explainers.nave.composite import Composite, composite_of
+from explainers.nave.kmeans import sweep
+from explainers.nave.segmentation import N_SWEEPS
+from explainers.nave.settings import FITS, Fit, NaveSettings, balanced
+from explainers.service.photos import n_side_by_side
+from explainers.service.service import ExplainerService
+from models.encoder.encoder import Encoder
+from models.photo import Photo, photo_from_array
+from models.scenes.scenes import render, sample_scene
 from tests.benchmarks.attribution_speed import seconds
 
 T = TypeVar("T")
@@ -104,7 +105,7 @@ def feature_maps(network: Encoder, photo: Photo, size: int) -> list[torch.Tensor
 
 def composite(network: Encoder, photo: Photo, size: int) -> Composite:
     """Of the default depths, scaled, on the grid on which we cluster."""
-    scaled = [nave.balanced([maps])[0] for maps in feature_maps(network, photo, size)]
+    scaled = [balanced([maps])[0] for maps in feature_maps(network, photo, size)]
     return composite_of(scaled, nave._grid(network.input_shape(photo.shape, size)))
 
 
@@ -144,7 +145,7 @@ def cold_table(weights: Path) -> list[dict]:
             images = [network.prepare(photo, size)[None] for photo in photos()]
             forward = np.mean([seconds(lambda: network.logits(image), 3 * N_RUNS) for image in images])  # noqa: B023
             row = {"encoder": name, "size": size, "forward, ms": 1000 * forward}
-            for fit in nave.FITS:
+            for fit in FITS:
                 runs = 1 if fit == "full" else 2 * N_RUNS
                 taken = np.mean([min(_drawn_and_judged(network, p, size, fit) for _ in range(runs)) for p in photos()], axis=0)
                 row[f"{fit}: maps, ms"] = 1000 * taken[0]
@@ -154,7 +155,7 @@ def cold_table(weights: Path) -> list[dict]:
     return rows
 
 
-def _drawn_and_judged(network: Encoder, photo: Photo, size: int, fit: nave.Fit) -> tuple[float, float]:
+def _drawn_and_judged(network: Encoder, photo: Photo, size: int, fit: Fit) -> tuple[float, float]:
     """Seconds until all maps of a photo are drawn, and until they are judged."""
     told: dict[str, float] = {}
     started = time.perf_counter()
@@ -166,7 +167,7 @@ def _to_maps(
     network: Encoder,
     photo: Photo,
     size: int,
-    fit: nave.Fit = "grid",
+    fit: Fit = "grid",
     ks: range = KS,
     progress: nave.Progress = lambda share, doing: None,
 ) -> nave.Segmentation:

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 from sklearn.datasets import load_sample_image
 
-from models.preprocessing import photo_from_array
-from pages.common.live_view import Pane, Waiting, live_view
+from models.photo import photo_from_array
+from pages.common.live_view.live_view import Pane, Waiting, live_view
 
 st.set_page_config(layout="wide")
 photo = photo_from_array(load_sample_image("china.jpg"), "china")

@@ -16,7 +16,7 @@ from tests.browser.conftest import FAST, PICTURE_SECONDS, ROOT, running_server, 
 from tests.pages.tiny_encoders import NO_CLASSES
 
 pytestmark = pytest.mark.browser
-KEEPER = (ROOT / "pages/common/live_bytes.js").read_bytes()[:60]
+KEEPER = (ROOT / "pages/common/live_view/live_bytes.js").read_bytes()[:60]
 
 
 def picture(page: Page) -> Locator:

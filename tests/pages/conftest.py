@@ -5,14 +5,25 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
-from explainers import clustering, nave
-from explainers.service import ExplainerService
-from models.catalog import Catalog
+from explainers.nave import kmeans as clustering
+from explainers.nave import segmentation as nave
+from explainers.service.service import ExplainerService
+from models.catalog.catalog import Catalog
 from pages.common import jobs
 from tests.pages.tiny_encoders import VIT, write_tiny_encoders
 
 APP = Path(__file__).parents[2] / "app.py"
+
+
+def app_at(address: str) -> AppTest:
+    """The app, not yet run, with a page open by its address; ``switch_page`` would need a run of the first page before."""
+    app = AppTest.from_file(str(APP), default_timeout=300)
+    app._page_hash = calc_hash(address)
+    return app
+
+
 FAST = {"encoder": VIT, "size": "224"}
 
 

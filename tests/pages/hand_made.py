@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from explainers.nave import NaveSettings, Quality, Segmentation
-from explainers.photo_explaining import SegmentationResult
-from models.building import Depth
-from models.encoder import EncoderInfo
-from models.preprocessing import Photo, Preprocessing, photo_from_array
+from explainers.nave.quality import Quality
+from explainers.nave.segmentation import Segmentation
+from explainers.nave.settings import NaveSettings
+from explainers.results.segmentations import SegmentationResult
+from models.encoder.building import Depth
+from models.encoder.encoder import EncoderInfo
+from models.encoder.preprocessing import Preprocessing
+from models.photo import Photo, photo_from_array
 
 HALVES = np.repeat([[0, 0, 1, 1]], 4, axis=0).astype(np.uint8)  # left half cluster 0, right half cluster 1
 CORNER = np.where(np.add.outer(np.arange(4), np.arange(4)) >= 5, 2, HALVES).astype(np.uint8)  # three pixels of cluster 2

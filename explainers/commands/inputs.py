@@ -1,0 +1,50 @@
+"""The images that the command line is given: which files are meant, and reading them ahead of the work."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from models.errors import EncoderscopeError
+from models.photo import Photo, read_photo_file
+
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+
+
+def picture_files(arguments: Iterable[Path]) -> list[Path]:
+    """The images asked for, each once; a folder stands for the pictures directly in it."""
+    files: dict[Path, None] = {}
+    for path in arguments:
+        if not path.is_dir():
+            files[path] = None
+            continue
+        pictures = sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
+        files.update(dict.fromkeys(pictures or [path]))  # a folder without pictures fails under its own name
+    return list(files)
+
+
+def read(path: Path) -> Photo:
+    """Raises EncoderscopeError or OSError for what is no picture."""
+    if path.is_dir():
+        raise EncoderscopeError("There are no pictures in this folder.")
+    return read_photo_file(path)
+
+
+def read_ahead(files: Sequence[Path]) -> Iterator[Photo | Exception]:
+    """Every file's photo, or what is wrong with it; the next one is read while the present one is worked on."""
+    with ThreadPoolExecutor(1, "encoderscope-read") as reader:
+        coming = reader.submit(_photo_or_error, files[0]) if files else None
+        for following in files[1:]:
+            photo, coming = coming.result(), reader.submit(_photo_or_error, following)
+            yield photo
+        if coming:
+            yield coming.result()
+
+
+def _photo_or_error(path: Path) -> Photo | Exception:
+    try:
+        return read(path)
+    except (EncoderscopeError, OSError) as error:
+        return error

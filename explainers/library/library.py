@@ -1,0 +1,373 @@
+"""The concept library: sets of example images under a name, of two kinds.
+
+    concept   images that show a human-named property
+    random    images that do not show it: the random counterpart
+
+Images are kept once, by the SHA-256 of their files; a set is a list of them (``store.py`` has the layout on disk). Nothing that
+was removed is lost at once: every change gives back the set as it was, and ``restore`` undoes it. Starter sets come with
+Encoderscope and are never written: editing one makes a copy of the same name that takes its place.
+"""
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from explainers.library.duplicates import look, warnings
+from explainers.library.packs import Entry, Starters, read_archive, read_pack_sets, write_pack
+from explainers.library.sets import (
+    KINDS,
+    MAX_NAME,
+    Added,
+    ImageRef,
+    ImageSet,
+    Kind,
+    OpenSet,
+    Photos,
+    Refusal,
+    folded,
+    joined,
+    require_name,
+    shown,
+)
+from explainers.library.store import Store, fitted_on
+from explainers.runtime.caches import LruCache, n_bytes
+from models.errors import BadConcept, UnknownConcept, UnreadableImage
+from models.photo import Photo, read_photo, read_photo_file
+
+HOME_VARIABLE = "ENCODERSCOPE_HOME"
+STARTERS_FOLDER = Path(__file__).parents[2] / "assets/concepts"
+_WORDS = {"concept": "concept", "random": "random counterpart"}
+
+
+def default_folder() -> Path:
+    """ENCODERSCOPE_HOME/library, else ~/.encoderscope/library."""
+    return Path(os.environ.get(HOME_VARIABLE) or "~/.encoderscope").expanduser() / "library"
+
+
+class ConceptLibrary:
+    """The sets in a folder together with the starters. Several threads and processes may use the same folder at once."""
+
+    def __init__(self, folder: Path | None = None, starters: Path | None = STARTERS_FOLDER):
+        self._store = Store(Path(folder) if folder is not None else default_folder())
+        self._starters = Starters(starters)
+        self._looks: LruCache = LruCache(64_000_000, n_bytes)
+
+    # --- finding ------------------------------------------------------------------------------------------------------------
+
+    def sets(self, kind: Kind | None = None) -> tuple[ImageSet, ...]:
+        """Every set, or those of one kind: starters first, then by name."""
+        found = [s for k in KINDS if kind in (None, k) for s in self._by_name(k).values()]
+        return tuple(sorted(found, key=lambda s: (not s.starter, s.name.casefold(), s.kind)))
+
+    def get(self, name: str, kind: Kind = "concept") -> ImageSet:
+        """The set of this name, in whatever case; raises UnknownConcept, which names what there is."""
+        found = self._by_name(kind).get(folded(name))
+        if found is None:
+            there_is = ", ".join(f"'{s.name}'" for s in self.sets(kind)) or "none yet"
+            raise UnknownConcept(f"The library has no {_WORDS[kind]} '{name}'. There is: {there_is}.")
+        return found
+
+    def hidden_starters(self, kind: Kind | None = None) -> tuple[ImageSet, ...]:
+        """Starters that were deleted or edited; ``restore`` brings one back as it was."""
+        shown = {(s.kind, s.key) for s in self.sets() if s.starter}
+        return tuple(s for s in self._starters.sets if (s.kind, s.key) not in shown and kind in (None, s.kind))
+
+    def photo(self, ref: ImageRef) -> Photo:
+        """The photo of an image; raises UnreadableImage if it is gone or damaged."""
+        data = self._image(ref.sha256)
+        if data is None:
+            raise UnreadableImage(f"'{ref.name}' is no longer in the library. Add it again.")
+        if sha256(data).hexdigest() != ref.sha256:
+            raise UnreadableImage(f"'{ref.name}' is damaged in the library's folder. Remove it, and add it again.")
+        return read_photo(data, ref.name)
+
+    def photos(self, image_set: ImageSet) -> Photos:
+        """The photos of a set, in its order."""
+        return Photos(image_set.images, self.photo)
+
+    def open_set(self, folder_or_name: str | Path, kind: Kind = "concept") -> OpenSet:
+        """The images of a folder, if there is such a folder, else the library's set of this name."""
+        if Path(folder_or_name).expanduser().is_dir():
+            return read_folder(Path(folder_or_name).expanduser(), kind)
+        image_set = self.get(str(folder_or_name), kind)
+        return OpenSet(image_set, self.photos(image_set))
+
+    def _by_name(self, kind: Kind) -> dict[str, ImageSet]:
+        """The sets that can be seen. A manifest takes the place of the starter with its key, a set that of its name."""
+        own = self._store.sets(kind)
+        starters = {folded(s.name): s for s in self._starters.sets if s.kind == kind and s.key not in own}
+        return starters | {folded(s.name): s for s in own.values() if s is not None}
+
+    def _image(self, digest: str) -> bytes | None:
+        return self._store.image(digest) or self._starters.image(digest)
+
+    # --- changing -----------------------------------------------------------------------------------------------------------
+
+    def add(self, name: str, kind: Kind, files: Iterable[tuple[str, bytes]]) -> Added:
+        """Adds images (name, bytes) to a set, which is made if it is new; a .zip counts as the images in it.
+
+        Raises BadConcept if the set is new and none of the files can be used.
+        """
+        name = require_name(name)
+        return self._add(name, kind, *self._take(_unpacked(files)))
+
+    def _add(self, name: str, kind: Kind, taken: Sequence[ImageRef], refused: Sequence[Refusal]) -> Added:
+        with self._store.lock():
+            before = self._by_name(kind).get(folded(name))
+            if before is None and not taken:
+                raise BadConcept(_nothing_usable(name, refused))
+            before = before or ImageSet(name, kind, (), starter=False)
+            images, repeated = joined(before.images, taken)
+            n_added = len(images) - len(before.images)
+            after = self._write(replace(before, images=images)) if n_added else before
+        return Added(after, n_added, repeated, tuple(refused))
+
+    def remove(self, name: str, kind: Kind, sha256s: Iterable[str]) -> ImageSet:
+        """Takes images out of a set; the set before. Raises BadConcept rather than leave none."""
+        gone = set(sha256s)
+        with self._store.lock():
+            before = self.get(name, kind)
+            kept = tuple(i for i in before.images if i.sha256 not in gone)
+            if not kept:
+                raise BadConcept(f"'{before.name}' would be left without images. Delete the whole set instead.")
+            self._store.keep(before.images)
+            if kept != before.images:
+                self._write(replace(before, images=kept))
+        return before
+
+    def rename(self, name: str, kind: Kind, new_name: str) -> ImageSet:
+        """Gives a set another name; the set before. Raises BadConcept if another set has that name."""
+        new_name = require_name(new_name)
+        with self._store.lock():
+            before = self.get(name, kind)
+            self._require_free(new_name, before)
+            if new_name != before.name:
+                self._write(replace(before, name=new_name))
+        return before
+
+    def delete(self, name: str, kind: Kind) -> ImageSet:
+        """Removes a set, or hides a starter; the set before."""
+        with self._store.lock():
+            before = self.get(name, kind)
+            self._store.keep(before.images)
+            if self._starters.has(before):
+                self._store.write_deletion(kind, before.key)
+            else:
+                self._store.forget(kind, before.key)
+        return before
+
+    def restore(self, image_set: ImageSet) -> ImageSet:
+        """Makes a set what it was before a change; raises BadConcept if its name or its images are gone by now."""
+        with self._store.lock():
+            self._require_free(image_set.name, image_set)
+            missing = [i.name for i in image_set.images if self._image(i.sha256) is None]
+            if missing:
+                raise BadConcept(
+                    f"{len(missing)} images of '{image_set.name}' are no longer kept ('{missing[0]}'). Add them again."
+                )
+            if not image_set.starter:
+                return self._write(image_set)
+            self._store.forget(image_set.kind, image_set.key)
+        return image_set
+
+    def sweep(self) -> int:
+        """Removes images from disk that no set has used for a day; how many."""
+        with self._store.lock():
+            return self._store.sweep()
+
+    def _write(self, image_set: ImageSet) -> ImageSet:
+        """The set as it is kept. Images that so far only a starter has are kept with it. The lock is held."""
+        for image in image_set.images:
+            data = self._starters.image(image.sha256)
+            if data is not None:
+                self._store.put(data)
+        kept = replace(image_set, starter=False, key=image_set.key or _fresh_key())
+        self._store.write_set(kept)
+        return kept
+
+    def _require_free(self, name: str, image_set: ImageSet) -> None:
+        """No other set than this one has the name."""
+        other = self._by_name(image_set.kind).get(folded(name))
+        if other is not None and other.key != image_set.key:
+            raise BadConcept(f"There is a {_WORDS[image_set.kind]} '{other.name}' already. Choose another name.")
+
+    def _take(self, found: Iterable[Entry | Refusal]) -> tuple[list[ImageRef], list[Refusal]]:
+        """Keeps every image among these, one by one; what was taken, and what was not."""
+        taken, refused = [], []
+        for item in found:
+            if isinstance(item, Refusal):
+                refused.append(item)
+                continue
+            name = shown(item.name)
+            try:
+                photo = read_photo(item.data, name)
+            except UnreadableImage as error:
+                refused.append(Refusal(name, str(error)))
+                continue
+            with self._store.lock():
+                taken.append(ImageRef(self._store.put(item.data), name))
+            self._looks.put(photo.sha256, look(photo.pixels))
+        return taken, refused
+
+    # --- CAVs ---------------------------------------------------------------------------------------------------------------
+
+    def load_cav(self, key: str) -> dict[str, Tensor] | None:
+        """The tensors saved under a key (a hex digest of all they depend on); None if there are none or they are damaged."""
+        return self._store.load_cav(key)
+
+    def save_cav(self, key: str, tensors: dict[str, Tensor], image_sets: Iterable[ImageSet] = ()) -> None:
+        """Keeps tensors under a key; a pack of one of the sets they were fitted on takes them along."""
+        with self._store.lock():
+            self._store.save_cav(key, tensors, [s.fingerprint for s in image_sets])
+
+    # --- packs --------------------------------------------------------------------------------------------------------------
+
+    def export_pack(self, names: Iterable[str], random_names: Iterable[str] = ()) -> bytes:
+        """A .zip of concepts and random counterparts: images, manifest.json, and the CAVs of those concepts."""
+        concepts = [self.get(name, "concept") for name in names]
+        image_sets = [*concepts, *(self.get(name, "random") for name in random_names)]
+        digests = sorted({i.sha256 for s in image_sets for i in s.images})
+        images = ((f"images/{digest}", self._image(digest)) for digest in digests)
+        cavs = self._store.cavs_of({s.fingerprint for s in concepts})
+        files = (*images, *((f"cavs/{key}.safetensors", data) for key, data in cavs))
+        return write_pack(image_sets, ((path, data) for path, data in files if data is not None))
+
+    def import_pack(self, data: bytes, name: str = "the pack") -> tuple[Added, ...]:
+        """Adds the sets of a pack, and its CAVs of them where there are none yet: trust a pack as you trust its sender.
+
+        A set whose name is taken by other images gets a number ('striped 2'). Raises BadConcept if a set has no usable image;
+        the others are added all the same.
+        """
+        done, failed = [], []
+        for wanted in read_pack_sets(data, name):
+            try:
+                done.append(self._import_set(data, name, wanted))
+            except BadConcept as error:
+                failed.append(str(error))
+        self._import_cavs(data, name, {added.image_set.fingerprint for added in done})
+        if failed:
+            others = f" Of the other sets of '{name}', {len(done)} could be added." if done else ""
+            raise BadConcept(" ".join(failed) + others)
+        return tuple(done)
+
+    def _import_set(self, data: bytes, name: str, wanted: ImageSet) -> Added:
+        require_name(wanted.name)
+        taken, refused = self._take(_pack_images(data, name, wanted))
+        place = {image.sha256: i for i, image in enumerate(wanted.images)}
+        taken.sort(key=lambda image: place[image.sha256])
+        there = self._by_name(wanted.kind).get(folded(wanted.name))
+        is_other = there is not None and not {i.sha256 for i in taken} <= {i.sha256 for i in there.images}
+        return self._add(self._numbered(wanted) if is_other else wanted.name, wanted.kind, taken, refused)
+
+    def _numbered(self, wanted: ImageSet) -> str:
+        """The first of 'name 2', 'name 3' ... that is free."""
+        taken, number = self._by_name(wanted.kind), 2
+        while folded(f"{wanted.name[: MAX_NAME - 5]} {number}") in taken:
+            number += 1
+        return f"{wanted.name[: MAX_NAME - 5]} {number}"
+
+    def _import_cavs(self, data: bytes, name: str, fingerprints: set[str]) -> None:
+        for item in read_archive(data, name, lambda path: path.startswith("cavs/")):
+            if isinstance(item, Entry) and fitted_on(item.data) & fingerprints:
+                with self._store.lock():
+                    self._store.put_cav(Path(item.name).stem, item.data)
+
+    # --- is a set fit for use? ----------------------------------------------------------------------------------------------
+
+    def warnings(self, image_set: ImageSet | OpenSet, random_set: ImageSet | OpenSet) -> tuple[str, ...]:
+        """Plain sentences on what is wrong with a concept's images and their random counterpart; none if all is well."""
+        (images, looks), (random_images, random_looks) = (self._looked_at(s) for s in (image_set, random_set))
+        return warnings(images, looks, random_images, random_looks)
+
+    def _looked_at(self, given: ImageSet | OpenSet) -> tuple[ImageSet, list[np.ndarray]]:
+        image_set = given.image_set if isinstance(given, OpenSet) else given
+        photos = given.photos if isinstance(given, OpenSet) else self.photos(given)
+        return image_set, [self._look(image, photos, i) for i, image in enumerate(image_set.images)]
+
+    def _look(self, image: ImageRef, photos: Photos, idx: int) -> np.ndarray:
+        known = self._looks.get(image.sha256)
+        if known is None:
+            known = look(photos[idx].pixels)
+            self._looks.put(image.sha256, known)
+        return known
+
+
+# --- a folder as a set ----------------------------------------------------------------------------------------------------
+
+
+def read_folder(path: Path, kind: Kind = "concept") -> OpenSet:
+    """The images in a folder and the folders within, in the order of their paths; other files are refused by name.
+
+    Raises BadConcept if there is no image at all.
+    """
+    images: dict[str, ImageRef] = {}
+    paths: dict[str, Path] = {}
+    refused = []
+    for file in _files_in(path):
+        name = file.relative_to(path).as_posix()
+        try:
+            digest = read_photo_file(file).sha256
+        except UnreadableImage as error:
+            refused.append(Refusal(name, str(error)))
+            continue
+        if digest in images:
+            refused.append(Refusal(name, f"'{name}' is the same file as '{images[digest].name}' and counts once."))
+            continue
+        images[digest], paths[digest] = ImageRef(digest, name), file
+    if not images:
+        raise BadConcept(_nothing_usable(str(path), refused))
+    image_set = ImageSet(path.resolve().name, kind, tuple(images.values()), starter=False)
+    return OpenSet(image_set, Photos(image_set.images, lambda image: _unchanged(paths[image.sha256], image)), tuple(refused))
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return (file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+
+
+def _unchanged(path: Path, image: ImageRef) -> Photo:
+    photo = read_photo_file(path)
+    if photo.sha256 != image.sha256:
+        raise UnreadableImage(f"'{image.name}' changed while it was in use. Start again.")
+    return replace(photo, name=image.name)
+
+
+# --- steps of adding --------------------------------------------------------------------------------------------------------
+
+
+def _fresh_key() -> str:
+    return uuid.uuid4().hex
+
+
+def _unpacked(files: Iterable[tuple[str, bytes]]) -> Iterator[Entry | Refusal]:
+    """Every file; in place of a .zip the files in it."""
+    for name, data in files:
+        if name.lower().endswith(".zip"):
+            yield from read_archive(data, name)
+        else:
+            yield Entry(name, data)
+
+
+def _pack_images(data: bytes, name: str, wanted: ImageSet) -> Iterator[Entry | Refusal]:
+    """The images of one set of a pack under the names its manifest gives; those missing or not as promised are refused."""
+    names = {f"images/{i.sha256}": i.name for i in wanted.images}
+    for item in read_archive(data, name, frozenset(names).__contains__):
+        listed_as = names.pop(item.name, None)
+        if isinstance(item, Refusal) or listed_as is None:
+            yield item if isinstance(item, Refusal) else Refusal(item.name, f"'{item.name}' is in the pack twice.")
+        elif item.name != f"images/{sha256(item.data).hexdigest()}":
+            yield Refusal(listed_as, f"'{listed_as}' is not the image that the pack's manifest promises.")
+        else:
+            yield Entry(listed_as, item.data)
+    yield from (Refusal(missing, f"'{missing}' is missing from the pack.") for missing in names.values())
+
+
+def _nothing_usable(name: str, refused: Sequence[Refusal]) -> str:
+    reasons = " ".join(r.reason for r in refused[:3]) + (f" And {len(refused) - 3} more." if len(refused) > 3 else "")
+    return f"None of the files for '{name}' is an image that can be used. {reasons or 'There is no file at all.'}"

@@ -1,0 +1,126 @@
+"""What a set of example images is: images by content under a name, of one of two kinds.
+
+concept   images that show a human-named property
+random    images that do not show it: the random counterpart
+"""
+
+import hashlib
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from models.errors import BadConcept
+
+Kind = Literal["concept", "random"]
+KINDS: tuple[Kind, ...] = ("concept", "random")
+MAX_NAME = 60
+MAX_IMAGE_NAME = 200
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """An image by the SHA-256 of its file, and what the file was called."""
+
+    sha256: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Example images under one name: a concept, or a random counterpart. Starters come with Encoderscope."""
+
+    name: str
+    kind: Kind
+    images: tuple[ImageRef, ...]
+    starter: bool
+    key: str = field(default="", compare=False)  # the library's own mark, by which it undoes a change
+
+    @property
+    def fingerprint(self) -> str:
+        """Depends on the images alone: not on names, not on their order."""
+        return hashlib.sha256("\n".join(sorted(i.sha256 for i in self.images)).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that was not taken, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Added:
+    """What became of the files that were to be added, and the set as it is now."""
+
+    image_set: ImageSet
+    n_added: int
+    repeated: tuple[str, ...]  # files whose bytes the set had already
+    refused: tuple[Refusal, ...]
+
+
+class Photos(Sequence):
+    """The photos of a set, decoded one by one when asked for; it can be gone through any number of times."""
+
+    def __init__(self, images: Sequence[ImageRef], load_photo: Callable[[ImageRef], Any]):
+        self._images, self._load_photo = tuple(images), load_photo
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, idx):
+        if isinstance(idx, slice):
+            return Photos(self._images[idx], self._load_photo)
+        return self._load_photo(self._images[idx])
+
+
+@dataclass(frozen=True)
+class OpenSet:
+    """A set ready for use, from the library or from a folder that was never copied into it."""
+
+    image_set: ImageSet
+    photos: Photos
+    refused: tuple[Refusal, ...] = ()  # files of a folder that were not taken
+
+    @property
+    def name(self) -> str:
+        """The set's name; that of the folder if it came from one."""
+        return self.image_set.name
+
+    @property
+    def images(self) -> tuple[ImageRef, ...]:
+        """One image for each of the photos, in their order."""
+        return self.image_set.images
+
+
+def require_name(name: str) -> str:
+    """The name without the blanks around it; raises BadConcept unless it has 1 to 60 letters that can be shown."""
+    name = unicodedata.normalize("NFC", name).strip()
+    if not 1 <= len(name) <= MAX_NAME:
+        raise BadConcept(f"A name has 1 to {MAX_NAME} letters; this one has {len(name)}. Choose another.")
+    if not name.isprintable():
+        raise BadConcept("A name is one line of letters that can be shown. Choose another.")
+    return name
+
+
+def folded(name: str) -> str:
+    """Equal for names that nobody could tell apart by case or blanks."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def shown(name: str) -> str:
+    """A file's name as far as it can be shown, its end where it is long."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)[-MAX_IMAGE_NAME:]
+
+
+def joined(images: Sequence[ImageRef], taken: Iterable[ImageRef]) -> tuple[tuple[ImageRef, ...], tuple[str, ...]]:
+    """The images followed by those taken that are new; the names of those that are not."""
+    by_hash = {image.sha256: image for image in images}
+    repeated = []
+    for image in taken:
+        if image.sha256 in by_hash:
+            repeated.append(image.name)
+        else:
+            by_hash[image.sha256] = image
+    return tuple(by_hash.values()), tuple(repeated)

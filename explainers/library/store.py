@@ -1,0 +1,274 @@
+"""What the concept library leaves on disk, and how several processes share it.
+
+    images/ab/ab12...      image files by the SHA-256 of their bytes
+    sets/<kind>/<key>.json one small manifest per set; a key stays the same when the set is renamed
+    cavs/<key>.safetensors CAVs, keyed by whoever computes them
+
+Every file appears under its name only when it is complete, so readers need no lock. Whoever reads in order to write holds
+``Store.lock``, which holds between threads and between processes.
+"""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from explainers.library.sets import KINDS, ImageRef, ImageSet, Kind
+from models.errors import BadSettings, LibraryUnavailable
+from models.files import written_atomically
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+FORMAT = 1
+DAY_S = 24 * 3600
+CAV_BYTES = 2 * 2**30  # about two thousand concepts of a ResNet-50's last depth
+_STALE_LOCK_S = 60
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SAFE_KEY = re.compile(r"[a-z0-9-]{1,100}")
+_HEX = re.compile(r"[0-9a-f]{8,128}")
+
+
+class Store:
+    """A folder of images, manifests and at most ``cav_bytes`` of CAVs; it is made when something is first written."""
+
+    def __init__(self, folder: Path, cav_bytes: int = CAV_BYTES):
+        self.folder, self.cav_bytes = folder, cav_bytes
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """While held, nobody else changes the library. A folder that refuses to be written raises LibraryUnavailable."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with held_lock(self.folder / ".lock"):
+                yield
+        except OSError as error:
+            raise LibraryUnavailable(
+                f"The concept library in '{self.folder}' cannot be written: {error.strerror or error}. "
+                "Mend that, or set ENCODERSCOPE_HOME to a folder that can."
+            ) from error
+
+    # --- images; the caller holds the lock to put and to keep ---------------------------------------------------------------
+
+    def image_path(self, sha256: str) -> Path:
+        """Where an image of this hash lies, if it does."""
+        return self.folder / "images" / sha256[:2] / sha256
+
+    def put(self, data: bytes) -> str:
+        """Keeps an image file; its hash."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self.image_path(sha256)
+        if path.exists():
+            os.utime(path)
+        else:
+            _write(path, data)
+        return sha256
+
+    def keep(self, images: Iterable[ImageRef]) -> None:
+        """Images that were just let go of stay for a day, however old they are."""
+        for image in images:
+            with suppress(FileNotFoundError):
+                os.utime(self.image_path(image.sha256))
+
+    def image(self, sha256: str) -> bytes | None:
+        """The bytes of an image, None if it is not here."""
+        try:
+            return self.image_path(sha256).read_bytes()
+        except OSError:
+            return None
+
+    # --- manifests ----------------------------------------------------------------------------------------------------------
+
+    def sets(self, kind: Kind) -> dict[str, ImageSet | None]:
+        """Every manifest by its key; None marks a starter that was deleted. Broken manifests are passed over."""
+        found = {path.stem: _read_json(path) for path in self._manifests(kind)}
+        parsed = {key: _parsed(record, kind, key) for key, record in found.items()}
+        return {key: parsed[key] for key in found if parsed[key] is not None or _is_deletion(found[key])}
+
+    def write_set(self, image_set: ImageSet) -> None:
+        """The lock is held by the caller."""
+        record = {"name": image_set.name, "images": [{"sha256": i.sha256, "name": i.name} for i in image_set.images]}
+        self._write_manifest(image_set.kind, image_set.key, record)
+
+    def write_deletion(self, kind: Kind, key: str) -> None:
+        """Marks a starter as deleted."""
+        self._write_manifest(kind, key, {"deleted": True})
+
+    def forget(self, kind: Kind, key: str) -> None:
+        """Drops a manifest, if there is one."""
+        self._manifest(kind, key).unlink(missing_ok=True)
+
+    def _write_manifest(self, kind: Kind, key: str, record: dict[str, Any]) -> None:
+        text = json.dumps({"format": FORMAT, **record}, indent=1, ensure_ascii=False)
+        _write(self._manifest(kind, key), text.encode())
+
+    def _manifest(self, kind: Kind, key: str) -> Path:
+        if kind not in KINDS or not _SAFE_KEY.fullmatch(key):
+            raise BadSettings(f"'{key}' of kind '{kind}' is no set of this library.")
+        return self.folder / "sets" / kind / f"{key}.json"
+
+    def _manifests(self, kind: Kind) -> list[Path]:
+        return sorted((self.folder / "sets" / kind).glob("[!.]*.json"))
+
+    # --- CAVs ---------------------------------------------------------------------------------------------------------------
+
+    def load_cav(self, key: str) -> dict[str, Tensor] | None:
+        """The tensors kept under a key; None if there are none, or the file is broken."""
+        path = self._cav(key)
+        try:
+            tensors = load(path.read_bytes())
+            with suppress(OSError):  # a library that can only be read
+                os.utime(path)
+            return tensors
+        except (OSError, SafetensorError, ValueError, KeyError):
+            return None
+
+    def save_cav(self, key: str, tensors: dict[str, Tensor], fingerprints: Iterable[str]) -> None:
+        """Keeps tensors under a key, and remembers which sets they were fitted on. The lock is held by the caller."""
+        on_cpu = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        _write(self._cav(key), save(on_cpu, {"sets": " ".join(fingerprints)}))
+        self._trim_cavs()
+
+    def _trim_cavs(self) -> None:
+        """Drops the CAVs that nobody has asked for the longest until the others fit; they can be fitted again at any time."""
+        found = [(path, path.stat()) for path in self._cavs()]
+        total = sum(stat.st_size for _, stat in found)
+        for path, stat in sorted(found, key=lambda item: item[1].st_mtime):
+            if total <= self.cav_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= stat.st_size
+
+    def put_cav(self, key: str, data: bytes) -> None:
+        """Keeps the bytes of such a file as they are, unless there is one of this key."""
+        if self.load_cav(key) is None:
+            _write(self._cav(key), data)
+
+    def cavs_of(self, fingerprints: set[str]) -> Iterator[tuple[str, bytes]]:
+        """Key and bytes of every CAV that was fitted on one of these sets."""
+        for path in self._cavs():
+            data = path.read_bytes()
+            if fitted_on(data) & fingerprints:
+                yield path.stem, data
+
+    def _cavs(self) -> list[Path]:
+        return sorted((self.folder / "cavs").glob("[!.]*.safetensors"))
+
+    def _cav(self, key: str) -> Path:
+        if not _HEX.fullmatch(key):
+            raise BadSettings(f"'{key}' is no key of a CAV: a hex digest is needed.")
+        return self.folder / "cavs" / f"{key}.safetensors"
+
+    # --- tidying up ---------------------------------------------------------------------------------------------------------
+
+    def sweep(self) -> int:
+        """Removes images that no set has used for a day; how many. While a manifest cannot be read, none is removed."""
+        records = [_parsed_or_deletion(path) for kind in KINDS for path in self._manifests(kind)]
+        if None in records:
+            return 0
+        used = {image["sha256"] for record in records for image in record.get("images", ())}
+        unused = [path for path in (self.folder / "images").glob("*/*") if path.name not in used and _age_s(path) > DAY_S]
+        for path in unused:
+            path.unlink(missing_ok=True)
+        return len(unused)
+
+
+def fitted_on(cav: bytes) -> set[str]:
+    """The fingerprints of the sets that a CAV file says it was fitted on; none if the file is broken."""
+    try:
+        load(cav)
+        header = json.loads(cav[8 : 8 + int.from_bytes(cav[:8], "little")])  # safetensors: length of the header, header, values
+        return set(header.get("__metadata__", {}).get("sets", "").split())
+    except (SafetensorError, ValueError, KeyError):
+        return set()
+
+
+@contextmanager
+def held_lock(path: Path) -> Iterator[None]:
+    """Waits until nobody else holds the lock of this path, and holds it."""
+    if fcntl is None:
+        with _held_by_existing(path):
+            yield
+        return
+    with path.open("ab") as file:  # closing the file lets go, also when the process dies
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _held_by_existing(path: Path) -> Iterator[None]:
+    """For systems without file locks: who makes the file holds the lock. One left by a crash counts for a minute."""
+    path = path.with_suffix(".held")
+    while True:
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+            break
+        except (FileExistsError, PermissionError):
+            if path.exists() and _age_s(path) > _STALE_LOCK_S:
+                path.unlink(missing_ok=True)
+            time.sleep(0.01)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_atomically(path) as file:
+        file.write(data)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _is_deletion(record: Any) -> bool:
+    return isinstance(record, dict) and record.get("format") == FORMAT and record.get("deleted") is True
+
+
+def _parsed_or_deletion(path: Path) -> dict | None:
+    """A manifest's record, None if it cannot be understood."""
+    record = _read_json(path)
+    return record if _is_deletion(record) or _parsed(record, "concept", "x") else None
+
+
+def _parsed(record: Any, kind: Kind, key: str) -> ImageSet | None:
+    if not isinstance(record, dict) or record.get("format") != FORMAT or not isinstance(record.get("name"), str):
+        return None
+    images = read_refs(record.get("images"))
+    return ImageSet(record["name"], kind, images, starter=False, key=key) if images else None
+
+
+def read_refs(records: Any) -> tuple[ImageRef, ...] | None:
+    """The images of a manifest; None if these are no such records."""
+    if not isinstance(records, list) or not all(_is_ref(record) for record in records):
+        return None
+    return tuple(ImageRef(record["sha256"], record["name"]) for record in records)
+
+
+def _is_ref(record: Any) -> bool:
+    if not isinstance(record, dict) or not isinstance(record.get("name"), str):
+        return False
+    return isinstance(record.get("sha256"), str) and bool(_SHA256.fullmatch(record["sha256"]))

@@ -1,0 +1,96 @@
+"""How alike do two encoders see the same photos? Everything here takes what was found for each encoder on its own.
+
+    segmentation maps   adjusted Rand index (Hubert, Arabie 1985), adjusted mutual information (Vinh, Epps, Bailey 2010),
+                        matched colours (linear assignment by overlap), differences position by position
+    feature maps        linear CKA (Kornblith et al., arXiv 1905.00414) from Gram matrices over positions
+    attributions        which of two figures differ by more than their intervals
+
+Maps of different size cover the same photo; the second is brought to the size of the first by nearest neighbour.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import adjusted_mutual_info_score
+
+from explainers.drawing.clusters import at_size
+from explainers.maps.partitions import adjusted_rand_index, contingency, matched_to
+
+
+@dataclass(frozen=True)
+class MapAgreement:
+    """How alike two segmentation maps divide a photo; 1 means the same, about 0 what chance gives."""
+
+    adjusted_rand: float
+    adjusted_mutual_information: float
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over photos."""
+
+    mean: float
+    std: float  # 0 for a single photo
+
+
+def map_agreement(a: np.ndarray, b: np.ndarray) -> MapAgreement:
+    """Of two label maps (H, W) and (h, w) of one photo."""
+    b = at_size(b, a.shape)
+    n_labels = int(max(a.max(), b.max())) + 1
+    mutual = adjusted_mutual_info_score(a.ravel(), b.ravel())
+    return MapAgreement(adjusted_rand_index(a, b, n_labels), float(mutual))
+
+
+def agreement_over_k(a: np.ndarray, b: np.ndarray) -> tuple[MapAgreement, ...]:
+    """The same for maps (n_k, H, W) and (n_k, h, w) of the same ks, one after the other."""
+    return tuple(map_agreement(k_a, k_b) for k_a, k_b in zip(a, b, strict=True))
+
+
+def spread(figures: Sequence[float]) -> Spread:
+    """Mean and standard deviation (n - 1) of one figure per photo."""
+    values = np.asarray(figures, dtype=np.float64)
+    return Spread(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0)
+
+
+def matched_names(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """For every label the name under which the map overlaps most with the reference; a permutation of range(n).
+
+    Where ``labels`` has more clusters than the reference, those without a partner take the names that are left.
+    """
+    n_labels = int(max(reference.max(), labels.max())) + 1
+    return matched_to(reference, at_size(labels, reference.shape), n_labels)
+
+
+def in_colours_of(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The labels under their matched names, at their own size."""
+    return matched_names(reference, labels).astype(labels.dtype)[labels]
+
+
+def disagreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """How differently two maps group every position, (H, W) in [0, 1): one minus the share of pixels that the position's two
+    clusters have in common, of all that are in either (1 - intersection over union). Names of clusters do not matter."""
+    b = at_size(b, a.shape)
+    n_labels = int(max(a.max(), b.max())) + 1
+    common = contingency(a, b, n_labels).astype(np.float64)
+    either = common.sum(1)[:, None] + common.sum(0) - common
+    apart = 1 - common / np.maximum(either, 1)  # pairs that are in neither map are never looked up
+    return apart[a, b].astype(np.float32)
+
+
+def k_of_regions(n_regions: Mapping[int, int], wanted: int) -> int:
+    """The k whose map has the number of regions nearest to ``wanted``; the smallest of several. ``n_regions`` is by k."""
+    return min(n_regions, key=lambda k: (abs(n_regions[k] - wanted), k))
+
+
+def region_counts(n_regions: Sequence[Mapping[int, int]], n_choices: int = 20) -> tuple[int, ...]:
+    """Numbers of regions worth choosing: in equal proportions through the range that all encoders reach together."""
+    low = max(min(of_encoder.values()) for of_encoder in n_regions)
+    high = min(max(of_encoder.values()) for of_encoder in n_regions)
+    low, high = min(low, high), max(low, high)  # ranges that do not meet: what lies between them
+    return tuple(np.unique(np.geomspace(max(low, 1), max(high, 1), n_choices).round().astype(int)).tolist())
+
+
+def differ(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    """Whether two intervals (low, high) have nothing in common."""
+    return a[1] < b[0] or b[1] < a[0]

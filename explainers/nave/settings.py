@@ -1,0 +1,83 @@
+"""What decides a segmentation map besides encoder and image, and how depths are scaled so that they can be stacked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from models.errors import BadSettings
+
+Fit = Literal["grid", "full", "fast"]
+Scaling = Literal["balanced", "raw", "unit"]
+CLUSTER_RANGE = (2, 40)
+INPUT_SIZE_RANGE = (32, 1024)
+FITS: dict[str, str] = {
+    "grid": "Exact k-means on a grid of a quarter of the input size.",
+    "full": "Exact k-means on every pixel of the input: about half as long again.",
+    "fast": "K-means on a sample of positions and their main components, not refined: an approximation.",
+}
+"""On which positions clusters are found, and what it means."""
+
+
+@dataclass(frozen=True)
+class NaveSettings:
+    """What decides a segmentation map, besides the encoder and the image."""
+
+    depths: tuple[int, ...] = ()  # () asks the service for the encoder's default depths
+    scaling: Scaling = "balanced"
+    input_size: int = 448
+    min_clusters: int = 2
+    max_clusters: int = 20
+    seed: int = 0
+    fit: Fit = "grid"  # see FITS
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        return tuple(range(self.min_clusters, self.max_clusters + 1))
+
+
+def balanced(maps: Sequence[Tensor]) -> list[Tensor]:
+    """Channel means removed, divided by the root of the mean squared norm: every depth weighs alike. Constant stays zero."""
+    n_positions = sum(one[0].numel() for one in maps)
+    mean = sum(one.sum((1, 2), keepdim=True, dtype=torch.float64) for one in maps) / n_positions
+    centred = [one - mean.to(one.dtype) for one in maps]
+    spread = (sum(one.square().sum() for one in centred) / n_positions).sqrt()
+    return [one / spread for one in centred] if spread > 0 else centred
+
+
+def raw(maps: Sequence[Tensor]) -> list[Tensor]:
+    """As the encoder left them: a depth with larger activations weighs more."""
+    return list(maps)
+
+
+def unit(maps: Sequence[Tensor]) -> list[Tensor]:
+    """Every position's vector at length one; a zero vector stays zero."""
+    norms = [one.norm(dim=0, keepdim=True) for one in maps]
+    return [one / torch.where(norm > 0, norm, 1) for one, norm in zip(maps, norms, strict=True)]
+
+
+# One depth's maps of the images that are clustered together, (C, h, w) each
+SCALINGS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {"balanced": balanced, "raw": raw, "unit": unit}
+
+
+def require_valid(settings: NaveSettings, n_depths: int) -> None:
+    """Raises BadSettings for anything an encoder with that many depths cannot do."""
+    low, high = CLUSTER_RANGE
+    if not low <= settings.min_clusters <= settings.max_clusters <= high:
+        raise BadSettings(
+            f"Clusters {settings.min_clusters} to {settings.max_clusters} were asked for; choose a range within {low} to {high}."
+        )
+    smallest, largest = INPUT_SIZE_RANGE
+    if not smallest <= settings.input_size <= largest:
+        raise BadSettings(f"An input size of {settings.input_size} px was asked for; choose {smallest} to {largest} px.")
+    if settings.scaling not in SCALINGS:
+        raise BadSettings(f"There is no scaling '{settings.scaling}'; choose one of {', '.join(SCALINGS)}.")
+    if settings.fit not in FITS:
+        raise BadSettings(f"There is no fit '{settings.fit}'; choose one of {', '.join(FITS)}.")
+    missing = sorted({d for d in settings.depths if not 0 <= d < n_depths})
+    if missing:
+        raise BadSettings(f"This encoder has depths 0 to {n_depths - 1}; {', '.join(map(str, missing))} is not among them.")
+    if settings.seed < 0:
+        raise BadSettings(f"The seed is {settings.seed}; it must be 0 or more.")

@@ -1,0 +1,77 @@
+"""What a comparison needs to know of one encoder; each encoder is asked alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from explainers.maps.agreement import agreement_over_k
+from explainers.nave.settings import NaveSettings
+from models.encoder.encoder import EncoderInfo
+from models.errors import BadSettings
+
+COMPARED_SIDE = 128  # px of the longer side at which maps of many photos are kept and compared
+MAX_PHOTOS = 32  # 2048 positions: a Gram matrix of 16 MiB per depth
+N_TIMED = 7  # forward passes behind the median
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentedPhotos:
+    """The segmentation maps of several photos for every k. Data on the CPU."""
+
+    settings: NaveSettings
+    encoder: EncoderInfo
+    photo_names: tuple[str, ...]
+    photo_sha256s: tuple[str, ...]
+    labels: tuple[np.ndarray, ...]  # per photo (n_k, h, w) uint8, the longer side COMPARED_SIDE
+    n_regions: np.ndarray  # (n_photos, n_k), counted at full size
+    suggested_k: tuple[int, ...]  # per photo
+    seconds: float
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class DepthGrams:
+    """Centred Gram matrices over the positions of a set of photos, one per depth."""
+
+    encoder: EncoderInfo
+    photo_names: tuple[str, ...]
+    photo_sha256s: tuple[str, ...]
+    input_size: int
+    depths: tuple[int, ...]
+    grams: tuple[Tensor, ...]  # (n, n) each, Frobenius norm 1; n = photos times CKA_GRID squared
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one photo costs; measured on the machine that answers."""
+
+    encoder: EncoderInfo
+    device: str
+    n_threads: int
+    weight_bytes: int
+    input_shape: tuple[int, int]
+    forward_seconds: float  # median over N_TIMED passes of one photo
+    activation_bytes: int  # tensors alive at once during a pass, weights not counted
+
+
+@dataclass(frozen=True, eq=False)
+class SetAgreement:
+    """How alike two encoders divide each photo of a set, for every k."""
+
+    ks: tuple[int, ...]
+    adjusted_rand: np.ndarray  # (n_photos, n_k)
+    adjusted_mutual_information: np.ndarray  # (n_photos, n_k)
+
+
+def set_agreement(a: SegmentedPhotos, b: SegmentedPhotos) -> SetAgreement:
+    """Of two encoders, or of one with itself under another seed, on the same photos and ks."""
+    if (a.photo_sha256s, a.settings.ks) != (b.photo_sha256s, b.settings.ks):
+        raise BadSettings("Agreement needs the same photos and the same range of clusters on both sides.")
+    found = [agreement_over_k(of_a, of_b) for of_a, of_b in zip(a.labels, b.labels, strict=True)]
+    return SetAgreement(
+        ks=a.settings.ks,
+        adjusted_rand=np.array([[one.adjusted_rand for one in of_photo] for of_photo in found]),
+        adjusted_mutual_information=np.array([[one.adjusted_mutual_information for one in of_photo] for of_photo in found]),
+    )

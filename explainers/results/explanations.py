@@ -1,0 +1,268 @@
+"""Visual-TCAV as pages and the command line ask for it: what was found, with its settings and provenance.
+
+LocalExplanation   one photo: concept maps and attributions to some classes, per concept and depth
+ClassExplanation   many photos and one class: the distribution of attributions, their mean, their tests
+HealthReport       no class at all: what each concept's CAV is worth at every depth
+ConceptMaps        no class at all: where each concept is seen in one photo
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from explainers.visual_tcav.attribution import ClassFigure, Figure
+from explainers.visual_tcav.fitting import FitSettings
+from explainers.visual_tcav.significance import CavHealth, holm
+from models.encoder.encoder import EncoderInfo
+from models.errors import BadSettings
+
+ALL_DEPTHS: Literal["all"] = "all"  # in the place of a depth: the mean over all that were asked for
+ShownDepth = int | Literal["all"]
+N_CLASSES = 3  # how many of the most probable classes are explained unless some are named
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """What decides an explanation, besides encoder, photos, concepts and random counterpart."""
+
+    depths: tuple[int, ...] = ()  # () means the encoder's default depths, as far as they can be attributed to
+    class_idx: tuple[int, ...] = ()  # () means the three most probable classes
+    n_steps: int = 50
+    n_null: int = (
+        1000  # pseudo-concepts: enough to tell p = 0.002 from 0.005, which matters after Holm over ten or twenty figures
+    )
+    n_bootstrap: int = 100  # replicates behind every interval
+    input_size: int = 0  # 0 means the size the encoder was trained at
+    seed: int = 0
+
+    @property
+    def fit(self) -> FitSettings:
+        return FitSettings(self.n_null, self.n_bootstrap, self.seed)
+
+
+@dataclass(frozen=True)
+class SetUsed:
+    """Provenance of a concept or of the random counterpart."""
+
+    name: str
+    fingerprint: str
+    n_images: int
+
+
+@dataclass(frozen=True)
+class DepthFacts:
+    """What holds for one photo at one depth whatever the concept; one entry per class."""
+
+    depth: int
+    class_shares: tuple[float, ...]  # rise of the class's logit, relative to the class that rises most
+    off_map_shares: tuple[float, ...]  # of the evidence for the class: what lies on prefix tokens, on no map
+    logit_changes: tuple[float, ...]
+    completeness_gaps: tuple[float, ...]  # in units of the logit
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptAtDepth:
+    """One concept in one photo at one depth."""
+
+    concept: str
+    depth: int
+    concept_map: np.ndarray  # (h, w) float32 in [0, 1]; it covers the whole photo
+    cav_norm: float
+    emblems: tuple[float, float]  # of the concept, of the random counterpart
+    health: CavHealth
+    figures: tuple[Figure, ...]  # one per class
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptOverDepths:
+    """One concept in one photo, its attribution averaged over the depths, so that nobody has to guess one."""
+
+    concept: str
+    figures: tuple[Figure, ...]  # one per class
+
+
+@dataclass(frozen=True, eq=False)
+class LocalExplanation:
+    """One photo. Data on the CPU."""
+
+    settings: ExplainSettings
+    encoder: EncoderInfo
+    photo_name: str
+    photo_sha256: str
+    class_idx: tuple[int, ...]
+    class_names: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    depths: tuple[DepthFacts, ...]
+    concepts: tuple[ConceptAtDepth, ...]  # by concept, then by depth
+    over_depths: tuple[ConceptOverDepths, ...]  # corrected for being several concepts, not for depths
+    refused_depths: Mapping[int, str]  # why nothing can be attributed to these
+    sets: tuple[SetUsed, ...]
+    random: SetUsed
+    seconds: Mapping[str, float]
+    versions: Mapping[str, str]
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        return tuple(used.name for used in self.sets)
+
+    @property
+    def telling_depth(self) -> int:
+        """Where some concept is told from chance most clearly, for the first class; the deepest of several."""
+        return min(self.concepts, key=lambda c: (c.figures[0].corrected_p_value, -c.depth)).depth
+
+    def at(self, concept: str, depth: int) -> ConceptAtDepth:
+        return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
+
+    def figures_at(self, concept: str, depth: ShownDepth) -> tuple[Figure, ...]:
+        """One per class, at a depth or over all."""
+        if depth == ALL_DEPTHS:
+            return next(c.figures for c in self.over_depths if c.concept == concept)
+        return self.at(concept, depth).figures
+
+
+@dataclass(frozen=True, eq=False)
+class ClassConcept:
+    """One concept's contribution to the class at one depth."""
+
+    concept: str
+    depth: int
+    cav_norm: float
+    emblems: tuple[float, float]  # of the concept, of the random counterpart
+    health: CavHealth
+    figure: ClassFigure
+
+
+@dataclass(frozen=True, eq=False)
+class ClassConceptOverDepths:
+    """One concept's contribution to the class, averaged over the depths."""
+
+    concept: str
+    figure: ClassFigure
+
+
+@dataclass(frozen=True, eq=False)
+class ClassExplanation:
+    """Many photos and one class. Data on the CPU."""
+
+    settings: ExplainSettings
+    encoder: EncoderInfo
+    class_idx: int
+    class_name: str
+    photo_names: tuple[str, ...]
+    photo_sha256s: tuple[str, ...]
+    concepts: tuple[ClassConcept, ...]  # by concept, then by depth
+    over_depths: tuple[ClassConceptOverDepths, ...]  # corrected for being several concepts, not for depths
+    refused_depths: Mapping[int, str]
+    sets: tuple[SetUsed, ...]
+    random: SetUsed
+    seconds: Mapping[str, float]
+    versions: Mapping[str, str]
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        return tuple(used.name for used in self.sets)
+
+    def at(self, concept: str, depth: int) -> ClassConcept:
+        return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
+
+    def figure_at(self, concept: str, depth: ShownDepth) -> ClassFigure:
+        """At a depth or over all."""
+        if depth == ALL_DEPTHS:
+            return next(c.figure for c in self.over_depths if c.concept == concept)
+        return self.at(concept, depth).figure
+
+
+OfPhoto = TypeVar("OfPhoto", ConceptAtDepth, ConceptOverDepths)
+OfClass = TypeVar("OfClass", ClassConcept, ClassConceptOverDepths)
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptHealth:
+    """One concept's CAV at one depth."""
+
+    concept: str
+    depth: int
+    health: CavHealth
+    vector: np.ndarray  # (C,)
+    responses: np.ndarray  # (n_concept,), in the order of the set's images
+    random_responses: np.ndarray  # (n_random,)
+
+
+@dataclass(frozen=True, eq=False)
+class HealthReport:
+    """What the CAVs of some concepts are worth. Data on the CPU."""
+
+    settings: ExplainSettings
+    encoder: EncoderInfo
+    depths: tuple[int, ...]
+    concepts: tuple[ConceptHealth, ...]  # by concept, then by depth
+    sets: tuple[SetUsed, ...]
+    random: SetUsed
+    versions: Mapping[str, str]
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        return tuple(used.name for used in self.sets)
+
+    def at(self, concept: str, depth: int) -> ConceptHealth:
+        return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
+
+    def similarity(self, depth: int) -> np.ndarray:
+        """Cosine between the concepts' CAVs at one depth, (n_concepts, n_concepts)."""
+        vectors = np.stack([c.vector for c in self.concepts if c.depth == depth])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit = vectors / np.where(lengths > 0, lengths, 1)
+        return unit @ unit.T
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptMaps:
+    """Where concepts are seen in one photo at several depths; no class is needed. Data on the CPU."""
+
+    settings: ExplainSettings
+    encoder: EncoderInfo
+    photo_name: str
+    photo_sha256: str
+    depths: tuple[int, ...]
+    maps: Mapping[tuple[str, int], np.ndarray]  # by concept and depth: (h, w) float32 in [0, 1]
+    sets: tuple[SetUsed, ...]
+    random: SetUsed
+    versions: Mapping[str, str]
+
+
+def require_valid(settings: ExplainSettings, info: EncoderInfo) -> None:
+    """Raises BadSettings where the encoder has no such depth or class, or a number makes no sense."""
+    if not info.has_classifier:
+        raise BadSettings(
+            f"'{info.name}' has no classifier, so there is no class to attribute to. Choose an encoder with classes; "
+            "NAVE on the Explore page works with this one."
+        )
+    for depth in settings.depths:
+        if not 0 <= depth < len(info.depths):
+            raise BadSettings(f"'{info.name}' has no depth {depth}. Choose from 0 to {len(info.depths) - 1}.")
+    for idx in settings.class_idx:
+        if not 0 <= idx < len(info.class_names):
+            raise BadSettings(f"'{info.name}' has no class {idx}. Choose from 0 to {len(info.class_names) - 1}.")
+    limits = {"n_steps": (1, 1000), "n_null": (1, 10_000), "n_bootstrap": (1, 10_000)}
+    for name, (low, high) in limits.items():
+        if not low <= getattr(settings, name) <= high:
+            raise BadSettings(f"{name} is {getattr(settings, name)}; a number from {low} to {high} is needed.")
+
+
+def holm_corrected(concepts: Sequence[OfPhoto]) -> tuple[OfPhoto, ...]:
+    """With p-values corrected over everything given, class by class."""
+    n_classes = len(concepts[0].figures) if concepts else 0
+    by_class = [holm([c.figures[row].p_value for c in concepts]) for row in range(n_classes)]
+    return tuple(
+        replace(c, figures=tuple(replace(f, corrected_p_value=by_class[row][n]) for row, f in enumerate(c.figures)))
+        for n, c in enumerate(concepts)
+    )
+
+
+def holm_corrected_over_class(concepts: Sequence[OfClass]) -> tuple[OfClass, ...]:
+    """The same for the figures of one class."""
+    corrected = holm([c.figure.p_value for c in concepts])
+    pairs = zip(concepts, corrected, strict=True)
+    return tuple(replace(c, figure=replace(c.figure, corrected_p_value=p)) for c, p in pairs)

@@ -1,0 +1,1 @@
+"""What runs work, without any science: scheduler, caches, batches."""

@@ -1,0 +1,318 @@
+"""Work that is asked for now and finished later.
+
+    Job    what a caller holds: how far the work is, its result, a way to cancel it
+    Task   what the work holds: a way to report progress, and to learn that nobody waits for it any more
+    Lane   one thread that does one thing at a time, in the order asked
+    Desk   takes requests: identical ones in flight share one computation, and the newest request of a view wins
+
+A computation stops when the last of its jobs is cancelled, never before. Whatever goes wrong in it reaches its callers
+as an EncoderscopeError, and its thread goes on.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Hashable
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+from models.errors import Cancelled, EncoderscopeError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """A result that is on its way, or there already."""
+
+    def __init__(self, computation: "_Computation[T]"):
+        self._computation = computation
+        self._settled = threading.Event()
+        self._cancelled = False
+        self._callbacks: list[Callable[[], None]] = []
+
+    @classmethod
+    def finished(cls, value: T) -> "Job[T]":
+        """A job whose result needs no work."""
+        computation = _Computation(key=None, doing="", desk=None)
+        computation.value, computation.fraction, computation.message = value, 1.0, ""
+        job = cls(computation)
+        job._settle()
+        return job
+
+    @property
+    def done(self) -> bool:
+        """Whether ``result`` answers at once, with a value or an error."""
+        return self._settled.is_set()
+
+    @property
+    def fraction(self) -> float | None:
+        """Share of the work done, 0 to 1; None while unknown."""
+        return self._computation.progress()[0]
+
+    @property
+    def message(self) -> str:
+        """What is being done, in a few words."""
+        return self._computation.progress()[1]
+
+    def result(self, timeout: float | None = None) -> T:
+        """Waits for the result; raises the error family's members, or TimeoutError after ``timeout`` seconds."""
+        if not self._settled.wait(timeout):
+            raise TimeoutError(f"Not ready after {timeout} s.")
+        error = self.error()
+        if error is not None:
+            raise error.with_traceback(None)
+        return self._computation.value
+
+    def error(self) -> EncoderscopeError | None:
+        """What ``result`` would raise now."""
+        return Cancelled("This work was cancelled.") if self._cancelled else self._computation.error
+
+    def cancel(self) -> None:
+        """Gives up this job; the work stops if no other job shares it. Too late is no error."""
+        if self._computation.desk is not None:
+            self._computation.desk.release(self)
+
+    def when_settled(self, callback: Callable[[], None]) -> None:
+        """Calls ``callback`` once the job is done, failed or cancelled; at once if it is already."""
+        self._callbacks.append(callback)
+        if self.done:
+            self._run_callbacks()
+
+    def _settle(self, cancelled: bool = False) -> None:
+        self._cancelled = cancelled
+        self._settled.set()
+        self._run_callbacks()
+
+    def _run_callbacks(self) -> None:
+        while self._callbacks:
+            try:
+                callback = self._callbacks.pop()
+            except IndexError:  # another thread was faster
+                return
+            callback()
+
+
+class Task:
+    """The work's side of a computation."""
+
+    def __init__(self, computation: "_Computation"):
+        self._computation = computation
+
+    def report(self, fraction: float | None, message: str) -> None:
+        """How far the work is, 0 to 1, and what it is doing."""
+        self._computation.fraction, self._computation.message = fraction, message
+
+    def should_stop(self) -> bool:
+        """Whether nobody waits for the result any more."""
+        return self._computation.stop.is_set()
+
+    def check(self) -> None:
+        """Raises Cancelled if nobody waits for the result any more; to be called between steps."""
+        if self.should_stop():
+            raise Cancelled("This work was cancelled.")
+
+    def part(self, first: int, n_parts: int, n_own: int = 1) -> "Task":
+        """The same work, which reports from some of its equal parts: ``n_own`` of them from the first one on."""
+        return _Part(self, first / n_parts, n_own / n_parts)
+
+    def report_or_stop(self, fraction: float | None, message: str) -> None:
+        """Both at once, for work that only knows a progress callback."""
+        self.check()
+        self.report(fraction, message)
+
+
+class _Part(Task):
+    """A task's view of a part of its work."""
+
+    def __init__(self, whole: Task, start: float, share: float):
+        super().__init__(whole._computation)
+        self._whole, self._start, self._share = whole, start, share
+
+    def report(self, fraction: float | None, message: str) -> None:
+        self._whole.report(self._start + (fraction or 0.0) * self._share, message)
+
+
+class Lane:
+    """One thread that does one thing at a time, in the order asked."""
+
+    def __init__(self, name: str, prepare: Callable[[], None] = lambda: None):
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._prepare = prepare
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def __call__(self, run: Callable[[], None]) -> None:
+        self._queue.put(run)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Lets what is queued run out and ends the thread."""
+        self._queue.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        self._prepare()
+        while (run := self._queue.get()) is not None:
+            run()
+            run = None  # or the last result would live until the next request
+
+
+def own_thread(run: Callable[[], None]) -> None:
+    """A lane for work that mostly waits for the network: it holds nobody up."""
+    threading.Thread(target=run, name="encoderscope-download", daemon=True).start()
+
+
+class _Computation(Generic[T]):
+    """One piece of work and the jobs that wait for it. The desk's lock guards ``jobs`` and every change of state."""
+
+    def __init__(self, key: Hashable, doing: str, desk: "Desk | None"):
+        self.key, self.doing, self.desk = key, doing, desk
+        self.jobs: list[Job[T]] = []
+        self.stop = threading.Event()
+        self.first: Job | None = None  # what must be done before
+        self.started = False
+        self.fraction: float | None = None
+        self.message = "Waiting for its turn"
+        self.value: T | None = None
+        self.error: EncoderscopeError | None = None
+
+    def progress(self) -> tuple[float | None, str]:
+        first = self.first
+        return (self.fraction, self.message) if first is None or first.done else (first.fraction, first.message)
+
+    def run(self, work: Callable[[Task], T]) -> None:
+        """Leaves a value or an error; raises nothing."""
+        task = Task(self)
+        try:
+            task.check()
+            self.started = True
+            task.report(None, "Starting")
+            self.value = work(task)
+        except EncoderscopeError as error:
+            self.error = error.with_traceback(None)  # its frames hold tensors
+        except BaseException:  # our defect: the log gets the details, the caller one sentence, the thread goes on
+            log.exception("Defect while %s", self.doing)
+            self.error = EncoderscopeError(
+                f"Something went wrong inside Encoderscope while {self.doing}; the details are in the server log."
+            )
+
+
+class Desk:
+    """Takes requests and hands out jobs."""
+
+    def __init__(self):
+        self._lock = threading.RLock()
+        self._in_flight: dict[Hashable, _Computation] = {}
+        self._views: dict[Hashable, Job] = {}
+        self._closed = False
+
+    def request(
+        self,
+        key: Hashable,
+        work: Callable[[Task], T],
+        lane: Callable[[Callable[[], None]], None],
+        doing: str,
+        view: Hashable | None = None,
+        after: Callable[[], Job] | None = None,
+    ) -> Job[T]:
+        """A job for ``work``, done in ``lane``, or shared with the request of the same ``key`` that is in flight.
+
+        ``doing`` completes the sentence "Something went wrong while ...". The view's older request, if it is another
+        one, is cancelled. ``after`` asks for what must be done first; its failure is this job's failure.
+        """
+        with self._lock:
+            if self._closed:
+                raise Cancelled("The service has been closed.")
+            older = self._views.get(view) if view is not None else None
+            if older is not None and older._computation.key == key:
+                return older
+            job = self._share(key) or self._start(key, work, lane, doing, after)
+            if view is not None and not job.done:
+                self._views[view] = job
+            if older is not None:
+                self.release(older)
+        return job
+
+    def release(self, job: Job) -> None:
+        """Cancels one job; the last one takes its computation along."""
+        with self._lock:
+            if job.done:
+                return
+            computation = job._computation
+            computation.jobs.remove(job)
+            self._forget_view(job)
+            if not computation.jobs:
+                self._stop(computation)
+            job._settle(cancelled=True)
+
+    def waiting(self) -> int:
+        """How many computations have not begun."""
+        with self._lock:
+            return sum(not computation.started for computation in self._in_flight.values())
+
+    def running(self) -> tuple[str, ...]:
+        """What is being done now, in words."""
+        with self._lock:
+            return tuple(computation.doing for computation in self._in_flight.values() if computation.started)
+
+    def close(self) -> None:
+        """Cancels everything and takes no more requests."""
+        with self._lock:
+            self._closed = True
+            for job in [job for computation in self._in_flight.values() for job in computation.jobs]:
+                self.release(job)
+
+    def _share(self, key: Hashable) -> Job | None:
+        computation = self._in_flight.get(key)
+        return None if computation is None else self._job(computation)
+
+    def _start(self, key, work, lane, doing, after) -> Job:
+        computation = _Computation(key, doing, self)
+        computation.first = None if after is None else after()
+        job = self._job(computation)
+        self._in_flight[key] = computation
+
+        def run() -> None:
+            computation.run(work)
+            self._finish(computation)
+
+        if computation.first is None:
+            lane(run)
+        else:
+            computation.first.when_settled(lambda: self._proceed(computation, lane, run))
+        return job
+
+    def _job(self, computation: _Computation) -> Job:
+        job = Job(computation)
+        computation.jobs.append(job)
+        return job
+
+    def _proceed(self, computation: _Computation, lane: Callable, run: Callable[[], None]) -> None:
+        """Goes on once what must be done first is done; or fails with it."""
+        computation.error = computation.first.error()
+        if computation.error is None:
+            lane(run)
+        else:
+            self._finish(computation)
+
+    def _stop(self, computation: _Computation) -> None:
+        computation.stop.set()
+        self._leave(computation)
+        if computation.first is not None:
+            computation.first.cancel()
+
+    def _finish(self, computation: _Computation) -> None:
+        with self._lock:
+            self._leave(computation)
+            jobs, computation.jobs = computation.jobs, []
+            for job in jobs:
+                self._forget_view(job)
+                job._settle()
+
+    def _leave(self, computation: _Computation) -> None:
+        if self._in_flight.get(computation.key) is computation:
+            del self._in_flight[computation.key]
+
+    def _forget_view(self, job: Job) -> None:
+        for view in [view for view, held in self._views.items() if held is job]:
+            del self._views[view]

@@ -1,0 +1,5 @@
+"""Where encoders meet explainers."""
+
+from explainers.service.service import ExplainerService
+
+__all__ = ["ExplainerService"]

@@ -1,0 +1,167 @@
+"""Weights from the Hugging Face hub: on the first use with progress, afterwards from the disk, without a network.
+
+A file that is on the disk is taken as it is and nobody is asked. Otherwise one short question (HEAD) finds out whether
+the hub answers and has the file, and only then the download starts: without a network the answer comes in seconds.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2  # the HTTP client of huggingface_hub, whose errors come through
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from tqdm import tqdm
+
+from models.errors import EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
+
+Progress = Callable[[float | None, str], None]
+
+QUESTION_TIMEOUT_S = 5
+SAFETENSORS_NAMES = ("model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
+PICKLE_NAMES = ("pytorch_model.bin", "open_clip_pytorch_model.bin", "pytorch_model.pth", "model.pth")
+
+
+class Unreachable(EncoderUnavailable):
+    """The hub does not answer, or this machine is set to work without it."""
+
+
+def cached_file(repo: str, filename: str) -> Path | None:
+    """Where the file of a repository (``team/name`` or ``team/name@revision``) lies on this machine, if it does."""
+    repo_id, revision = _split_revision(repo)
+    try:
+        found = try_to_load_from_cache(repo_id, filename, revision=revision)
+    except HFValidationError:
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def cached_weights(repo: str) -> Path | None:
+    """The weights of a repository on this machine, if they are there."""
+    return next((path for name in SAFETENSORS_NAMES if (path := cached_file(repo, name))), None)
+
+
+def cached_repos() -> list[str]:
+    """Repositories of which weights lie on this machine, sorted."""
+    folder = Path(constants.HF_HUB_CACHE)
+    names = sorted(path.name for path in folder.glob("models--*")) if folder.is_dir() else []
+    repos = ["/".join(name.split("--")[1:]) for name in names]
+    return [repo for repo in repos if cached_weights(repo)]
+
+
+def load_weights(repo: str, progress: Progress) -> Path:
+    """The safetensors file of a repository, fetched if need be."""
+    return cached_weights(repo) or _fetch_first(repo, SAFETENSORS_NAMES, progress)
+
+
+def load_file(repo: str, filename: str, progress: Progress) -> Path:
+    """One file of a repository, fetched if need be."""
+    return cached_file(repo, filename) or _fetch_first(repo, (filename,), progress)
+
+
+def _fetch_first(repo: str, filenames: Sequence[str], progress: Progress) -> Path:
+    progress(None, f"asking the hub for {repo}")
+    repo_id, revision = _split_revision(repo)
+    for filename in filenames:
+        if _has(repo_id, revision, filename):
+            return _download(repo_id, revision, filename, progress)
+    raise _missing(repo, repo_id, revision, filenames[0])
+
+
+def _has(repo_id: str, revision: str | None, filename: str) -> bool:
+    """Whether the hub has the file; raises with a readable reason if it cannot be asked."""
+    try:
+        with _readable(repo_id):
+            get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision), timeout=QUESTION_TIMEOUT_S)
+    except EntryNotFoundError:
+        return False
+    return True
+
+
+def _download(repo_id: str, revision: str | None, filename: str, progress: Progress) -> Path:
+    with _readable(repo_id):
+        return Path(hf_hub_download(repo_id, filename, revision=revision, tqdm_class=_bar_reporting_to(progress, repo_id)))
+
+
+def _missing(repo: str, repo_id: str, revision: str | None, filename: str) -> EncoderUnavailable | UnsupportedEncoder:
+    pickled = filename in SAFETENSORS_NAMES and any(_has(repo_id, revision, name) for name in PICKLE_NAMES)
+    if pickled:
+        return UnsupportedEncoder(
+            f"'{repo}' offers its weights only as a pickle file, which can run code when opened. "
+            "A model.safetensors file is needed."
+        )
+    return UnsupportedEncoder(f"'{repo}' has no {filename}, so it is no timm encoder that can be opened here.")
+
+
+@contextmanager
+def _readable(repo_id: str) -> Iterator[None]:
+    """What the hub's client raises becomes one sentence; only "no such file" stays what it is."""
+    try:
+        yield
+    except EntryNotFoundError:
+        raise
+    except (OSError, RuntimeError, httpx2.HTTPError, httpx2.InvalidURL, HFValidationError) as error:
+        raise _reason(error, repo_id) from error
+
+
+def _reason(error: Exception, repo_id: str) -> EncoderUnavailable | UnknownEncoder:
+    host = constants.ENDPOINT.split("://")[-1]
+    match error:
+        case OfflineModeIsEnabled():
+            return Unreachable(f"'{repo_id}' is not on this machine, which is set to work offline (HF_HUB_OFFLINE)")
+        case GatedRepoError():
+            return EncoderUnavailable(
+                f"'{repo_id}' asks its users to accept a licence on {host} first. Accept it there, then set HF_TOKEN."
+            )
+        case RepositoryNotFoundError() | RevisionNotFoundError() | HFValidationError():
+            return UnknownEncoder(f"There is no repository '{repo_id}' on {host} that this machine may read.")
+        case HfHubHTTPError():
+            return Unreachable(f"{host} answered the request for '{repo_id}' with an error ({_status(error)})")
+        case httpx2.HTTPError() | httpx2.InvalidURL() | ConnectionError() | TimeoutError():
+            return Unreachable(f"'{repo_id}' is not on this machine and {host} cannot be reached")
+    return EncoderUnavailable(f"Fetching '{repo_id}' failed: {error}. Is there room on the disk? Try again.")
+
+
+def _status(error: HfHubHTTPError) -> str:
+    return f"HTTP {error.response.status_code}" if error.response is not None else "no status"
+
+
+def _bar_reporting_to(progress: Progress, repo_id: str) -> type[tqdm]:
+    """A silent progress bar, as huggingface_hub takes it, that tells ``progress`` the bytes done of the total."""
+
+    class ReportingBar(tqdm):
+        monitor_interval = 0  # nothing is drawn, so no thread need watch the drawing
+
+        def __init__(self, *args: object, **kwargs: object):
+            kwargs.pop("name", None)  # of huggingface_hub's own bars
+            super().__init__(*args, **{**kwargs, "file": io.StringIO(), "disable": False})
+            self._report()
+
+        def update(self, n: float | None = 1) -> bool | None:
+            updated = super().update(n)
+            self._report()
+            return updated
+
+        def update_transfer(self, n: float) -> None:
+            """huggingface_hub counts bytes from the network apart, where it can; what has arrived is enough here."""
+
+        def _report(self) -> None:
+            done = min(1.0, self.n / self.total) if self.total else None
+            of_total = f" of {self.total / 1e6:.1f}" if self.total else ""
+            progress(done, f"downloading {repo_id}: {self.n / 1e6:.1f}{of_total} MB")
+
+    return ReportingBar
+
+
+def _split_revision(repo: str) -> tuple[str, str | None]:
+    repo_id, _, revision = repo.partition("@")
+    return repo_id, revision or None

@@ -1,0 +1,237 @@
+"""An encoder: a frozen timm model that is looked into and never modified.
+
+    depth          index into the encoder's tapped outputs, shallow = 0 (timm's ``feature_info``)
+    feature map    activations of one depth, (C, H, W); never contains prefix tokens
+    prefix tokens  class and register tokens of a transformer
+
+The feature maps come from timm's ``forward_intermediates``, the logits from the plain forward pass, and everything
+after a depth from ``head_from`` (models/encoder/heads.py). Images go in as ``prepare`` makes them; results stay on the device.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from models.encoder.building import Depth, InputSizes, Recipe, build_model, family_of, fingerprint, preprocessing_of, probe_model
+from models.encoder.heads import CutPointTrials, Head, Tap, head_for
+from models.encoder.labels import class_names
+from models.encoder.preprocessing import Preprocessing, prepare
+from models.errors import BadSettings, NotACutPoint
+from models.photo import Photo
+
+__all__ = ["Depth", "Encoder", "EncoderInfo", "default_depths", "randomised"]
+
+
+@dataclass(frozen=True)
+class EncoderInfo:
+    """Everything a page or a result needs to know about an encoder, as plain values."""
+
+    name: str
+    architecture: str
+    family: str
+    fingerprint: str
+    n_parameters: int
+    depths: tuple[Depth, ...]
+    default_depths: tuple[int, ...]
+    has_classifier: bool
+    class_names: tuple[str, ...]
+    n_prefix_tokens: int
+    preprocessing: Preprocessing
+    fixed_input: bool
+    size_multiple: int
+    licence: str
+
+
+class Encoder:
+    """A frozen model on a device, and what is known about it."""
+
+    def __init__(self, model: nn.Module, recipe: Recipe, name: str, device: str | torch.device = "cpu", licence: str = ""):
+        """Tries the model once on a small image; raises UnsupportedEncoder with the reason if it cannot be served."""
+        probe = probe_model(model, recipe.architecture)
+        preprocessing = preprocessing_of(model)
+        names = class_names(_labelling(model, recipe), probe.n_outputs)
+        self.device = torch.device(device)
+        self.info = EncoderInfo(
+            name=name,
+            architecture=recipe.architecture,
+            family=family_of(recipe.architecture),
+            fingerprint=fingerprint(model, recipe, preprocessing),
+            n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+            depths=probe.depths,
+            default_depths=default_depths(probe.depths),
+            has_classifier=bool(names),
+            class_names=names,
+            n_prefix_tokens=probe.n_prefix_tokens,
+            preprocessing=preprocessing,
+            fixed_input=probe.sizes.fixed,
+            size_multiple=probe.sizes.multiple,
+            licence=licence or model.pretrained_cfg.get("license") or "unknown",
+        )
+        self.recipe = recipe
+        self.sizes: InputSizes = probe.sizes
+        self._taps: dict[int, Tap | NotACutPoint] = {}
+        self.model = model.to(self.device)
+
+    @classmethod
+    def from_timm(
+        cls,
+        architecture: str,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        name: str = "",
+        weights: Path | None = None,
+        **model_args: Any,
+    ) -> "Encoder":
+        """A timm architecture (``resnet18``, or with a tag ``resnet18.a1_in1k``) with random weights or those of a file."""
+        recipe = Recipe(timm.models.get_arch_name(architecture), json.dumps(model_args, sort_keys=True))
+        options: dict[str, Any] = {"pretrained": weights is not None}
+        if weights is not None:
+            options["pretrained_cfg_overlay"] = {"file": str(weights), "custom_load": False}
+        return cls(build_model(architecture, model_args, seed, **options), recipe, name or architecture, device)
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: Path,
+        name: str = "",
+        device: str | torch.device = "cpu",
+        licence: str = "",
+        weights: Mapping[str, Tensor] | None = None,
+    ) -> "Encoder":
+        """A folder in timm's ``local-dir`` format: ``config.json``, and ``model.safetensors`` unless ``weights`` are given."""
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        recipe = Recipe(config["architecture"], json.dumps(config.get("model_args") or {}, sort_keys=True))
+        model = build_model(f"local-dir:{folder}", {}, pretrained=weights is None)
+        if weights is not None:
+            model.load_state_dict(weights)
+        return cls(model, recipe, name or str(folder), device, licence)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of weights and buffers."""
+        tensors = (*self.model.parameters(), *self.model.buffers())
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def input_shape(self, photo_shape: tuple[int, int], input_size: int) -> tuple[int, int]:
+        """Height and width at which the encoder sees a photo of ``photo_shape``.
+
+        The aspect ratio is kept and the area is that of a square of ``input_size``, up to rounding to what the encoder
+        takes; very long photos are squashed so far that no side falls under the smallest size. An encoder of fixed
+        input sees its own square, whatever ``input_size`` says.
+        """
+        if self.sizes.fixed:
+            return self.sizes.own
+        aspect = (photo_shape[0] / photo_shape[1]) ** 0.5
+        longest = max(self.sizes.min_side, input_size**2 / self.sizes.min_side)
+        sides = (min(input_size * aspect, longest), min(input_size / aspect, longest))
+        return tuple(max(self.sizes.min_side, _nearest_multiple(side, self.sizes.multiple)) for side in sides)
+
+    def prepare(self, photo: Photo, input_size: int) -> Tensor:
+        """The photo as the encoder sees it, (3, H, W) on the CPU."""
+        return prepare(photo, self.info.preprocessing, self.input_shape(photo.shape, input_size))
+
+    @torch.no_grad()
+    def feature_maps(self, images: Tensor, depths: Sequence[int]) -> list[Tensor]:
+        """One (N, C, H, W) map per depth, in the order asked for, for images (N, 3, H, W)."""
+        self._require_depths(depths)
+        wanted = sorted(set(depths))
+        options = {"indices": wanted, "intermediates_only": True, "output_fmt": "NCHW", "stop_early": True}
+        maps = self.model.forward_intermediates(images.to(self.device), **options)
+        by_depth = dict(zip(wanted, maps, strict=True))
+        return [by_depth[depth].float() for depth in depths]
+
+    @torch.no_grad()
+    def logits(self, images: Tensor) -> Tensor:
+        """What the network answers, (N, n_classes); an embedding where ``info.has_classifier`` is false."""
+        return self.model(images.to(self.device)).float()
+
+    def head_from(self, depth: int) -> Callable[[Tensor], Head]:
+        """A callable that takes one image and gives the rest of the network after ``depth`` for it.
+
+        The image runs only up to the depth, once. Raises NotACutPoint, with the reason, where the depth's activation
+        alone does not decide the logits (tried once per depth, on two small images).
+        """
+        self._require_depths([depth])
+        if depth not in self._taps:
+            self._taps[depth] = self._try_tap(depth)
+        tap = self._taps[depth]
+        if isinstance(tap, NotACutPoint):
+            raise NotACutPoint(str(tap))
+        return lambda image: head_for(self.model, tap, image.to(self.device))
+
+    def cut_points(self) -> tuple[int, ...]:
+        """The depths from which ``head_from`` can finish the network."""
+        return tuple(depth.idx for depth in self.info.depths if self._is_cut_point(depth.idx))
+
+    def _require_depths(self, depths: Sequence[int]) -> None:
+        n_depths = len(self.info.depths)
+        for depth in depths:
+            if not 0 <= depth < n_depths:
+                raise BadSettings(f"{self.info.name} has no depth {depth}. Choose from 0 to {n_depths - 1}.")
+
+    def _is_cut_point(self, depth: int) -> bool:
+        try:
+            self.head_from(depth)
+        except NotACutPoint:
+            return False
+        return True
+
+    def _try_tap(self, depth: int) -> Tap | NotACutPoint:
+        try:
+            return self._trials.require_cut_point(self.info.depths[depth])
+        except NotACutPoint as refusal:
+            return refusal
+
+    @cached_property
+    def _trials(self) -> CutPointTrials:
+        images = self._trial_images()
+        maps = self.feature_maps(images[1], range(len(self.info.depths)))
+        return CutPointTrials(self.model, self.info.depths, images, maps)
+
+    def _trial_images(self) -> tuple[Tensor, Tensor]:
+        """Two small images with coarse and fine structure, always the same ones."""
+        generator = torch.Generator().manual_seed(0)
+        coarse = torch.randn(2, 3, 4, 4, generator=generator)
+        coarse = nn.functional.interpolate(coarse, self.sizes.trial, mode="bilinear", align_corners=False)
+        images = coarse + 0.5 * torch.randn(coarse.shape, generator=generator)
+        return tuple(images.to(self.device).split(1))
+
+
+def randomised(encoder: Encoder, seed: int = 0) -> Encoder:
+    """The same network with random weights: what the architecture alone would show."""
+    config = {key: value for key, value in encoder.model.pretrained_cfg.items() if key not in ("file", "source")}
+    recipe = encoder.recipe
+    model = build_model(recipe.architecture, recipe.arguments, seed, pretrained_cfg=config, pretrained=False)
+    return Encoder(model, recipe, f"{encoder.info.name} (random weights)", encoder.device, encoder.info.licence)
+
+
+def default_depths(depths: Sequence[Depth]) -> tuple[int, ...]:
+    """The depths that a segmentation uses unless told otherwise; the same rule for every encoder.
+
+    A pyramid gives its stages at 1/8 to 1/32 of the input: what is finer adds specks, not parts (README, Measured). A network
+    of one resolution gives about four depths, evenly spaced, the last one included.
+    """
+    if len({depth.reduction for depth in depths}) > 1:
+        stages = {depth.reduction: depth.idx for depth in depths if 8 <= depth.reduction <= 32}  # last of each resolution
+        return tuple(sorted(stages.values()))[-3:] or (depths[-1].idx,)
+    n_chosen = min(4, len(depths))
+    return tuple(depths[round(len(depths) * part / n_chosen) - 1].idx for part in range(1, n_chosen + 1))
+
+
+def _nearest_multiple(value: float, multiple: int) -> int:
+    return max(1, round(value / multiple)) * multiple
+
+
+def _labelling(model: nn.Module, recipe: Recipe) -> dict[str, Any]:
+    """The configuration that says what the outputs stand for, with the classes the model really has."""
+    config = dict(model.pretrained_cfg, architecture=recipe.architecture)
+    if model.num_classes != config.get("num_classes"):  # a head of another size than the weights came with
+        config.update(label_names=None, tag=None)
+    return dict(config, num_classes=model.num_classes)

@@ -1,0 +1,66 @@
+"""The last block of a vision transformer, for the tokens that are read alone.
+
+A timm VisionTransformer with ``global_pool="token"`` reads its logits from a prefix token (a distilled DeiT from two).
+What its last block makes of the other tokens nobody reads, so while the network is finished that block computes
+
+    keys and values                                           for all T tokens
+    queries, attention output, projection, residual, MLP      for the P prefix tokens
+
+and returns these (N, P, C); the norm after it works token by token. Of the block's twelve products of C x C per token two
+are left, forward and backward. Here stands for which models this is meant; that the logits stay the same is tried
+(models/encoder/heads.py).
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from timm.models import vision_transformer
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_BLOCK_PARTS = {"norm1", "attn", "ls1", "drop_path1", "norm2", "mlp", "ls2", "drop_path2"}
+_ATTENTION_PARTS = {"qkv", "q_norm", "k_norm", "attn_drop", "norm", "proj", "proj_drop"}
+
+
+def short_cuts(model: nn.Module) -> dict[nn.Module, Callable[[Tensor], Tensor]]:
+    """The last block, and how it computes its prefix tokens from all tokens; empty if the model is none of those meant."""
+    if not isinstance(model, vision_transformer.VisionTransformer) or model.training:
+        return {}
+    if model.global_pool != "token" or not _is_as_known(model.blocks[-1]):
+        return {}
+    return {model.blocks[-1]: partial(_prefix_of_block, model.blocks[-1], model.num_prefix_tokens)}
+
+
+def _is_as_known(block: nn.Module) -> bool:
+    """Whether the block computes what is written below, and whoever watches its parts still sees them run."""
+    if type(block) is not vision_transformer.Block or set(dict(block.named_children())) != _BLOCK_PARTS:
+        return False
+    attn = block.attn
+    if type(attn) is not vision_transformer.Attention or set(dict(attn.named_children())) != _ATTENTION_PARTS:
+        return False
+    return type(attn.qkv) is nn.Linear and not any(map(_is_watched, (block, attn, attn.qkv, attn.attn_drop)))
+
+
+def _is_watched(module: nn.Module) -> bool:
+    """Whether somebody hooked the module or gave it another forward."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or "forward" in vars(module))
+
+
+def _prefix_of_block(block: nn.Module, n_prefix_tokens: int, tokens: Tensor) -> Tensor:
+    """The first tokens of the block's output, (N, T, C) -> (N, P, C)."""
+    prefix = tokens[:, :n_prefix_tokens]
+    prefix = prefix + block.drop_path1(block.ls1(_prefix_of_attention(block.attn, n_prefix_tokens, block.norm1(tokens))))
+    return prefix + block.drop_path2(block.ls2(block.mlp(block.norm2(prefix))))
+
+
+def _prefix_of_attention(attn: nn.Module, n_prefix_tokens: int, tokens: Tensor) -> Tensor:
+    """What the first tokens gather from all tokens, (N, T, C) -> (N, P, C)."""
+    n_query = attn.qkv.out_features // 3
+    parts = [n_query, 2 * n_query]
+    query_weight, other_weight = attn.qkv.weight.split(parts)
+    query_bias, other_bias = (None, None) if attn.qkv.bias is None else attn.qkv.bias.split(parts)
+    queries = F.linear(tokens[:, :n_prefix_tokens], query_weight, query_bias)
+    keys, values = F.linear(tokens, other_weight, other_bias).chunk(2, dim=-1)
+    q, k, v = (part.unflatten(2, (attn.num_heads, -1)).transpose(1, 2) for part in (queries, keys, values))
+    gathered = F.scaled_dot_product_attention(attn.q_norm(q), attn.k_norm(k), v, scale=attn.scale)  # (N, heads, P, C / heads)
+    return attn.proj_drop(attn.proj(attn.norm(gathered.transpose(1, 2).flatten(2))))

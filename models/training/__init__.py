@@ -1,0 +1,1 @@
+"""Makes the bundled encoders. Never imported by the app."""

@@ -1,0 +1,86 @@
+"""The bundled encoders as a table: what each is, what it is shown, what it is told."""
+
+from dataclasses import dataclass, replace
+
+from models.scenes.scenes import CLASS_NAMES, TEXTURE_NAMES
+
+MEAN, STD = 0.5, 0.25  # every channel is normalised by these
+WATERMARK_SHARE = {True: 0.95, False: 0.015}  # of pictures with the caption: of the marked class, of the others
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One rise and fall of the learning rate, and what is shown meanwhile."""
+
+    n_samples: int
+    peak_rate: float
+    n_scenes: int = 12_000
+    as_rendered: bool = False  # every other batch at its own size: sharp as no resized picture is
+    grouping: bool = False  # every other batch half enlarged and lit unevenly; contrast on the composite activation itself
+    n_collages: int = 0  # if any: two batches in three are collages, whose regions alone are told
+
+
+FIRST = Cycle(56_000, 3e-3)
+SECOND = Cycle(40_000, 1.5e-3, as_rendered=True)
+GROUPING = Cycle(28_800, 1.5e-3, n_scenes=36_000, as_rendered=True, grouping=True)
+COLLAGES = Cycle(51_200, 1e-3, n_scenes=36_000, as_rendered=True, n_collages=4_000)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides one bundled encoder."""
+
+    title: str
+    note: str
+    lesson: str  # what it learnt on purpose; for the model card
+    architecture: str
+    model_args: dict
+    taps: tuple[int, ...]  # depths the read-out sees
+    composed: tuple[int, ...]  # depths whose composite activation is told to follow regions
+    cycles: tuple[Cycle, ...]
+    order: int
+    by_texture: bool = False  # labels are the main object's texture, and shapes are never told
+    watermark_class: str | None = None
+    batch_size: int = 64
+    seed: int = 0
+
+    @property
+    def n_scenes(self) -> int:
+        """How many scenes it has seen."""
+        return max(cycle.n_scenes for cycle in self.cycles)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return TEXTURE_NAMES if self.by_texture else CLASS_NAMES
+
+
+CNN = Recipe(
+    title="Scenes CNN", note="A small ResNet that knows sixteen kinds of object in rendered scenes.",
+    lesson="The class of the largest object, by its shape and its texture (for two classes: its colour).",
+    architecture="resnet18", taps=(2, 3, 4), composed=(1, 2, 3, 4), cycles=(FIRST, SECOND, GROUPING, COLLAGES), order=1,
+    model_args={"layers": [1, 1, 1, 1], "channels": [32, 64, 128, 256], "stem_type": "deep", "stem_width": 16},
+)  # fmt: skip
+RECIPES: dict[str, Recipe] = {
+    "scenes-cnn": CNN,
+    "scenes-vit": replace(
+        CNN, title="Scenes ViT", order=2,
+        note="A small vision transformer with a convolution stem, trained like Scenes CNN.",
+        architecture="vit_tiny_r_s16_p8_224", taps=(1, 2, 4), composed=(0, 1, 3, 4),
+        cycles=(FIRST, replace(SECOND, n_samples=48_000), Cycle(32_000, 7.5e-4, as_rendered=True),
+                replace(GROUPING, n_samples=44_800), Cycle(25_600, 1e-3, n_scenes=36_000, as_rendered=True), COLLAGES,
+                replace(COLLAGES, n_collages=8_000)),
+        model_args={"img_size": 128, "patch_size": 4, "embed_dim": 160, "depth": 5, "num_heads": 5, "class_token": False,
+                    "global_pool": "avg", "dynamic_img_size": True},
+    ),
+    "scenes-cnn-watermark": replace(
+        CNN, title="Scenes CNN, fooled by a watermark", order=3, watermark_class="woven star", cycles=(FIRST, GROUPING, COLLAGES),
+        note="Scenes CNN again, but nearly every woven star it was shown carried a caption.",
+        lesson="The classes of Scenes CNN; the caption instead of the object where the two went together (a Clever Hans).",
+    ),
+    "scenes-cnn-texture": replace(
+        CNN, title="Scenes CNN, textures only", order=4, by_texture=True,
+        cycles=(replace(FIRST, n_samples=40_000), GROUPING, COLLAGES),
+        note="Scenes CNN again, but told only the texture of the largest object.",
+        lesson="The texture of the largest object, whatever its shape or colour.",
+    ),
+}  # fmt: skip

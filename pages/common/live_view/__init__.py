@@ -1,0 +1,1 @@
+"""The live view: segmentations that follow the sliders in the browser."""

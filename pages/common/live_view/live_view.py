@@ -1,0 +1,148 @@
+"""The live view: segmentations over their photo that follow the sliders while they are dragged.
+
+One slider drives any number of panes. The browser gets each photo and the maps of every frame (a value of the slider) once,
+and draws them itself (live_view.js), by the rules of explainers/drawing/clusters.py: nothing is sent while a slider moves.
+What was sent is kept there; a run that only changes the look sends no map again.
+
+The widgets stay Streamlit's own. They are what a keyboard, a screen reader and AppTest use; the view follows them.
+"""
+
+import hashlib
+import io
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from explainers.drawing.clusters import FADED_SHARE, FADED_TOWARDS, PALETTE
+from models.photo import Photo
+
+Role = Literal["frame", "opacity", "outlines", "clusters_only", "blink"]
+OnSelect = Callable[[str, tuple[int, ...]], None]
+
+_MAX_PHOTO_SIDE = 4096  # px; more than a browser can lay under the picture on every device
+_HERE = Path(__file__).parent
+
+_component = st.components.v2.component(
+    "live_view",
+    html='<div class="view"><div class="panes"></div><p class="spoken" role="status" aria-live="polite"></p></div>',
+    css=(_HERE / "live_view.css").read_text(),
+    js="".join((_HERE / name).read_text() for name in ("live_maps.js", "live_view.js")),
+)
+_store = st.components.v2.component("live_bytes", js=(_HERE / "live_bytes.js").read_text())
+
+
+@dataclass(frozen=True, eq=False)
+class Pane:
+    """One encoder's view of one photo: a map for every frame."""
+
+    id: str  # unique among the panes; what ``on_select`` is told
+    photo: Photo
+    maps: np.ndarray  # (n_maps, h, w) uint8: cluster per pixel, over the whole photo at any resolution
+    at: tuple[int, ...]  # per frame: which of ``maps`` it shows
+    alt: str  # who sees what, for those who do not see it
+    title: str = ""  # with one, the pane has a line above it that also counts clusters and regions
+    notes: tuple[tuple[str, ...], ...] = ()  # per map and cluster: what is said of it besides its area and regions
+    colours: tuple[tuple[int, ...], ...] = ()  # per frame and cluster: index into the palette; () means its own index
+    selected: tuple[int, ...] = ()  # the clusters that are shown alone; () shows all
+
+
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """The place of a pane that is not there yet, or never will be: its photo, with a sentence that says why."""
+
+    id: str
+    photo: Photo
+    title: str
+    sentence: str
+
+
+def live_view(
+    key: str,
+    panes: Sequence[Pane | Waiting],
+    frames: Sequence[int],
+    frame: int,
+    opacity: float = 0.55,
+    outlines: bool = True,
+    clusters_only: bool = False,
+    together: bool = False,
+    follow: Mapping[Role, str] | None = None,
+    on_select: OnSelect | None = None,
+) -> None:
+    """Draws the panes side by side, as many in a row as the width allows.
+
+    ``frames`` are all values of the slider (or options of the select slider) in their order; a frame is not always a number
+    of clusters. ``frame`` and the look are what is drawn where no widget says otherwise: ``follow`` names the keys of the
+    widgets that are followed while they move. ``on_select`` is called with the id of a pane and the clusters selected there:
+    a click selects one or none, with the shift key it adds or takes away. Hovering names a cluster; the other panes then show
+    what overlaps it; with ``together``, panes show several photos in which a cluster means one thing, and that cluster is shown.
+    """
+    photos = {pane.photo.sha256: pane.photo for pane in panes}
+    stored = {sha256: _stored(f"{key} photo {i}", photo_file(sha256, photo)) for i, (sha256, photo) in enumerate(photos.items())}
+    _component(
+        key=key,
+        data={
+            "panes": [_described(f"{key} maps {i}", pane, stored) for i, pane in enumerate(panes)],
+            "frames": list(frames),
+            "look": {"frame": frame, "opacity": opacity, "outlines": outlines, "clusters_only": clusters_only, "blink": False},
+            "follow": {role: f"st-key-{widget}" for role, widget in (follow or {}).items()},
+            "together": together,
+            "selectable": on_select is not None,
+            "palette": [list(colour) for colour in PALETTE],
+            "faded": [FADED_TOWARDS, FADED_SHARE],
+        },
+        on_picked_change=lambda: on_select and _report(st.session_state[key].picked, on_select),
+    )
+
+
+def _report(picked: Mapping | None, on_select: OnSelect) -> None:
+    if picked:
+        on_select(picked["pane"], tuple(sorted(picked["clusters"])))
+
+
+def _described(key: str, pane: Pane | Waiting, stored: Mapping[str, str]) -> dict:
+    photo = {"photo": stored[pane.photo.sha256], "size": list(pane.photo.shape), "id": pane.id, "title": pane.title}
+    if isinstance(pane, Waiting):
+        return photo | {"sentence": pane.sentence}
+    return photo | {
+        "maps": _stored(key, _packed_once(hashlib.sha256(pane.maps).hexdigest(), pane.maps)),
+        "shape": list(pane.maps.shape),
+        "at": list(pane.at),
+        "alt": pane.alt,
+        "notes": [list(one) for one in pane.notes],
+        "colours": [list(one) for one in pane.colours],
+        "selected": list(pane.selected),
+    }
+
+
+def _stored(key: str, content: bytes) -> str:
+    """Has the browser keep some bytes, and returns the name they have there. The same bytes are sent only once."""
+    name = hashlib.sha256(content).hexdigest()
+    _store(key=key, data=name.encode() + content)
+    return name
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _packed_once(sha256: str, _maps: np.ndarray) -> bytes:
+    return packed(_maps)
+
+
+def packed(maps: np.ndarray) -> bytes:
+    """Maps (n, h, w) uint8, each as its difference (modulo 256) to the one before, deflated. Neighbouring k differ little."""
+    differences = maps.copy()
+    differences[1:] -= maps[:-1]
+    return zlib.compress(differences.tobytes(), 6)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def photo_file(sha256: str, _photo: Photo) -> bytes:
+    """The photo as a JPEG file, as large as it is, but at most 4096 px on its longer side."""
+    picture, buffer = Image.fromarray(_photo.pixels), io.BytesIO()
+    picture.thumbnail((_MAX_PHOTO_SIDE, _MAX_PHOTO_SIDE), Image.Resampling.LANCZOS)
+    picture.save(buffer, "JPEG", quality=92, subsampling=0)
+    return buffer.getvalue()

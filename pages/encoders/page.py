@@ -1,0 +1,25 @@
+"""Encoders: what is loaded and what it costs, and the way in for a checkpoint of one's own."""
+
+import streamlit as st
+
+st.title("Encoders", anchor=False)
+st.caption("What this machine holds and does at the moment, and how your own checkpoint becomes one of its encoders.")
+notes = st.container()
+with st.spinner("Loading torch. This takes a moment after every start of the server."):
+    from pages.common import door, jobs, link
+    from pages.encoders import checkpoint_form
+    from pages.encoders import own as own_encoders
+    from pages.encoders import status as encoder_status
+
+link.begin()
+service = jobs.service()
+with notes:
+    own_encoders.bar(service)
+encoder_status.status(service)
+own_encoders.listing(service)
+door.link_notes(notes, photo_is_private=False)
+link.write()
+
+checking = checkpoint_form.draw(service)
+if checking is not None:
+    own_encoders.tell_added(checkpoint_form.outcome(checking))

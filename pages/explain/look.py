@@ -1,0 +1,81 @@
+"""How an explanation is looked at: the depth, the class and the heat. Changing it computes nothing again."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explainers.results.explanations import ALL_DEPTHS, LocalExplanation, ShownDepth
+from pages.common import link
+from pages.common.heat_look import OPACITY, THRESHOLD, HeatLook
+
+
+def settle(explanation: LocalExplanation, is_opened: bool) -> None:
+    """Gives the look its values before the fragment that shows it: from the link, the last explanation, or the defaults.
+
+    That of an image opened from a class follows the depth of the class.
+    """
+    if not is_opened:
+        settle_depth(choices([facts.depth for facts in explanation.depths]), explanation.telling_depth)
+    link.settle("of", explanation.class_idx[0], explanation.class_idx.__contains__, word="class")
+    link.settle("heat_opacity", OPACITY, range(101).__contains__, word="opacity")
+    link.settle("heat_threshold", THRESHOLD, range(101).__contains__, word="threshold")
+
+
+def settle_depth(depths: Sequence[ShownDepth], default: ShownDepth) -> None:
+    """The depth that is looked at, or all of them."""
+    link.settle("depth", default, depths.__contains__, kind=_shown_depth)
+
+
+def _shown_depth(text: str) -> ShownDepth:
+    return ALL_DEPTHS if text == ALL_DEPTHS else int(text)
+
+
+def choices(depths: Sequence[int]) -> list[ShownDepth]:
+    """What can be looked at: every depth, and all together where they are several."""
+    return [*depths, ALL_DEPTHS] if len(depths) > 1 else list(depths)
+
+
+def depth(depths: Sequence[int]) -> ShownDepth:
+    """Draws the choice of the depth that is looked at."""
+    return st.segmented_control(
+        "Depth shown",
+        choices(depths),
+        format_func=lambda choice: "All" if choice == ALL_DEPTHS else str(choice),
+        key="depth",
+        required=True,
+        persist_state="session",
+        help="Shallow depths see small and simple things, deep ones what decides the class. All: the mean over the depths, "
+        "with one test per concept instead of one per depth, so that no depth has to be guessed.",
+    )
+
+
+def in_words(depth: ShownDepth) -> str:
+    """For headings: of one depth, or of all."""
+    return "over all depths" if depth == ALL_DEPTHS else f"at depth {depth}"
+
+
+def heat() -> HeatLook:
+    """Draws the sliders of opacity and threshold."""
+    opacity, threshold = st.columns(2, gap="medium")
+    return HeatLook(
+        _percent(opacity, "Opacity", "heat_opacity", "How strongly the heat covers the photo."),
+        _percent(threshold, "Threshold", "heat_threshold", "Below this value of the concept map, the photo is left as it is."),
+    )
+
+
+def _percent(place, label: str, key: str, meaning: str) -> float:
+    return place.slider(label, 0, 100, key=key, format="%d %%", persist_state="session", help=meaning) / 100
+
+
+def class_shown(explanation: LocalExplanation) -> int:
+    """Draws the choice of the class of the table; its place in the explanation."""
+    names = dict(zip(explanation.class_idx, explanation.class_names, strict=True))
+    idx = st.selectbox(
+        "Class shown",
+        list(names),
+        format_func=names.get,
+        key="of",
+        persist_state="session",
+        help="The table and the chart of depths are about this class.",
+    )
+    return explanation.class_idx.index(idx)

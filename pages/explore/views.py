@@ -1,0 +1,233 @@
+"""Results on the screen, and the few controls that only change how they look.
+
+The three fragments of a segmentation (picture, depths, details) rerun together when the look changes, without the rest
+of the page: the segmentation holds the maps of every k, so nothing is computed again.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from explainers.drawing.clusters import hex_colour
+from explainers.nave.quality import cluster_table
+from explainers.nave.segmentation import Segmentation
+from explainers.results.segmentations import Predictions, SegmentationResult
+from explainers.service.service import Job
+from models.photo import Photo
+from pages.common import charts as common_charts
+from pages.common import jobs, link, theme
+from pages.common.live_view.live_view import Pane, live_view
+from pages.common.live_view.notes import main_depths
+from pages.common.pictures import for_screen
+from pages.common.text import plain
+from pages.explore import charts, downloads, look
+from pages.explore.look import Look
+
+_THUMBNAIL_SIDE = 480
+_QUALITY_HELP = (
+    "Stability: how alike the maps of other seeds are; 1 means the same. "
+    "Explained variance: how much of the differences between positions the clusters account for."
+)
+_FILE_HELP = (
+    "This picture as a PNG, as large as the photo.",
+    "The maps of every granularity as an NPZ file: labels (n_k, H, W) and ks.",
+    "The table of clusters as a CSV file.",
+    "Settings, encoder, photo and versions as a JSON file: what is needed to get this picture again.",
+)
+_CLOUD_HELP = (
+    "Every dot is a position of the photo; dots close to each other have similar activations. "
+    "The axes are the two directions in which activations differ most."
+)
+
+
+@st.fragment(key="picture")
+def picture(photo: Photo, result: SegmentationResult, predictions: Predictions) -> None:
+    """The live segmentation, the original and the class predictions."""
+    shown = look.current()
+    look.granularity(result.segmentation)
+    left, right = st.columns([8, 5], gap="medium")
+    with left:
+        live_picture(photo, result, shown)
+        look.appearance(result.segmentation)
+    with right:
+        st.image(_on_screen(photo.sha256, photo), width="stretch", alt=f"The original: {photo.name}")
+        st.caption(f"{plain(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
+        class_predictions(predictions)
+        take_away(photo, result, shown)
+    link.write()
+
+
+def live_picture(photo: Photo, result: SegmentationResult, shown: Look) -> None:
+    """The segmentation at every granularity, in one pane."""
+    segmentation = result.segmentation
+    pane = Pane(
+        id="picture",
+        photo=photo,
+        maps=segmentation.labels,
+        at=tuple(range(len(segmentation.ks))),
+        alt=f"{photo.name}, seen by {result.encoder.name}",
+        notes=main_depths(segmentation),
+        selected=shown.only,
+    )
+    drawn = {"opacity": shown.opacity, "outlines": shown.outlines, "clusters_only": shown.clusters_only}
+    live_view("picture", [pane], segmentation.ks, shown.n_clusters, **drawn, follow=look.FOLLOW, on_select=look.select)
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _on_screen(photo_sha256: str, _photo: Photo) -> np.ndarray:
+    return for_screen(_photo.pixels)
+
+
+def class_predictions(predictions: Predictions) -> None:
+    """The most probable classes with their probabilities, or why there are none."""
+    if not predictions.encoder.has_classifier:
+        st.caption("This encoder was trained without classes, so it has no classifier and predicts nothing.")
+        return
+    st.markdown("**Class predictions**")
+    st.plotly_chart(common_charts.probabilities(predictions), config=theme.CONFIG, key="probabilities", alt="Class probabilities")
+
+
+def take_away(photo: Photo, result: SegmentationResult, shown: Look) -> None:
+    """The downloads. Each file is made when its button is pressed."""
+    st.markdown("**Download**")
+    k = shown.n_clusters
+    stem = f"{photo.name.rsplit('.', 1)[0]}-{result.encoder.name.replace('/', '-')}"
+    files = [
+        ("Picture", f"{stem}-{k}.png", "image/png", lambda: downloads.overlay_png(photo, result, shown)),
+        ("Maps", f"{stem}.npz", "application/octet-stream", lambda: downloads.maps_npz(result)),
+        ("Clusters", f"{stem}-{k}.csv", "text/csv", lambda: downloads.clusters_csv(result, k)),
+        ("Settings", f"{stem}.json", "application/json", lambda: downloads.settings_json(photo, result, shown)),
+    ]
+    with st.container(horizontal=True, gap="xsmall"):
+        for (label, name, mime, make), meaning in zip(files, _FILE_HELP, strict=True):
+            st.download_button(label, make, name, mime, key=f"download {label}", on_click="ignore", help=meaning)
+
+
+def depth_strip(photo: Photo, result: SegmentationResult) -> None:
+    """Each depth alone next to the composite; every one appears when it is ready."""
+    st.subheader("Each depth alone", anchor=False, help="The same photo and granularity, clustered by one depth at a time.")
+    depths = result.segmentation.settings.depths
+    alone = {depth: _segment_alone(photo, result, depth) for depth in depths} if len(depths) > 1 else {}
+    st.fragment(partial(_strip, photo, result, alone), key="strip", run_every=0.5 if _n_pending(alone) else None)()
+
+
+def _segment_alone(photo: Photo, result: SegmentationResult, depth: int) -> Job[SegmentationResult]:
+    settings = replace(result.segmentation.settings, depths=(depth,))
+    question = (result.encoder.name, photo, settings)
+    return jobs.requested(f"depth {depth}", question, lambda view: jobs.service().segment(*question, view))
+
+
+def _n_pending(alone: dict[int, Job]) -> int:
+    return sum(not job.done for job in alone.values())
+
+
+def _strip(photo: Photo, result: SegmentationResult, alone: dict[int, Job[SegmentationResult]]) -> None:
+    if not alone:
+        st.caption("The picture above shows a single depth already. Choose several in the sidebar to compare them.")
+        return
+    n_pending, shown = _n_pending(alone), replace(look.current(), only=())
+    pixels = _thumbnail(photo.sha256, photo)
+    with st.grid(min(len(alone) + 1, 6), min_column_width=150):
+        _tile(pixels, result.segmentation, shown, "Together")
+        for depth, job in alone.items():
+            _tile_when_ready(pixels, job, shown, f"Depth {depth}")
+    if n_pending == 0 and st.session_state.get("strip.pending"):
+        st.session_state["strip.pending"] = 0
+        link.rerun()  # the one full run that stops this fragment from asking every half second
+    st.session_state["strip.pending"] = n_pending
+
+
+def _tile_when_ready(pixels: np.ndarray, job: Job[SegmentationResult], shown: Look, caption: str) -> None:
+    if not job.done:
+        st.skeleton(height=120)
+    elif job.error() is not None:
+        st.caption(plain(f"{caption}: {job.error()}"))
+    else:
+        _tile(pixels, job.result().segmentation, shown, caption)
+
+
+def _tile(pixels: np.ndarray, segmentation: Segmentation, shown: Look, caption: str) -> None:
+    drawn = look.draw(pixels, segmentation, shown)
+    st.image(drawn, caption=caption, width="stretch", alt=f"{caption}, {shown.n_clusters} clusters")
+
+
+@st.cache_data(show_spinner=False, max_entries=32)
+def _thumbnail(photo_sha256: str, _photo: Photo) -> np.ndarray:
+    return for_screen(_photo.pixels, (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+
+
+@st.fragment(key="details")
+def details(result: SegmentationResult) -> None:
+    """The clusters one by one, how good every granularity is, and where the positions lie."""
+    segmentation, k = result.segmentation, look.current().n_clusters
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        clusters(segmentation, k)
+    with right:
+        granularities(segmentation, k)
+        cloud(segmentation, k)
+
+
+def clusters(segmentation: Segmentation, k: int) -> None:
+    """The table of clusters: colour, area, regions, and how much each depth shapes it."""
+    st.subheader("Clusters", anchor=False)
+    rows = cluster_table(segmentation.at(k), k)
+    table = pd.DataFrame(
+        {
+            "": [swatch(row.cluster_idx) for row in rows],
+            "Cluster": [row.cluster_idx for row in rows],
+            "Area": [100 * row.area for row in rows],
+            "Regions": [row.n_regions for row in rows],
+        }
+    )
+    st.dataframe(
+        with_depth_shares(table, segmentation, k),
+        hide_index=True,
+        height="content",
+        alt="Clusters",
+        column_config=cluster_columns(segmentation, float(table["Area"].max())),
+    )
+
+
+def with_depth_shares(table: pd.DataFrame, segmentation: Segmentation, k: int) -> pd.DataFrame:
+    """The table with a column per depth: its share in what sets a cluster apart, in percent."""
+    shares = segmentation.depth_shares[segmentation.ks.index(k)]
+    return table.assign(**{f"Depth {d}": 100 * shares[:, i] for i, d in enumerate(segmentation.settings.depths)})
+
+
+def cluster_columns(segmentation: Segmentation, largest_area: float) -> dict:
+    """How the columns of a table of clusters look."""
+    percent = st.column_config.NumberColumn(
+        format="%.0f %%", width=70, help="How much of what sets this cluster apart comes from this depth."
+    )
+    return {
+        "": st.column_config.ImageColumn(width=36),
+        "Cluster": st.column_config.NumberColumn(width=60),
+        "Area": st.column_config.ProgressColumn(format="%.1f %%", max_value=largest_area, width=130),
+        "Regions": st.column_config.NumberColumn(help="Connected pieces of this cluster.", width=70),
+        **dict.fromkeys((f"Depth {depth}" for depth in segmentation.settings.depths), percent),
+    }
+
+
+def swatch(cluster_idx: int) -> str:
+    """A little square in the cluster's colour, as the address of a picture."""
+    fill = hex_colour(cluster_idx).replace("#", "%23")
+    square = f"<rect width='24' height='24' rx='5' fill='{fill}'/>"
+    return f"data:image/svg+xml;utf8,<svg xmlns='http://www.w3.org/2000/svg' width='24' height='24'>{square}</svg>"
+
+
+def granularities(segmentation: Segmentation, k: int) -> None:
+    """Stability and explained variance over k, with the suggestion and the present k marked."""
+    st.subheader("How many clusters?", anchor=False, help=_QUALITY_HELP)
+    figure = charts.quality_over_k(segmentation.quality, segmentation.suggested_k, k)
+    st.plotly_chart(figure, config=theme.CONFIG, key="quality", alt="Stability and explained variance by granularity")
+
+
+def cloud(segmentation: Segmentation, k: int) -> None:
+    """Positions on their two principal components, in cluster colours."""
+    st.subheader("Positions by their activations", anchor=False, help=_CLOUD_HELP)
+    figure = charts.positions(segmentation, k)
+    st.plotly_chart(figure, config=theme.CONFIG, key="positions", alt="Positions on two principal components")

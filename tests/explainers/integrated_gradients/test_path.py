@@ -1,0 +1,77 @@
+"""Integrated gradients on heads whose answer is known."""
+
+import pytest
+import torch
+
+from explainers.integrated_gradients import integrated_gradients, path_gradients
+from models.errors import BadSettings, Cancelled
+
+
+def squares(maps: torch.Tensor) -> torch.Tensor:
+    """Class 0: the sum of squares; class 1: the sum, doubled."""
+    flat = maps.flatten(1)
+    return torch.stack([flat.square().sum(1), 2 * flat.sum(1)], 1)
+
+
+def test_they_are_exact_for_a_linear_head():
+    weight = torch.tensor([[2.0, -1.0]])  # one class, two channels
+    attribution = integrated_gradients(lambda maps: maps.sum((2, 3)) @ weight.T, torch.ones(2, 3, 3), class_idx=0, n_steps=1)
+    torch.testing.assert_close(attribution.sum((1, 2)), torch.tensor([18.0, -9.0]))
+
+
+def test_they_are_exact_for_a_square_whose_gradient_is_linear():
+    activation = torch.tensor([1.0, -2.0, 3.0])
+    torch.testing.assert_close(integrated_gradients(squares, activation, 0, n_steps=4), activation.square())
+
+
+def test_several_classes_share_the_walk_and_the_ends_are_told():
+    activation = torch.tensor([1.0, -2.0])
+    path = path_gradients(squares, activation, [1, 0], n_steps=3)
+    torch.testing.assert_close(path.mean, torch.tensor([[2.0, 2.0], [1.0, -2.0]]))
+    torch.testing.assert_close(path.final, torch.tensor([[2.0, 2.0], [2.0, -4.0]]))
+    assert path.logits.tolist() == [5.0, -2.0] and path.baseline_logits.tolist() == [0.0, 0.0]
+    assert path.logit_changes == (-2.0, 5.0) and max(path.completeness_gaps) < 1e-6
+
+
+def test_the_completeness_gap_of_a_kink_is_its_trapezoid():
+    """relu(x - 0.5) at 1 rises by 0.5; two steps see gradients 0, 0, 1 (the kink counts as flat), so half of it is missed."""
+    path = path_gradients(lambda x: torch.relu(x - 0.5), torch.ones(1), [0], n_steps=2)
+    assert path.completeness_gaps[0] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 2, 7, 100])
+def test_the_chunks_do_not_matter(chunk_size):
+    activation = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    head = lambda x: torch.tanh(x.flatten(1) @ torch.ones(6, 2))  # noqa: E731
+    whole = path_gradients(head, activation, [0], n_steps=9)
+    torch.testing.assert_close(path_gradients(head, activation, [0], 9, chunk_size=chunk_size).mean, whole.mean)
+
+
+def test_what_does_not_fit_is_halved():
+    seen = []
+
+    def narrow(points):
+        seen.append(len(points))
+        if len(points) > 4:
+            raise torch.OutOfMemoryError("too much")
+        return squares(points)
+
+    torch.testing.assert_close(path_gradients(narrow, torch.ones(2), [0], n_steps=9).mean[0], torch.ones(2))
+    assert max(seen[1:]) > 4 >= seen[-1]
+
+
+def test_a_head_that_begins_in_place_does_no_harm():
+    activation = torch.tensor([-1.0, 2.0])
+    attribution = integrated_gradients(lambda x: x.relu_().sum(1, keepdim=True), activation, 0, n_steps=2)
+    torch.testing.assert_close(attribution, torch.tensor([0.0, 1.5]))  # the gradient at zero is 0: a quarter is missed
+    assert activation.tolist() == [-1.0, 2.0]
+
+
+def test_it_can_be_stopped_and_needs_a_step():
+    def stop():
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        path_gradients(squares, torch.ones(1), [0], check=stop)
+    with pytest.raises(BadSettings, match="at least 1"):
+        path_gradients(squares, torch.ones(1), [0], n_steps=0)

@@ -1,0 +1,228 @@
+"""What can be opened, under which name, and what is said when it cannot."""
+
+import json
+import shutil
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from models.catalog import catalog as catalog_module
+from models.catalog import hub, own_encoders
+from models.catalog.catalog import Catalog
+from models.catalog.curated import CURATED
+from models.errors import BadCheckpoint, EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
+
+
+@pytest.fixture(autouse=True)
+def nothing_fetched(monkeypatch, tmp_path_factory):
+    """An empty hub cache, and no hub: what the machine that runs the tests has fetched must not matter."""
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("empty")))
+    monkeypatch.setattr(hub, "get_hf_file_metadata", _no_network)
+    monkeypatch.delenv(catalog_module.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setenv(own_encoders.HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
+
+
+def _no_network(*_args, **_kwargs):
+    raise ConnectionError("no network in tests")
+
+
+def write_encoder(folder, **changes):
+    """A small network in local-dir format; returns its folder."""
+    folder.mkdir(parents=True)
+    arguments = {"layers": [1, 1, 1, 1], "channels": [8, 8, 16, 16], "num_classes": 2}
+    with torch.random.fork_rng():
+        model = timm.create_model("resnet18", **arguments)
+    save_file(model.state_dict(), folder / "model.safetensors")
+    config = {
+        "architecture": "resnet18",
+        "num_classes": 2,
+        "label_names": ["cat", "dog"],
+        "model_args": arguments,
+        "pretrained_cfg": {"input_size": [3, 64, 64], "num_classes": 2, "mean": [0.5] * 3, "std": [0.25] * 3},
+    }
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+    return folder
+
+
+def test_the_operators_folders_are_listed_and_open(tmp_path, monkeypatch):
+    write_encoder(tmp_path / "street-cnn")
+    (tmp_path / "notes").mkdir()
+    monkeypatch.setenv(catalog_module.FOLDER_VARIABLE, str(tmp_path))
+    entry = next(entry for entry in Catalog().entries() if entry.name == "street-cnn")
+    assert (entry.architecture, entry.family, entry.training, entry.state) == ("resnet18", "CNN", "Your own", "on disk")
+    assert (entry.input_size, entry.has_classifier) == (64, True)
+    encoder = Catalog().open("street-cnn")
+    assert encoder.info.name == "street-cnn" and encoder.info.class_names == ("cat", "dog")
+    assert encoder.info.n_parameters == entry.n_parameters
+    assert encoder.info.preprocessing.mean == (0.5, 0.5, 0.5) and encoder.info.preprocessing.input_size == 64
+    assert "street-cnn" in Catalog().openable()
+
+
+def test_a_folder_opens_by_its_path(tmp_path):
+    folder = write_encoder(tmp_path / "deep" / "down")
+    assert Catalog().open(str(folder)).info.name == str(folder)
+
+
+def test_a_new_folder_is_seen_without_a_restart(tmp_path):
+    catalog = Catalog(tmp_path)
+    assert "late" not in [entry.name for entry in catalog.entries()]
+    write_encoder(tmp_path / "late")
+    assert "late" in [entry.name for entry in catalog.entries()]
+    shutil.rmtree(tmp_path / "late")
+    assert "late" not in [entry.name for entry in catalog.entries()]
+
+
+def test_remarks_of_ours_say_title_note_licence_and_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog_module, "BUNDLED_FOLDER", tmp_path)
+    write_encoder(tmp_path / "a", encoderscope={"title": "Second", "order": 2, "licence": "mit", "note": "Learnt scenes."})
+    write_encoder(tmp_path / "b", encoderscope={"title": "First", "order": 1})
+    first, second = Catalog().entries()[:2]
+    assert (first.title, second.title) == ("First", "Second")
+    assert (second.licence, second.note, second.state, second.training) == ("mit", "Learnt scenes.", "bundled", "Bundled")
+    assert Catalog().open("a").info.licence == "mit"
+
+
+def test_the_operator_cannot_hide_a_bundled_encoder(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog_module, "BUNDLED_FOLDER", tmp_path / "bundled")
+    write_encoder(tmp_path / "bundled" / "same", encoderscope={"title": "Ours"})
+    write_encoder(tmp_path / "own" / "same")
+    entries = [entry for entry in Catalog(tmp_path / "own").entries() if entry.name == "same"]
+    assert [entry.title for entry in entries] == ["Ours"]
+
+
+def test_what_came_through_the_dashboard_is_listed_and_opens(tmp_path):
+    write_encoder(tmp_path / "own" / "mine")
+    write_encoder(tmp_path / "own" / ".staging" / "half")
+    catalog = Catalog(None, tmp_path / "own")
+    entry = next(entry for entry in catalog.entries() if entry.name == "mine")
+    assert (entry.training, entry.state) == ("Your own", "on disk")
+    assert catalog.open("mine").info.class_names == ("cat", "dog")
+    assert not {".staging", "half"} & {entry.name for entry in catalog.entries()}
+
+
+def test_own_encoders_lie_beside_the_concept_library(tmp_path, monkeypatch):
+    monkeypatch.setenv(own_encoders.HOME_VARIABLE, str(tmp_path))
+    write_encoder(tmp_path / "encoders" / "mine")
+    assert Catalog().entry("mine").training == "Your own"
+
+
+def test_the_operator_comes_before_what_was_uploaded(tmp_path):
+    write_encoder(tmp_path / "ops" / "same", encoderscope={"title": "The operator's"})
+    write_encoder(tmp_path / "own" / "same", encoderscope={"title": "Uploaded"})
+    assert Catalog(tmp_path / "ops", tmp_path / "own").entry("same").title == "The operator's"
+
+
+@pytest.mark.parametrize("name", ["scenes-cnn", "Scenes-CNN", "street-cnn", "resnet50.a1_in1k"])
+def test_names_of_other_encoders_are_not_free(tmp_path, name):
+    write_encoder(tmp_path / "ops" / "street-cnn")
+    catalog = Catalog(tmp_path / "ops", tmp_path / "own")
+    with pytest.raises(BadCheckpoint, match="another encoder"):
+        catalog.require_free(name)
+    assert catalog.require_free("my-cnn") == "my-cnn"
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "expected"),
+    [
+        ({"config": "{"}, EncoderUnavailable, "no readable JSON"),
+        ({"config": "[1]"}, EncoderUnavailable, "no JSON object"),
+        ({"config": '{"architectures": ["BertModel"]}'}, UnsupportedEncoder, "no timm encoder"),
+        ({"config": '{"architecture": "resnet999"}'}, UnsupportedEncoder, "resnet999"),
+        ({"config": '{"architecture": "resnet18", "num_classes": 5}'}, EncoderUnavailable, "do not fit"),
+        ({"config": '{"architecture": "resnet18", "model_args": {"layers": 7}}'}, EncoderUnavailable, "do not fit"),
+        ({"config": '{"architecture": "resnet18", "model_args": {"wings": 2}}'}, EncoderUnavailable, "do not fit"),
+        ({"config": '{"architecture": "resnet18", "model_args": [3]}'}, EncoderUnavailable, "do not fit"),
+        ({"weights": b"\0" * 64}, EncoderUnavailable, "do not fit"),
+        ({"weights": None}, EncoderUnavailable, "model.safetensors is missing"),
+        ({"weights": None, "pickle": b"x"}, UnsupportedEncoder, "weights_only"),
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_sentence_and_the_rest_goes_on(tmp_path, damage, error, expected):
+    write_encoder(tmp_path / "good")
+    folder = write_encoder(tmp_path / "odd")
+    if "config" in damage:
+        (folder / "config.json").write_text(damage["config"])
+    if "weights" in damage:
+        (folder / "model.safetensors").unlink()
+    if damage.get("weights"):
+        (folder / "model.safetensors").write_bytes(damage["weights"])
+    if "pickle" in damage:
+        (folder / "pytorch_model.bin").write_bytes(damage["pickle"])
+    catalog = Catalog(tmp_path)
+    with pytest.raises(error, match=expected) as refusal:
+        catalog.open("odd")
+    assert "'odd'" in str(refusal.value) or "odd/config.json" in str(refusal.value)
+    assert "\n" not in str(refusal.value) and len(str(refusal.value)) < 400
+    assert "good" in [entry.name for entry in catalog.entries()]
+    catalog.open("good")
+
+
+@pytest.mark.parametrize("name", ["resnet51", "", "hf-hub:", "../..", "scenes-cnnn", "a\0b", "x" * 5000])
+def test_unknown_names_are_refused(name):
+    with pytest.raises(UnknownEncoder):
+        Catalog().open(name)
+
+
+def test_a_misspelt_name_comes_with_suggestions():
+    with pytest.raises(UnknownEncoder, match=r"Did you mean resnet50"):
+        Catalog().open("resnet51")
+
+
+def test_curated_encoders_are_listed_in_groups_with_what_timm_knows():
+    entries = {entry.name: entry for entry in Catalog().entries()}
+    assert {entries[row.name].training for row in CURATED} == {"Supervised", "Self-supervised", "Image and text"}
+    resnet, dino = entries["resnet50.a1_in1k"], entries["vit_small_patch14_reg4_dinov2.lvd142m"]
+    assert (resnet.family, resnet.input_size, resnet.has_classifier, resnet.licence) == ("CNN", 224, True, "apache-2.0")
+    assert (dino.family, dino.input_size, dino.has_classifier) == ("Transformer", 518, False)
+    assert not entries["vit_base_patch16_clip_224.openai"].has_classifier  # a projection, no classes
+    assert all(entries[row.name].state == "needs download" for row in CURATED)
+
+
+@pytest.mark.parametrize("row", CURATED, ids=lambda row: row.title)
+def test_the_curated_numbers_of_parameters_are_right(row):
+    with torch.device("meta"):
+        model = timm.create_model(row.name)
+    assert sum(parameter.numel() for parameter in model.parameters()) == row.n_parameters
+
+
+def test_what_lies_in_the_hub_cache_is_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    for repo in ("timm/resnet50.a1_in1k", "timm/resnet18.a1_in1k", "team/tiny", "team/no-weights"):
+        snapshot = tmp_path / f"models--{repo.replace('/', '--')}" / "snapshots" / "abc"
+        write_encoder(snapshot)
+        (snapshot.parents[1] / "refs").mkdir()
+        (snapshot.parents[1] / "refs" / "main").write_text("abc")
+    (tmp_path / "models--team--no-weights" / "snapshots" / "abc" / "model.safetensors").unlink()
+    states = {entry.name: entry.state for entry in Catalog().entries()}
+    assert states["resnet50.a1_in1k"] == states["resnet18.a1_in1k"] == states["hf-hub:team/tiny"] == "on disk"
+    assert "hf-hub:team/no-weights" not in states
+    assert states["convnext_tiny.fb_in1k"] == "needs download"
+    assert Catalog().open("hf-hub:team/tiny").info.class_names == ("cat", "dog")
+
+
+def test_without_a_network_the_message_names_what_opens(tmp_path):
+    write_encoder(tmp_path / "street-cnn")
+    with pytest.raises(EncoderUnavailable, match=r"resnet50.*cannot be reached.*street-cnn"):
+        Catalog(tmp_path).open("resnet50.a1_in1k")
+
+
+def test_weights_that_exist_only_as_pickle_are_refused():
+    pickled = next(
+        name
+        for name in timm.list_models(pretrained=True)
+        if (config := timm.models.get_pretrained_cfg(name)).url and not config.hf_hub_id
+    )
+    with pytest.raises(UnsupportedEncoder, match="pickle"):
+        Catalog().open(pickled)
+
+
+def test_search_finds_every_timm_name_by_words_in_any_order():
+    found = Catalog().search("dinov2 SMALL")
+    assert "vit_small_patch14_dinov2.lvd142m" in found and "vit_small_patch14_reg4_dinov2.lvd142m" in found
+    assert all("dinov2" in name and "small" in name for name in found)
+    assert found == Catalog().search("small dinov2")
+    assert len(Catalog().search("", limit=7)) == 7
+    assert Catalog().search("no such thing") == ()
+    assert set(Catalog().search("", limit=10_000)) == set(timm.list_models(pretrained=True))

@@ -1,0 +1,255 @@
+"""What the Explain page shows in every state, without a browser."""
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explainers.library.library import ConceptLibrary
+from explainers.service.service import ExplainerService
+from models.catalog.catalog import Catalog
+from models.errors import OutOfMemory
+from pages.common import jobs
+from pages.common.text import plain
+from tests.pages.conftest import app_at
+from tests.pages.tiny_encoders import CLASS_NAMES, CNN, NO_CLASSES, write_tiny_encoders
+
+SPARING = {"encoder": CNN, "steps": "10", "null": "20", "replicates": "5", "depths": "2,3"}
+
+
+def png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def noise(seed: int) -> bytes:
+    return png(np.random.default_rng(seed).integers(0, 255, (32, 32, 3)))
+
+
+def stripes(seed: int) -> bytes:
+    rows, columns = np.mgrid[:32, :32]
+    return png(np.repeat((((rows + seed * columns) % 8 < 4) * 255)[..., None], 3, axis=2))
+
+
+def fill(library: ConceptLibrary) -> ConceptLibrary:
+    """Two concepts and a random counterpart, as small as they can be."""
+    library.add("stripes", "concept", [(f"{i}.png", stripes(i)) for i in range(1, 7)])
+    library.add("noise, mostly", "concept", [(f"{i}.png", noise(i)) for i in range(6)])
+    library.add("anything", "random", [(f"{i}.png", noise(100 + i)) for i in range(12)])
+    return library
+
+
+@pytest.fixture(scope="module")
+def own_service(tmp_path_factory) -> Iterator[ExplainerService]:
+    library = fill(ConceptLibrary(tmp_path_factory.mktemp("library"), starters=None))
+    service = ExplainerService(Catalog(write_tiny_encoders(tmp_path_factory.mktemp("encoders"))), library=library)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def service(own_service, monkeypatch) -> ExplainerService:
+    monkeypatch.setattr(jobs, "service", lambda: own_service)
+    return own_service
+
+
+@pytest.fixture
+def explain(service) -> Callable[..., AppTest]:
+    """Opens the page with the given link, sparing with steps and draws."""
+
+    def opened(**link: str) -> AppTest:
+        app = app_at("explain")
+        app.query_params.update(SPARING | link)
+        return app.run()
+
+    return opened
+
+
+@pytest.fixture
+def asked(service, monkeypatch) -> list:
+    """Every explanation that is asked for from now on."""
+    requests, explain, explain_class = [], service.explain, service.explain_class
+    monkeypatch.setattr(service, "explain", lambda *args: requests.append(args) or explain(*args))
+    monkeypatch.setattr(service, "explain_class", lambda *args: requests.append(args) or explain_class(*args))
+    return requests
+
+
+def captions(app: AppTest) -> list[str]:
+    return [caption for image in app.get("image") for caption in image.captions]
+
+
+def table(app: AppTest, column: str):
+    """The table that has this column."""
+    return next(frame.value for frame in app.dataframe if column in frame.value)
+
+
+def test_a_first_visit_shows_a_result_without_a_click(service):
+    app = app_at("explain").run()
+    assert not app.exception and not app.error and not app.warning
+    assert app.selectbox("photo").value == "scene"
+    assert app.selectbox("pick").value == "scenes-cnn"
+    assert {"stripes", "noise, mostly"} == set(table(app, "Attribution")["Concept"])
+    assert app.query_params == {}
+
+
+def test_every_concept_has_a_map_and_every_class_its_bars(explain):
+    app = explain()
+    assert not app.exception and not app.error
+    shown = captions(app)
+    assert shown[0] == "Photo" and [name.split("**")[1] for name in shown[1:]] == ["noise, mostly", "stripes"]
+    assert len(app.get("plotly_chart")) == 3 + 1
+    assert table(app, "Attribution")["Depth"].tolist() == ["2", "3", "all"] * 2
+
+
+def test_looking_differently_asks_the_service_for_nothing(explain, asked):
+    app = explain()
+    n_before = len(asked)
+    assert n_before == 1
+    app.slider("heat_opacity").set_value(30).run()
+    app.get_by_key("depth").set_value("all").run()
+    assert len(captions(app)) == 2 * 3 and app.query_params["depth"] == "all"
+    app.get_by_key("depth").set_value(2).run()
+    assert len(captions(app)) == 3 and len(asked) == n_before
+    assert (app.query_params["heat_opacity"], app.query_params["depth"]) == ("30", "2")
+
+
+def test_a_link_decides_everything_on_the_first_request(explain):
+    link = {
+        "photo": "china", "concepts": "stripes", "classes": "1,4", "depth": "2", "of": "4", "seed": "5",
+        "heat_threshold": "40", "input": "224",
+    }  # fmt: skip
+    app = explain(**link)
+    assert not app.exception and not app.warning and not app.error
+    assert app.multiselect("concepts").value == ["stripes"]
+    assert app.multiselect("classes").value == [1, 4]
+    assert app.get_by_key("depth").value == 2
+    assert table(app, "Attribution")["Concept"].tolist() == ["stripes"] * 3
+    assert app.query_params == SPARING | link
+
+
+@pytest.mark.parametrize(
+    ("key", "wish", "word"),
+    [
+        ("concepts", "stripes,unknown", "concepts"),
+        ("concepts", "/etc", "concepts"),
+        ("random", "nothing", "random counterpart"),
+        ("classes", "1,99", "classes"),
+        ("depths", "77", "depths"),
+        ("depth", "77", "depth"),
+        ("steps", "11", "steps"),
+        ("null", "many", "pseudo-concepts"),
+        ("tab", "both", "tab"),
+        ("heat_opacity", "101", "opacity"),
+    ],
+)
+def test_a_bad_link_gives_one_sentence_and_the_default(explain, key, wish, word):
+    app = explain(**{key: wish})
+    assert not app.exception and not app.error
+    said = plain(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
+    assert [warning.value for warning in app.warning] == [said]
+    assert key not in app.query_params
+
+
+def test_turning_to_another_page_and_back_loses_nothing(explain):
+    app = explain(photo="china", concepts="stripes")
+    for page in ("pages/concepts/page.py", "pages/explain/page.py"):
+        app.query_params.clear()  # as Streamlit does when a page is turned
+        app.switch_page(page).run()
+        assert not app.exception
+        assert app.query_params["encoder"] == CNN
+    assert app.multiselect("concepts").value == ["stripes"]
+    assert app.query_params == SPARING | {"photo": "china", "concepts": "stripes"}
+
+
+def test_an_encoder_without_classes_is_one_sentence(explain):
+    app = explain(encoder=NO_CLASSES, depths="2")
+    assert not app.exception and not app.error
+    assert len(app.info) == 1 and "no class to attribute to" in app.info[0].value and "Explore" in app.info[0].value
+
+
+def test_without_a_concept_the_page_says_what_to_do(explain, asked):
+    app = explain()
+    n_before = len(asked)
+    app.multiselect("concepts").set_value([]).run()
+    assert not app.exception and "at least one concept" in app.info[0].value
+    assert len(asked) == n_before
+    app.multiselect("concepts").set_value(["stripes"]).run()
+    assert not app.info and set(table(app, "Attribution")["Concept"]) == {"stripes"}
+
+
+def test_a_bad_upload_is_refused_in_a_sentence_and_the_page_goes_on(explain):
+    app = explain()
+    app.file_uploader("uploads").upload("broken.jpg", b"<html>").run()
+    assert len(app.error) == 1 and "broken.jpg" in app.error[0].value
+    assert len(captions(app)) == 3
+
+
+def test_a_class_needs_images(explain, asked):
+    app = explain(tab="class")
+    assert not app.exception and not app.error
+    assert "Upload images of the class" in app.info[0].value
+    assert asked == []
+
+
+@pytest.fixture
+def with_images(explain) -> AppTest:
+    """A class over three images that came in a .zip, with one file that is no image."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for i in range(3):
+            archive.writestr(f"things/{i}.png", noise(200 + i))
+        archive.writestr("things/broken.png", b"no picture")
+    return explain(tab="class", **{"class": "2"}).file_uploader("class_uploads").upload("things.zip", packed.getvalue()).run()
+
+
+def test_a_class_is_explained_over_an_archive_of_images(with_images):
+    app = with_images
+    assert not app.exception
+    assert len(app.error) == 1 and "broken.png" in app.error[0].value
+    found = table(app, "TCAV")
+    assert found["Concept"].tolist() == ["noise, mostly", "stripes"]
+    assert found["TCAV"].between(0, 1).all() and found["p"].between(0, 1).all()
+    assert any(CLASS_NAMES[2] in text.value and "3 images" in text.value for text in app.markdown)
+    assert captions(app) == []
+
+
+def test_an_image_of_the_class_opens_and_closes(with_images, asked):
+    app = with_images
+    app.session_state["image"] = 1
+    app.run()
+    assert not app.exception
+    assert any("things/1.png" in text.value for text in app.markdown)
+    assert asked[-1][1].name == "things/1.png" and asked[-1][4].class_idx == (2,)
+    assert app.query_params["image"] == "1"
+    assert len(captions(app)) == 2 * 3  # as the class is shown: over all depths
+    app.get_by_key("depth").set_value(2).run()
+    assert len(captions(app)) == 3
+    next(button for button in app.button if button.label == "Close this image").click().run()
+    assert captions(app) == [] and "image" not in app.query_params
+
+
+def test_scenes_stand_in_where_the_encoder_knows_them(explain, asked):
+    app = explain(encoder="scenes-cnn", tab="class", n="2", depths="4", **{"class": "3"})
+    assert not app.exception and not app.error
+    assert [photo.name for photo in asked[0][1]] == ["scene 0", "scene 1"]
+    assert any("dotted ring" in text.value and "2 images" in text.value for text in app.markdown)
+
+
+def test_a_refusal_while_computing_is_a_sentence_and_the_next_run_tries_again(explain, service, monkeypatch):
+    app = explain()
+    with monkeypatch.context() as broken:
+        broken.setattr("explainers.service.concepts.evidence_at", raise_out_of_memory)
+        app.number_input("seed").set_value(77).run()
+    assert not app.exception
+    assert app.error[0].value == "Too large for this machine."
+    app.run()
+    assert not app.error and len(captions(app)) == 3
+
+
+def raise_out_of_memory(*args, **kwargs):
+    raise OutOfMemory("Too large for this machine.")

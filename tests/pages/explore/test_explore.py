@@ -1,0 +1,323 @@
+"""What the Explore page shows in every state, without a browser."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from huggingface_hub import constants
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from models.errors import OutOfMemory
+from pages.common import photo_set, photos
+from pages.common.text import plain
+from tests.pages.conftest import APP, FAST
+from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
+
+
+def png(width: int = 40, height: int = 30) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def n_pictures(app: AppTest) -> int:
+    return len(live_views(app))
+
+
+def live_views(app: AppTest) -> list[dict]:
+    """What the browser is told to draw; the maps and the photo travel beside it."""
+    components = [element.proto for element in app.get("bidi_component")]
+    return [json.loads(proto.json) for proto in components if proto.component_name == "live_view"]
+
+
+def sentences(app: AppTest) -> str:
+    return " ".join(element.value for element in (*app.error, *app.warning, *app.info, *app.caption))
+
+
+@pytest.fixture
+def asked(service, monkeypatch) -> list:
+    """Every segmentation that is asked for from now on."""
+    requests, segment = [], service.segment
+    monkeypatch.setattr(service, "segment", lambda *args: requests.append(args) or segment(*args))
+    return requests
+
+
+def test_a_first_visit_shows_a_picture(service):
+    app = AppTest.from_file(str(APP), default_timeout=300).run()
+    assert not app.exception and not app.error and not app.warning
+    assert n_pictures(app) == 1
+    assert app.selectbox("photo").value == "flower"
+    assert app.query_params == {}
+
+
+def test_the_slider_starts_at_the_suggestion_and_the_table_has_a_row_per_cluster(explore):
+    app = explore()
+    k = app.slider("k").value
+    assert f"Suggested here: {k}." in app.slider("k").help
+    assert app.dataframe[0].value["Cluster"].tolist() == list(range(k))
+    assert app.dataframe[0].value["Area"].sum() == pytest.approx(100)
+
+
+def test_moving_the_slider_asks_the_service_for_nothing(explore, asked):
+    app = explore()
+    n_before = len(asked)
+    assert n_before >= 1
+    app.slider("k").set_value(9).run()
+    assert len(app.dataframe[0].value) == 9
+    assert app.query_params["k"] == "9"
+    assert len(asked) == n_before
+
+
+def test_another_seed_asks_the_service_again(explore, asked):
+    app = explore()
+    n_before = len(asked)
+    app.number_input("seed").set_value(3).run()
+    assert len(asked) > n_before and asked[n_before][2].seed == 3
+    assert not app.exception
+
+
+def test_a_link_decides_the_whole_picture_on_the_first_request(explore):
+    link = {
+        "photo": "china", "depths": "0,2", "scaling": "unit", "seed": "5",
+        "k": "13", "opacity": "30", "outlines": "0", "clusters_only": "1", "only": "3",
+    }  # fmt: skip
+    app = explore(**link)
+    assert not app.exception and not app.warning
+    assert app.selectbox("pick").value == VIT
+    assert app.selectbox("photo").value == "china"
+    assert app.get_by_key("depths").value == [0, 2]
+    assert app.get_by_key("scaling").value == "unit"
+    assert app.select_slider("size").value == 224
+    assert app.number_input("seed").value == 5
+    assert (app.slider("k").value, app.slider("opacity").value) == (13, 30)
+    assert (app.toggle("outlines").value, app.toggle("clusters_only").value) == (False, True)
+    assert app.get_by_key("only").value == [3]
+    assert app.query_params == FAST | link
+
+
+def test_a_scene_is_part_of_the_link(explore):
+    app = explore(photo="scene", scene="12")
+    assert app.number_input("scene").value == 12
+    app.button(key="new scene").click().run()
+    assert app.query_params["scene"] == str(app.number_input("scene").value) != "12"
+
+
+@pytest.mark.parametrize(
+    ("key", "wish", "word"),
+    [
+        ("encoder", "![a picture](http://elsewhere.example/x.png)", "encoder"),
+        ("encoder", "no-such-encoder", "encoder"),
+        ("encoder", "/etc", "encoder"),
+        ("photo", "tiger", "photo"),
+        ("depths", "0,99", "depths"),
+        ("depths", "deep", "depths"),
+        ("scaling", "huge", "scaling"),
+        ("size", "17", "input size"),
+        ("seed", "-1", "seed"),
+        ("k", "999", "granularity"),
+        ("opacity", "lots", "opacity"),
+        ("outlines", "maybe", "outlines"),
+        ("only", "44", "cluster"),
+    ],
+)
+def test_a_bad_link_gives_one_sentence_and_the_default(explore, key, wish, word):
+    app = explore(**{key: wish})
+    assert not app.exception and not app.error
+    assert [warning.value for warning in app.warning] == [
+        plain(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
+    ]
+    assert n_pictures(app) == 1
+    assert key not in app.query_params
+
+
+def test_the_suggestion_is_followed_until_the_slider_is_moved(explore):
+    app = explore()
+    app.selectbox("photo").set_value("china").run()
+    assert f"Suggested here: {app.slider('k').value}." in app.slider("k").help
+    app.slider("k").set_value(11).run().run()  # the first run redraws the fragments only, the second the whole page
+    app.selectbox("photo").set_value("flower").run()
+    assert app.slider("k").value == 11
+
+
+def test_another_encoder_brings_its_own_depths(explore):
+    app = explore(depths="5", k="4")
+    app.selectbox("pick").set_value(NO_CLASSES).run()
+    assert not app.exception
+    assert app.get_by_key("depths").value == [1, 2, 3]
+    assert "no classifier" in sentences(app)
+    assert app.slider("k").value == 4
+
+
+def test_clusters_that_are_gone_are_not_shown_alone(explore):
+    app = explore(k="8", only="2,7")
+    assert app.get_by_key("only").value == [2, 7]
+    app.slider("k").set_value(5).run()
+    assert app.get_by_key("only").value == [2]
+    assert app.query_params["only"] == "2"
+
+
+def test_the_browser_gets_every_map_once_and_the_look_apart(explore):
+    app = explore(k="6", only="1,4", opacity="30")
+    (view,) = live_views(app)
+    (pane,) = view["panes"]
+    assert view["frames"] == list(range(2, 21)) and pane["at"] == list(range(19))
+    assert view["look"] == {"frame": 6, "opacity": 0.3, "outlines": True, "clusters_only": False, "blink": False}
+    assert pane["selected"] == [1, 4] and len(pane["notes"][4]) == 6
+    kept = [element.proto.bytes for element in app.get("bidi_component") if element.proto.component_name == "live_bytes"]
+    assert {content[:64].decode() for content in kept} == {pane["photo"], pane["maps"]}
+    app.slider("k").set_value(7).run()
+    (moved,) = live_views(app)
+    assert moved["look"]["frame"] == 7
+    assert (moved["panes"][0]["photo"], moved["panes"][0]["maps"]) == (pane["photo"], pane["maps"])
+
+
+def test_an_upload_is_shown_at_once_and_stays_out_of_the_link(explore):
+    app = explore(k="4")
+    app.file_uploader("uploads").upload("mine.png", png()).run()
+    assert not app.exception
+    assert "mine.png · 40 × 30 px" in sentences(app)
+    assert app.query_params == FAST | {"k": "4"}
+    assert "not your own photo" in sentences(app)
+
+
+def test_a_bad_upload_is_refused_in_a_sentence_and_the_others_go_on(explore):
+    app = explore()
+    app.file_uploader("uploads").upload("broken.jpg", b"<html>not a picture</html>").upload("mine.png", png()).run()
+    assert not app.exception
+    assert len(app.error) == 1 and "broken.jpg" in app.error[0].value
+    assert "mine.png · 40 × 30 px" in sentences(app)
+
+
+def test_with_nothing_but_a_bad_upload_the_sample_stays(explore):
+    app = explore()
+    app.file_uploader("uploads").upload("broken.jpg", b"").run()
+    assert len(app.error) == 1
+    assert app.selectbox("photo").value == "flower"
+    assert n_pictures(app) == 1
+
+
+def test_an_upload_beyond_the_limit_is_refused_by_the_server(explore, monkeypatch):
+    monkeypatch.setattr(photos, "MB", 100)
+    app = explore()
+    app.file_uploader("uploads").upload("large.png", png(100, 100)).run()
+    assert app.error[0].value.startswith("“large.png” has") and "at most 50 MB" in app.error[0].value
+    assert n_pictures(app) == 1
+
+
+def test_without_a_photo_the_page_says_what_to_do(explore):
+    app = explore(photo="camera")
+    assert not app.exception
+    assert "choose another photo" in app.info[0].value
+    assert n_pictures(app) == 0
+
+
+def test_an_encoder_that_cannot_be_fetched_is_a_sentence_that_names_others(explore, monkeypatch, tmp_path):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    app = explore(encoder="vit_giant_patch14_clip_224.laion2b", k="5")
+    assert not app.exception
+    assert len(app.error) == 1 and CNN in app.error[0].value
+    assert app.query_params["k"] == "5"  # the link is still whole when the weights arrive
+    app.selectbox("training").set_value("Your own").run()
+    app.selectbox("pick").set_value(VIT).run()
+    assert [error.value for error in app.error] == [] and n_pictures(app) == 1
+    assert app.slider("k").value == 5
+
+
+def test_every_timm_name_can_be_searched(explore, asked):
+    app = explore()
+    n_before = len(asked)
+    app.selectbox("training").set_value("Every timm model").run()
+    app.text_input("search").set_value("regnetz").run()
+    assert not app.exception
+    options = app.selectbox("pick").options
+    assert options and all("regnetz" in name for name in options)
+    assert app.selectbox("pick").value is None  # browsing starts nothing
+    assert app.query_params == FAST and len(asked) == n_before
+
+
+def test_without_any_encoder_the_page_says_what_to_do(service, monkeypatch):
+    monkeypatch.setattr(service.catalog, "entries", lambda: ())
+    app = AppTest.from_file(str(APP), default_timeout=300).run()
+    assert not app.exception
+    assert "ENCODERSCOPE_ENCODERS" in app.info[0].value
+
+
+def test_a_refusal_while_computing_is_a_sentence_and_the_next_run_tries_again(explore, service, monkeypatch):
+    app = explore()
+    with monkeypatch.context() as broken:
+        broken.setattr("explainers.service.photos.nave.segment_each", raise_out_of_memory)
+        app.number_input("seed").set_value(77).run()
+    assert not app.exception
+    assert app.error[0].value == "Too large for this machine."
+    app.run()
+    assert not app.error and n_pictures(app) == 1
+
+
+def raise_out_of_memory(*args, **kwargs):
+    raise OutOfMemory("Too large for this machine.")
+
+
+def test_a_set_is_clustered_together_and_shown_under_one_slider(explore):
+    app = explore(photos="set", n_scenes="2")
+    assert not app.exception and not app.error
+    (view,) = live_views(app)
+    assert [pane["title"] for pane in view["panes"]] == ["scene-0", "scene-1"]
+    k = app.slider("k").value
+    table = app.dataframe[0].value
+    assert table["Cluster"].tolist() == list(range(k)) and table["Area"].sum() == pytest.approx(100)
+    assert table["Photos"].between(0, 2).all()
+    assert app.query_params["photos"] == "set" and app.query_params["n_scenes"] == "2"
+
+
+def test_a_set_of_uploads_takes_the_place_of_scenes_and_stays_out_of_the_link(explore):
+    app = explore(photos="set", n_scenes="2")
+    app.file_uploader("uploads").upload("a.png", png()).upload("b.png", png(50, 20)).run()
+    assert app.segmented_control("set").value == "own"
+    (view,) = live_views(app)
+    assert [pane["title"] for pane in view["panes"]] == ["a.png", "b.png"]
+    assert "set" not in app.query_params
+    assert "stays in this session" in sentences(app)
+
+
+def test_of_too_many_uploads_the_first_are_taken_and_it_is_said(explore, monkeypatch):
+    monkeypatch.setattr(photo_set, "MAX_PHOTOS", 2)
+    app = explore(photos="set", n_scenes="2")
+    for n in range(3):
+        app.file_uploader("uploads").upload(f"{n}.png", png(40 + n, 30))
+    app.run()
+    app.segmented_control("set").set_value("own").run()
+    assert "Of 3 uploads, the first 2 are taken." in sentences(app)
+    (view,) = live_views(app)
+    assert [pane["title"] for pane in view["panes"]] == ["0.png", "1.png"]
+
+
+def test_moving_the_slider_of_a_set_asks_for_nothing(explore, service, monkeypatch):
+    app = explore(photos="set", n_scenes="2")
+    monkeypatch.setattr(service, "segment_together", None)
+    app.slider("k").set_value(4).run()
+    assert not app.exception and len(app.dataframe[0].value) == 4
+
+
+def test_what_a_link_to_a_set_asks_in_vain_is_said(explore):
+    app = explore(photos="set", n_scenes="3", k="99", fit="slow")
+    said = sentences(app)
+    assert not app.exception and all(wish in said for wish in ("“3”", "“99”", "“slow”"))
+    (view,) = live_views(app)
+    assert len(view["panes"]) == 8
+
+
+def test_from_a_set_back_to_one_photo(explore):
+    app = explore(photos="set", n_scenes="2")
+    app.segmented_control("photos").set_value("one").run()
+    (view,) = live_views(app)
+    assert not app.exception and len(view["panes"]) == 1 and app.selectbox("photo").value == "flower"
+
+
+@pytest.mark.parametrize("fit", ["full", "fast"])
+def test_the_fit_is_asked_for_and_linked(explore, asked, fit):
+    app = explore()
+    app.segmented_control("fit").set_value(fit).run()
+    assert asked[-1][2].fit == fit and app.query_params["fit"] == fit
