@@ -8,7 +8,6 @@ was removed is lost at once: every change gives back the set as it was, and ``re
 Encoderscope and are never written: editing one makes a copy of the same name that takes its place.
 """
 
-import os
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -38,16 +37,16 @@ from explainers.library.sets import (
 from explainers.library.store import Store, fitted_on
 from explainers.runtime.caches import LruCache, n_bytes
 from models.errors import BadConcept, UnknownConcept, UnreadableImage
+from models.files import home
 from models.photo import Photo, read_photo, read_photo_file
 
-HOME_VARIABLE = "ENCODERSCOPE_HOME"
 STARTERS_FOLDER = Path(__file__).parents[2] / "assets/concepts"
 _WORDS = {"concept": "concept", "random": "random counterpart"}
 
 
 def default_folder() -> Path:
     """ENCODERSCOPE_HOME/library, else ~/.encoderscope/library."""
-    return Path(os.environ.get(HOME_VARIABLE) or "~/.encoderscope").expanduser() / "library"
+    return home() / "library"
 
 
 class ConceptLibrary:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from explainers.library.sets import KINDS, ImageRef, ImageSet, Kind
 from models.errors import BadSettings, LibraryUnavailable
-from models.files import written_atomically
+from models.files import age_seconds, is_past_keeping, written_atomically
 
 try:
     import fcntl
@@ -32,7 +32,6 @@ except ImportError:  # Windows
     fcntl = None
 
 FORMAT = 1
-DAY_S = 24 * 3600
 CAV_BYTES = 2 * 2**30  # about two thousand concepts of a ResNet-50's last depth
 _STALE_LOCK_S = 60
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -178,7 +177,7 @@ class Store:
         if None in records:
             return 0
         used = {image["sha256"] for record in records for image in record.get("images", ())}
-        unused = [path for path in (self.folder / "images").glob("*/*") if path.name not in used and _age_s(path) > DAY_S]
+        unused = [path for path in (self.folder / "images").glob("*/*") if path.name not in used and is_past_keeping(path)]
         for path in unused:
             path.unlink(missing_ok=True)
         return len(unused)
@@ -215,7 +214,7 @@ def _held_by_existing(path: Path) -> Iterator[None]:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL))
             break
         except (FileExistsError, PermissionError):
-            if path.exists() and _age_s(path) > _STALE_LOCK_S:
+            if path.exists() and age_seconds(path) > _STALE_LOCK_S:
                 path.unlink(missing_ok=True)
             time.sleep(0.01)
     try:
@@ -228,13 +227,6 @@ def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as file:
         file.write(data)
-
-
-def _age_s(path: Path) -> float:
-    try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
 
 
 def _read_json(path: Path) -> Any:

@@ -90,7 +90,12 @@ def _class_concept_record(found: ClassConcept) -> Record:
 def _health_record(found: ConceptAtDepth | ClassConcept) -> Record:
     """What the CAV is worth: emblems, its length, held-out AUC, and the verdict in words."""
     cav = {"norm": found.cav_norm, "concept_emblem": found.emblems[0], "random_emblem": found.emblems[1]}
-    return {**cav, **asdict(found.health), "verdict": found.health.verdict}
+    return {
+        **cav,
+        **asdict(found.health),
+        "verdict": found.health.verdict.value,
+        "verdict_in_words": found.health.verdict.sentence,
+    }
 
 
 def _provenance(explanation: LocalExplanation | ClassExplanation) -> Record:

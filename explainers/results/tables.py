@@ -19,6 +19,7 @@ from explainers.results.explanations import (
     LocalExplanation,
 )
 from explainers.visual_tcav.attribution import ClassFigure, Figure
+from explainers.visual_tcav.verdicts import Verdict
 from models.encoder.encoder import EncoderInfo
 
 Row = dict[str, Any]
@@ -55,8 +56,9 @@ def _rows(
         for c in at_depths:
             yield {"concept": c.concept, "depth": c.depth, **figures_of(c), **beside(c)}
         if len(at_depths) > 1:
-            nothing = dict.fromkeys(beside(at_depths[0])) | {"verdict": _verdict_over_depths(at_depths)}
-            yield {"concept": together.concept, "depth": ALL_DEPTHS, **figures_of(together), **nothing}
+            nothing = dict.fromkeys(beside(at_depths[0]))
+            verdict = {"verdict": "all depths", "verdict_in_words": _verdict_over_depths(at_depths)}
+            yield {"concept": together.concept, "depth": ALL_DEPTHS, **figures_of(together), **nothing, **verdict}
 
 
 def _local_cells(figure: Figure) -> Row:
@@ -90,11 +92,12 @@ def _class_cells(figure: ClassFigure) -> Row:
 
 
 def _health_cells(found: ConceptAtDepth | ClassConcept) -> Row:
-    return {"auc": found.health.auc, "verdict": found.health.verdict}
+    verdict = found.health.verdict
+    return {"auc": found.health.auc, "verdict": verdict.value, "verdict_in_words": verdict.sentence}
 
 
 def _verdict_over_depths(at_depths: Sequence[ConceptAtDepth | ClassConcept]) -> str:
-    n_good = sum(c.health.verdict.startswith(("Sound", "Fair")) for c in at_depths)
+    n_good = sum(c.health.verdict in (Verdict.SOUND, Verdict.FAIR) for c in at_depths)
     return f"Sound or fair at {n_good} of {len(at_depths)} depths."
 
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-import torch
 from torch import Tensor
 
 from explainers.integrated_gradients import path_gradients
@@ -46,6 +45,7 @@ from explainers.visual_tcav.attribution import (
 from explainers.visual_tcav.cav import Cavs, concept_map
 from explainers.visual_tcav.fitting import FitSettings, FittedConcept, as_tensors, fit_concepts, from_tensors
 from models.encoder.encoder import Encoder, EncoderInfo
+from models.encoder.labels import class_name, probabilities
 from models.errors import BadSettings, NotACutPoint, TooFewExamples
 from models.photo import Photo
 
@@ -96,8 +96,8 @@ class ConceptExplainer:
         fitted = self.fitted(encoder, replace(inquiry, settings=settings), depths, task)
         fitting = time.perf_counter() - started
         image = encoder.prepare(photo, settings.input_size)
-        probabilities = class_probabilities(encoder.logits(image[None])[0])
-        class_idx = settings.class_idx or most_probable(probabilities)
+        of_classes = probabilities(encoder.logits(image[None])[0])
+        class_idx = settings.class_idx or most_probable(of_classes)
         found, facts = [], []
         given: dict[str, list[Contributions]] = {c.name: [] for c in inquiry.concepts}
         for n, depth in enumerate(depths):
@@ -114,8 +114,8 @@ class ConceptExplainer:
             photo_name=photo.name,
             photo_sha256=photo.sha256,
             class_idx=class_idx,
-            class_names=tuple(class_name(encoder.info, idx) for idx in class_idx),
-            probabilities=tuple(float(probabilities[idx]) for idx in class_idx),
+            class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
+            probabilities=tuple(float(of_classes[idx]) for idx in class_idx),
             depths=tuple(facts),
             concepts=_by_concept(holm_corrected(found), inquiry),
             over_depths=holm_corrected(together),
@@ -148,7 +148,7 @@ class ConceptExplainer:
             settings=replace(settings, depths=depths),
             encoder=encoder.info,
             class_idx=settings.class_idx[0],
-            class_name=class_name(encoder.info, settings.class_idx[0]),
+            class_name=class_name(encoder.info.class_names, settings.class_idx[0]),
             photo_names=tuple(photo.name for photo in photos),
             photo_sha256s=tuple(photo.sha256 for photo in photos),
             concepts=holm_corrected_over_class(found),
@@ -291,22 +291,9 @@ def evidence_at(
     return evidence_of(path, activation, class_idx, head.map_of)
 
 
-def class_probabilities(logits: Tensor) -> Tensor:
-    """Of every class; a single logit has two, the second being that it is not the first."""
-    if len(logits) > 1:
-        return logits.softmax(0).cpu()
-    yes = logits.sigmoid().cpu()
-    return torch.cat([yes, 1 - yes])
-
-
-def most_probable(probabilities: Tensor) -> tuple[int, ...]:
+def most_probable(of_classes: Tensor) -> tuple[int, ...]:
     """Class indices, best first."""
-    return tuple(probabilities.topk(min(N_CLASSES, len(probabilities))).indices.tolist())
-
-
-def class_name(info: EncoderInfo, class_idx: int) -> str:
-    """Of a class, or of the other one where there is only one."""
-    return info.class_names[class_idx] if class_idx < len(info.class_names) else f"not {info.class_names[0]}"
+    return tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
 
 
 def on_device(stack: Cavs, like: Tensor) -> Cavs:

@@ -22,6 +22,7 @@ from explainers.runtime.scheduler import Task
 from explainers.service.concepts import MapsOf
 from explainers.service.cost import grams_of, kept_maps, pooled_positions
 from models.encoder.encoder import Encoder, EncoderInfo
+from models.encoder.labels import class_logits, class_name, probabilities
 from models.errors import BadSettings
 from models.photo import Photo
 
@@ -182,12 +183,12 @@ def _require_photos(photos: Sequence[Photo], limit: float) -> None:
 
 def _best(logits: Tensor, info: EncoderInfo) -> Predictions:
     """The most probable classes."""
-    probabilities = logits.softmax(0)
-    top = probabilities.topk(min(N_PREDICTIONS, len(logits))).indices
+    of_classes = probabilities(logits)
+    top = of_classes.topk(min(N_PREDICTIONS, len(of_classes))).indices
     return Predictions(
         encoder=info,
         class_idx=tuple(top.tolist()),
-        class_names=tuple(info.class_names[idx] for idx in top),
-        probabilities=tuple(probabilities[top].tolist()),
-        logits=tuple(logits[top].tolist()),
+        class_names=tuple(class_name(info.class_names, idx) for idx in top.tolist()),
+        probabilities=tuple(of_classes[top].tolist()),
+        logits=tuple(class_logits(logits)[top].tolist()),
     )

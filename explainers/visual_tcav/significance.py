@@ -23,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from explainers.visual_tcav.cav import Cavs, emblem
+from explainers.visual_tcav.verdicts import Verdict, verdict_on
 from models.errors import TooFewExamples
 
 N_FOLDS = 5
@@ -41,25 +42,9 @@ class CavHealth:
     n_random: int
 
     @property
-    def verdict(self) -> str:
-        """In plain words; the first reason to doubt is the one that is told."""
-        for found, words in VERDICTS:
-            if found(self):
-                return words
-        return "Sound: held-out images are told from random ones, and the CAV hardly depends on which images were taken."
-
-
-VERDICTS = (
-    (lambda h: h.emblem_gap <= 0, "Not seen: random images respond to this CAV as strongly, so its map is empty at this depth."),
-    (lambda h: h.auc < 0.7, "Weak: held-out images of the concept are barely told from random ones."),
-    (lambda h: h.n_concept < 10, "Few images: the figures rest on fewer than 10 images."),
-    (lambda h: h.stability < 0.8, "Unsteady: other images of the same concept would give another CAV."),
-    (
-        lambda h: h.emblem_gap < 0.1,
-        "Narrow: concept and random images respond nearly alike, so little moves the map a lot.",
-    ),
-    (lambda h: h.auc < 0.85, "Fair: most held-out images of the concept are told from random ones."),
-)
+    def verdict(self) -> Verdict:
+        """The gravest reason to doubt the CAV, or that there is none."""
+        return verdict_on(self.auc, self.emblem_gap, self.stability, self.n_concept)
 
 
 def null_subsets(n_random: int, n_concept: int, n_null: int, seed: int) -> np.ndarray:

@@ -7,24 +7,21 @@
 A folder takes its name in one rename, when it is complete, so readers need no lock.
 """
 
-import os
 import re
 import shutil
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from models.errors import BadCheckpoint
+from models.files import HOME_VARIABLE, flush_folder, home, is_past_keeping, written_through
 
-HOME_VARIABLE = "ENCODERSCOPE_HOME"
 MAX_NAME = 60
 _NAME = re.compile(rf"[A-Za-z0-9](?:[A-Za-z0-9_.-]{{0,{MAX_NAME - 2}}}[A-Za-z0-9_-])?")
 _STAGING, _DELETED = ".staging", ".deleted"
-_DAY_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -61,10 +58,8 @@ class OwnEncoders:
     @contextmanager
     def written(self, path: Path) -> Iterator[BinaryIO]:
         """A new file, which has reached the disk when the block ends."""
-        with self._writing(), path.open("wb") as file:
+        with self._writing(), written_through(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
 
     def join(self, folder: Path, name: str, replace: bool = False) -> Removed | None:
         """Gives a staged folder its name; what it replaces, if anything. Raises BadCheckpoint if the name is taken."""
@@ -113,14 +108,13 @@ class OwnEncoders:
             if (self.folder / name).exists():  # "directory not empty" has no class of its own
                 raise BadCheckpoint(f"There is an encoder '{name}' already. Choose another name.") from error
             raise
-        _flush_folder(self.folder)
+        flush_folder(self.folder)
 
     def _sweep(self) -> None:
         """Clears away what a crash left half-written, and what was deleted more than a day ago."""
         for path in (*self.folder.glob(f"{_STAGING}/*"), *self.folder.glob(f"{_DELETED}/*")):
-            with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _DAY_S:
-                    shutil.rmtree(path, ignore_errors=True)
+            if is_past_keeping(path):
+                shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -136,7 +130,7 @@ class OwnEncoders:
 
 def default_folder() -> Path:
     """ENCODERSCOPE_HOME/encoders, else ~/.encoderscope/encoders."""
-    return Path(os.environ.get(HOME_VARIABLE) or "~/.encoderscope").expanduser() / "encoders"
+    return home() / "encoders"
 
 
 def require_name(name: str) -> str:
@@ -148,13 +142,3 @@ def require_name(name: str) -> str:
             f"at most {MAX_NAME}, with a letter or a digit first."
         )
     return name
-
-
-def _flush_folder(folder: Path) -> None:
-    """So that a rename survives a power cut; systems that cannot do that to a folder go without."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

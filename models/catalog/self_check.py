@@ -14,6 +14,7 @@ from torch import Tensor
 from models.catalog.hub import Progress
 from models.encoder.building import Depth
 from models.encoder.encoder import Encoder, EncoderInfo
+from models.encoder.labels import class_name, probabilities
 from models.errors import BadCheckpoint, NotACutPoint
 from models.photo import Photo
 
@@ -85,6 +86,6 @@ def _refusal(encoder: Encoder, depth: Depth) -> str:
 def _best(info: EncoderInfo, logits: Tensor) -> tuple[str, float]:
     if not info.has_classifier:
         return "", 0.0
-    probabilities = logits.softmax(0)
-    best = int(probabilities.argmax())
-    return info.class_names[best], float(probabilities[best])
+    of_classes = probabilities(logits)
+    best = int(of_classes.argmax())
+    return class_name(info.class_names, best), float(of_classes[best])

@@ -1,11 +1,13 @@
 """What the numbers that a network answers stand for."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import timm
+import torch
+from torch import Tensor
 
 # Sizes of timm's classifiers whose labels timm does not list: ImageNet-W21k (mvitv2) and Bamboo.
 _UNLISTED_CLASSIFIERS = (19168, 115217)
@@ -54,3 +56,23 @@ def imagenet_names(subset: str) -> tuple[str, ...]:
 def _unless_ambiguous(names: list[str], longer: list[str]) -> list[str]:
     counts = Counter(names)
     return [long if counts[name] > 1 else name for name, long in zip(names, longer, strict=True)]
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """The probability of every class, from the logits (n_classes,) of one image, on the CPU.
+
+    A network with a single logit has two classes, (2,): that of the logit, and that it is not that one.
+    """
+    if len(logits) > 1:
+        return logits.softmax(0).cpu()
+    return class_logits(logits).sigmoid()
+
+
+def class_logits(logits: Tensor) -> Tensor:
+    """One logit per class of ``probabilities``, on the CPU; that of "not the first class" is the negative of a single logit."""
+    return logits.cpu() if len(logits) > 1 else torch.cat([logits, -logits]).cpu()
+
+
+def class_name(class_names: Sequence[str], class_idx: int) -> str:
+    """The name of a class of ``probabilities``: of a network with a single logit, the second is "not" the first."""
+    return class_names[class_idx] if class_idx < len(class_names) else f"not {class_names[0]}"

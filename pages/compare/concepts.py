@@ -175,7 +175,7 @@ def _health(reports: Sequence[tuple[Opening, HealthReport]], concept: str) -> No
     st.plotly_chart(figure, config=theme.CONFIG, key="health", alt=f"Held-out AUC of {concept} by depth")
     rows = [
         {"encoder": o.name, "concept": c.concept, "depth": c.depth, "auc": c.health.auc, "emblem_gap": c.health.emblem_gap,
-         "stability": c.health.stability, "verdict": c.health.verdict}
+         "stability": c.health.stability, "verdict": c.health.verdict.value}
         for o, report in reports for c in report.concepts
     ]  # fmt: skip
     compare_panes.keep("CAVs", rows, [figure])

@@ -1,7 +1,6 @@
 """What a health report says, in words and in Plotly figures. Pure functions.
 
 figures    of a CAV at one depth: held-out AUC, emblem gap, stability; each is 1 at best
-doubt      the place of a verdict among those that `significance` knows, worst first
 response   how strongly an image answers to the CAV
 """
 
@@ -13,7 +12,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from explainers.results.explanations import ConceptHealth, HealthReport
-from explainers.visual_tcav.significance import VERDICTS, CavHealth
+from explainers.visual_tcav.significance import CavHealth
+from explainers.visual_tcav.verdicts import Verdict
 
 _BLUE, _ORANGE, _GREEN = "#2E8BB0", "#D9822B", "#2F9E6E"  # readable on light and on dark
 _GREY = "rgba(128, 140, 148, 0.55)"
@@ -22,7 +22,6 @@ _ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
 _LOWEST = -0.5  # a gap may be far below zero; all that matters there is the sign
 _DIVERGING = [[0, "#B0602A"], [0.5, "#F1F1EE"], [1, "#22708F"]]
 _MOST_WRITTEN = 12  # concepts, above which the numbers would not fit into the squares
-_WORTH = ("serious", "serious", "some", "serious", "some", "some", "none")  # doubt, in the order of the verdicts
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,10 @@ class Ranked:
 # --- words ----------------------------------------------------------------------------------------------------------------
 
 
-def doubt(health: CavHealth) -> int:
-    """0 for the gravest reason to doubt a CAV; len(VERDICTS) if there is none."""
-    return next((place for place, (found, _) in enumerate(VERDICTS) if found(health)), len(VERDICTS))
-
-
-def worth(health: CavHealth) -> str:
-    """How much there is to doubt: "none", "some" or "serious"."""
-    return _WORTH[doubt(health)]
-
-
 def best_depth(report: HealthReport, concept: str) -> int:
     """The depth with the least to doubt; among equals, the one whose weakest figure is strongest."""
     found = [report.at(concept, depth) for depth in report.depths]
-    return max(found, key=lambda c: (doubt(c.health), weakest(c.health))).depth
+    return max(found, key=lambda c: (c.health.verdict.rank, weakest(c.health))).depth
 
 
 def weakest(health: CavHealth) -> float:
@@ -58,11 +47,11 @@ def weakest(health: CavHealth) -> float:
     return min(auc, health.emblem_gap, health.stability)
 
 
-def verdicts(report: HealthReport, concept: str) -> list[tuple[str, str, str]]:
-    """For every run of depths with one verdict: which depths, the verdict, how much there is to doubt."""
+def verdicts(report: HealthReport, concept: str) -> list[tuple[str, Verdict]]:
+    """For every run of depths with one verdict: which depths, and the verdict."""
     found = [report.at(concept, depth) for depth in report.depths]
     runs = [[*run] for _, run in groupby(found, key=lambda c: c.health.verdict)]
-    return [(_depths_named(run), run[0].health.verdict, worth(run[0].health)) for run in runs]
+    return [(_depths_named(run), run[0].health.verdict) for run in runs]
 
 
 def _depths_named(run: Sequence[ConceptHealth]) -> str:
@@ -74,7 +63,7 @@ def overall(report: HealthReport, concept: str) -> str:
     """One sentence on the concept as a whole: where this encoder sees it best, or that it does not."""
     best, last = best_depth(report, concept), report.depths[-1]
     where = f"depth {best}" if len(report.depths) == 1 else f"depth {best} (of {report.depths[0]} to {last})"
-    if doubt(report.at(concept, best).health) <= 1:
+    if report.at(concept, best).health.verdict in (Verdict.NOT_SEEN, Verdict.WEAK):
         return f"{report.encoder.name} does not really see “{concept}” at any depth. The best is {where}."
     return f"{report.encoder.name} sees “{concept}” best at {where}."
 

@@ -141,12 +141,11 @@ def health(report: HealthReport, concept: ImageSet, depth: int) -> None:
         figure = figures.health_over_depth(report, concept.name, depth)
         st.plotly_chart(figure, config=theme.CONFIG, key="health", alt="Held-out AUC, emblem gap and stability over depth")
     with right:
-        box = _BOXES[figures.worth(found)]
+        box = _BOXES[found.verdict.doubt]
         box(f"**{plain(figures.overall(report, concept.name))}**  \n{figures.in_numbers(found)}")
         with st.container(gap="xsmall"):
-            for depths, verdict, worth in figures.verdicts(report, concept.name):
-                word, _, rest = verdict.partition(": ")
-                st.markdown(f"{depths} :{_COLOURS[worth]}-badge[{word}] {plain(rest)}")
+            for depths, verdict in figures.verdicts(report, concept.name):
+                st.markdown(f"{depths} :{_COLOURS[verdict.doubt]}-badge[{verdict.value.capitalize()}] {plain(verdict.sentence)}")
 
 
 def depth_choice(report: HealthReport) -> int:

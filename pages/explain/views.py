@@ -218,8 +218,8 @@ def _local_table(explanation: LocalExplanation, row: int) -> None:
             "p": [r["corrected_p_value"] for r in rows],
             "Against": [r["evidence_against"] for r in rows],
             "Chance": [r["chance"] for r in rows],
-            "CAV": [_short(r["verdict"]) for r in rows],
-            "Why": [r["verdict"] for r in rows],
+            "CAV": [r["verdict"].capitalize() for r in rows],
+            "Why": [r["verdict_in_words"] for r in rows],
         }
     )
     text, three = st.column_config.TextColumn, _three_digits
@@ -241,10 +241,6 @@ def _local_table(explanation: LocalExplanation, row: int) -> None:
             "Why": text(help="The same in a sentence."),
         },
     )
-
-
-def _short(verdict: str) -> str:
-    return verdict.split(":")[0]
 
 
 def _three_digits(meaning: str, width: int | None = None):
@@ -310,7 +306,8 @@ def _class_table(explanation: ClassExplanation, depth: ShownDepth) -> None:
             "TCAV p": [r["tcav_p_value"] for r in rows],
             "Against": [r["evidence_against"] for r in rows],
             "Chance": [r["chance"] for r in rows],
-            "CAV": [r["verdict"] for r in rows],
+            "CAV": [r["verdict"].capitalize() for r in rows],
+            "Why": [r["verdict_in_words"] for r in rows],
         }
     )
     text, three = st.column_config.TextColumn, _three_digits

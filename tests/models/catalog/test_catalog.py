@@ -9,10 +9,11 @@ import torch
 from safetensors.torch import save_file
 
 from models.catalog import catalog as catalog_module
-from models.catalog import hub, own_encoders
+from models.catalog import hub
 from models.catalog.catalog import Catalog
 from models.catalog.curated import CURATED
 from models.errors import BadCheckpoint, EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
+from models.files import HOME_VARIABLE
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def nothing_fetched(monkeypatch, tmp_path_factory):
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("empty")))
     monkeypatch.setattr(hub, "get_hf_file_metadata", _no_network)
     monkeypatch.delenv(catalog_module.FOLDER_VARIABLE, raising=False)
-    monkeypatch.setenv(own_encoders.HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
 
 
 def _no_network(*_args, **_kwargs):
@@ -103,7 +104,7 @@ def test_what_came_through_the_dashboard_is_listed_and_opens(tmp_path):
 
 
 def test_own_encoders_lie_beside_the_concept_library(tmp_path, monkeypatch):
-    monkeypatch.setenv(own_encoders.HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
     write_encoder(tmp_path / "encoders" / "mine")
     assert Catalog().entry("mine").training == "Your own"
 

@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from explainers.library.library import ConceptLibrary
 from explainers.results.explanations import ConceptHealth, ExplainSettings, HealthReport, SetUsed
 from explainers.service.service import ExplainerService
-from explainers.visual_tcav.significance import VERDICTS, CavHealth
+from explainers.visual_tcav.significance import CavHealth
+from explainers.visual_tcav.verdicts import DOUBTS, SENTENCES, Verdict
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
 from pages.common import jobs, link
@@ -411,8 +412,8 @@ def hand_made(*found: CavHealth) -> HealthReport:
 
 
 def test_every_verdict_has_its_weight():
-    assert len(concept_figures._WORTH) == len(VERDICTS) + 1
-    told = [concept_figures.worth(h) for h in (cav_health(), cav_health(auc=0.8), cav_health(auc=0.6), cav_health(gap=-0.1))]
+    assert set(SENTENCES) == set(DOUBTS) == set(Verdict)
+    told = [h.verdict.doubt for h in (cav_health(), cav_health(auc=0.8), cav_health(auc=0.6), cav_health(gap=-0.1))]
     assert told == ["none", "some", "serious", "serious"]
 
 
@@ -427,7 +428,7 @@ def test_the_best_depth_has_the_least_to_doubt_then_the_strongest_weakest_figure
 def test_neighbouring_depths_of_one_verdict_are_told_together():
     report = hand_made(cav_health(gap=0), cav_health(gap=0), cav_health())
     runs = concept_figures.verdicts(report, "striped")
-    assert [(depths, worth) for depths, _, worth in runs] == [("Depths 0 to 1", "serious"), ("Depth 2", "none")]
+    assert [(depths, verdict.doubt) for depths, verdict in runs] == [("Depths 0 to 1", "serious"), ("Depth 2", "none")]
     assert "does not really see" in concept_figures.overall(hand_made(cav_health(gap=0)), "striped")
     assert "best at depth 2 (of 0 to 2)" in concept_figures.overall(report, "striped")
 

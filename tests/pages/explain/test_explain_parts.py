@@ -69,7 +69,11 @@ def test_the_table_has_a_row_per_class_concept_and_depth():
     rows = explain_tables.local_rows(LOCAL)
     assert len(rows) == 2 * 2 * (2 + 1)
     assert [row["depth"] for row in rows[:6]] == [1, 3, ALL_DEPTHS] * 2
-    assert (rows[-1]["attribution"], rows[-1]["map_peak"], rows[-1]["verdict"]) == (0.3, None, "Sound or fair at 2 of 2 depths.")
+    assert (rows[-1]["attribution"], rows[-1]["map_peak"], rows[-1]["verdict_in_words"]) == (
+        0.3,
+        None,
+        "Sound or fair at 2 of 2 depths.",
+    )
     assert {tuple(row) for row in rows} == {tuple(rows[0])}  # the same columns in the same order
     first = rows[0]
     assert (first["class"], first["concept"], first["depth"], first["attribution"]) == ("cat", "stripes", 1, 0.5)

@@ -1,0 +1,66 @@
+"""What a CAV is worth in a word and in a sentence: the gravest reason to doubt it, or that there is none."""
+
+from enum import Enum
+from typing import Literal
+
+Doubt = Literal["none", "some", "serious"]
+
+
+class Verdict(Enum):
+    """From the gravest doubt to none; the value is the word for it."""
+
+    NOT_SEEN = "not seen"
+    WEAK = "weak"
+    FEW_IMAGES = "few images"
+    UNSTEADY = "unsteady"
+    NARROW = "narrow"
+    FAIR = "fair"
+    SOUND = "sound"
+
+    @property
+    def sentence(self) -> str:
+        """What the word means, as one sentence."""
+        return SENTENCES[self]
+
+    @property
+    def doubt(self) -> Doubt:
+        """How much there is to doubt."""
+        return DOUBTS[self]
+
+    @property
+    def rank(self) -> int:
+        """0 for the gravest doubt; the higher, the better."""
+        return list(Verdict).index(self)
+
+
+SENTENCES = {
+    Verdict.NOT_SEEN: "Random images respond to this CAV as strongly, so its map is empty at this depth.",
+    Verdict.WEAK: "Held-out images of the concept are barely told from random ones.",
+    Verdict.FEW_IMAGES: "The figures rest on fewer than 10 images.",
+    Verdict.UNSTEADY: "Other images of the same concept would give another CAV.",
+    Verdict.NARROW: "Concept and random images respond nearly alike, so little moves the map a lot.",
+    Verdict.FAIR: "Most held-out images of the concept are told from random ones.",
+    Verdict.SOUND: "Held-out images are told from random ones, and the CAV hardly depends on which images were taken.",
+}
+DOUBTS: dict[Verdict, Doubt] = {
+    Verdict.NOT_SEEN: "serious",
+    Verdict.WEAK: "serious",
+    Verdict.FEW_IMAGES: "some",
+    Verdict.UNSTEADY: "serious",
+    Verdict.NARROW: "some",
+    Verdict.FAIR: "some",
+    Verdict.SOUND: "none",
+}
+
+
+def verdict_on(auc: float, emblem_gap: float, stability: float, n_concept: int) -> Verdict:
+    """The verdict on a CAV from its figures; the gravest of several doubts is the one reported."""
+    doubts = {
+        Verdict.NOT_SEEN: emblem_gap <= 0,
+        Verdict.WEAK: auc < 0.7,
+        Verdict.FEW_IMAGES: n_concept < 10,
+        Verdict.UNSTEADY: stability < 0.8,
+        Verdict.NARROW: emblem_gap < 0.1,
+        Verdict.FAIR: auc < 0.85,
+    }
+    return next((verdict for verdict, holds in doubts.items() if holds), Verdict.SOUND)

@@ -1,0 +1,37 @@
+"""How far some work is, for whoever waits for it, and whether it should go on: one type for both.
+
+A step of work calls ``report`` when it knows how far it is and ``check`` where it only wants to learn that nobody waits any
+more; both may raise, which ends the work. A step that is a part of something larger gets a ``part`` of its progress.
+"""
+
+from collections.abc import Callable
+
+Tell = Callable[[float | None, str], None]  # share done in [0, 1] or None while unknown; what is being done
+
+
+class Progress:
+    """Where a step of work reports to. Without arguments: nobody listens, and nobody stops it."""
+
+    def __init__(self, tell: Tell = lambda share, doing: None, check: Callable[[], None] = lambda: None):
+        """``check`` raises when the work should stop; it is called before every report."""
+        self._tell, self.check = tell, check
+
+    def report(self, share: float | None, doing: str = "") -> None:
+        """How far the step is, 0 to 1, and what it is doing; raises if nobody waits for it any more."""
+        self.check()
+        self._tell(share, doing)
+
+    def part(self, start: float, end: float, doing: str = "") -> "Progress":
+        """The progress of a step that takes the whole from ``start`` to ``end``.
+
+        What the step does is said in its own words, else in ``doing`` with its share in percent.
+        """
+
+        def tell(share: float | None, own: str) -> None:
+            done = share or 0.0
+            self._tell(start + done * (end - start), own or (f"{doing}, {done:.0%}" if doing else ""))
+
+        return Progress(tell, self.check)
+
+
+IGNORED = Progress()
