@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from explainers.commands.inputs import read_ahead
 from explainers.nave.settings import NaveSettings
 from explainers.results import files as export
-from explainers.results.segmentations import SegmentationResult, SetSegmentationResult
+from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from explainers.runtime.scheduler import Job
 from explainers.service.photos import n_side_by_side
 from explainers.service.service import ExplainerService
@@ -94,7 +94,7 @@ def _asked(run: Run, some: Sequence[_Read]) -> Iterator[Callable[[], Segmentatio
     return (partial(_of_photo, run, job, n, one.photo) for n, one in enumerate(some))
 
 
-def _of_photo(run: Run, job: Job[SetSegmentationResult], n: int, photo: Photo) -> SegmentationResult:
+def _of_photo(run: Run, job: Job[SegmentationsResult], n: int, photo: Photo) -> SegmentationResult:
     try:
         return run.wait(job).of_photo(n)
     except EncoderscopeError:  # whatever is wrong with one of them is told of that one

@@ -57,7 +57,7 @@ class Cost:
 
 
 @dataclass(frozen=True, eq=False)
-class SetAgreement:
+class PhotosAgreement:
     """How alike two encoders divide each photo of a set, for every k."""
 
     ks: tuple[int, ...]
@@ -65,12 +65,12 @@ class SetAgreement:
     adjusted_mutual_information: np.ndarray  # (n_photos, n_k)
 
 
-def set_agreement(a: SegmentedPhotos, b: SegmentedPhotos) -> SetAgreement:
+def agreement_over_photos(a: SegmentedPhotos, b: SegmentedPhotos) -> PhotosAgreement:
     """Of two encoders, or of one with itself under another seed, on the same photos and ks."""
     if (a.photo_sha256s, a.settings.ks) != (b.photo_sha256s, b.settings.ks):
         raise BadSettings("Agreement needs the same photos and the same range of clusters on both sides.")
     found = [agreement_over_k(of_a, of_b) for of_a, of_b in zip(a.labels, b.labels, strict=True)]
-    return SetAgreement(
+    return PhotosAgreement(
         ks=a.settings.ks,
         adjusted_rand=np.array([[one.adjusted_rand for one in of_photo] for of_photo in found]),
         adjusted_mutual_information=np.array([[one.adjusted_mutual_information for one in of_photo] for of_photo in found]),

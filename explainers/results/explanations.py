@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from explainers.visual_tcav.attribution import ClassFigure, Figure
+from explainers.visual_tcav.attribution import ClassEstimate, Estimate
 from explainers.visual_tcav.fitting import FitSettings
 from explainers.visual_tcav.significance import CavHealth, holm
 from models.encoder.encoder import EncoderInfo
@@ -72,7 +72,7 @@ class ConceptAtDepth:
     cav_norm: float
     emblems: tuple[float, float]  # of the concept, of the random counterpart
     health: CavHealth
-    figures: tuple[Figure, ...]  # one per class
+    estimates: tuple[Estimate, ...]  # one per class
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class ConceptOverDepths:
     """One concept in one photo, its attribution averaged over the depths, so that nobody has to guess one."""
 
     concept: str
-    figures: tuple[Figure, ...]  # one per class
+    estimates: tuple[Estimate, ...]  # one per class
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,16 +110,16 @@ class LocalExplanation:
     @property
     def telling_depth(self) -> int:
         """Where some concept is told from chance most clearly, for the first class; the deepest of several."""
-        return min(self.concepts, key=lambda c: (c.figures[0].corrected_p_value, -c.depth)).depth
+        return min(self.concepts, key=lambda c: (c.estimates[0].corrected_p_value, -c.depth)).depth
 
     def at(self, concept: str, depth: int) -> ConceptAtDepth:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
 
-    def figures_at(self, concept: str, depth: ShownDepth) -> tuple[Figure, ...]:
+    def estimates_at(self, concept: str, depth: ShownDepth) -> tuple[Estimate, ...]:
         """One per class, at a depth or over all."""
         if depth == ALL_DEPTHS:
-            return next(c.figures for c in self.over_depths if c.concept == concept)
-        return self.at(concept, depth).figures
+            return next(c.estimates for c in self.over_depths if c.concept == concept)
+        return self.at(concept, depth).estimates
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,7 @@ class ClassConcept:
     cav_norm: float
     emblems: tuple[float, float]  # of the concept, of the random counterpart
     health: CavHealth
-    figure: ClassFigure
+    estimate: ClassEstimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ class ClassConceptOverDepths:
     """One concept's contribution to the class, averaged over the depths."""
 
     concept: str
-    figure: ClassFigure
+    estimate: ClassEstimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,11 +167,11 @@ class ClassExplanation:
     def at(self, concept: str, depth: int) -> ClassConcept:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
 
-    def figure_at(self, concept: str, depth: ShownDepth) -> ClassFigure:
+    def estimate_at(self, concept: str, depth: ShownDepth) -> ClassEstimate:
         """At a depth or over all."""
         if depth == ALL_DEPTHS:
-            return next(c.figure for c in self.over_depths if c.concept == concept)
-        return self.at(concept, depth).figure
+            return next(c.estimate for c in self.over_depths if c.concept == concept)
+        return self.at(concept, depth).estimate
 
 
 OfPhoto = TypeVar("OfPhoto", ConceptAtDepth, ConceptOverDepths)
@@ -253,16 +253,16 @@ def require_valid(settings: ExplainSettings, info: EncoderInfo) -> None:
 
 def holm_corrected(concepts: Sequence[OfPhoto]) -> tuple[OfPhoto, ...]:
     """With p-values corrected over everything given, class by class."""
-    n_classes = len(concepts[0].figures) if concepts else 0
-    by_class = [holm([c.figures[row].p_value for c in concepts]) for row in range(n_classes)]
+    n_classes = len(concepts[0].estimates) if concepts else 0
+    by_class = [holm([c.estimates[row].p_value for c in concepts]) for row in range(n_classes)]
     return tuple(
-        replace(c, figures=tuple(replace(f, corrected_p_value=by_class[row][n]) for row, f in enumerate(c.figures)))
+        replace(c, estimates=tuple(replace(f, corrected_p_value=by_class[row][n]) for row, f in enumerate(c.estimates)))
         for n, c in enumerate(concepts)
     )
 
 
 def holm_corrected_over_class(concepts: Sequence[OfClass]) -> tuple[OfClass, ...]:
     """The same for the figures of one class."""
-    corrected = holm([c.figure.p_value for c in concepts])
+    corrected = holm([c.estimate.p_value for c in concepts])
     pairs = zip(concepts, corrected, strict=True)
-    return tuple(replace(c, figure=replace(c.figure, corrected_p_value=p)) for c, p in pairs)
+    return tuple(replace(c, estimate=replace(c.estimate, corrected_p_value=p)) for c, p in pairs)

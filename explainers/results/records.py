@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from explainers.results.explanations import ClassConcept, ClassExplanation, ConceptAtDepth, LocalExplanation
-from explainers.visual_tcav.attribution import Figure
+from explainers.visual_tcav.attribution import Estimate
 from models.encoder.encoder import EncoderInfo
 
 Record = dict[str, Any]
@@ -40,7 +40,7 @@ def local_record(explanation: LocalExplanation) -> Record:
         "depths": [asdict(facts) for facts in explanation.depths],
         "concepts": [_concept_record(concept, explanation.class_idx) for concept in explanation.concepts],
         "over_depths": [
-            {"concept": c.concept, "attributions": _figure_records(c.figures, explanation.class_idx)}
+            {"concept": c.concept, "attributions": _estimate_records(c.estimates, explanation.class_idx)}
             for c in explanation.over_depths
         ],
         "refused_depths": {str(depth): why for depth, why in explanation.refused_depths.items()},
@@ -53,17 +53,17 @@ def _concept_record(found: ConceptAtDepth, class_idx: Sequence[int]) -> Record:
         "concept": found.concept,
         "depth": found.depth,
         "cav": _health_record(found),
-        "attributions": _figure_records(found.figures, class_idx),
+        "attributions": _estimate_records(found.estimates, class_idx),
         "concept_map": np.round(found.concept_map.astype(float), 4).tolist(),
     }
 
 
-def _figure_records(figures: Sequence[Figure], class_idx: Sequence[int]) -> list[Record]:
-    return [{"class_idx": idx, **figure_record(f)} for idx, f in zip(class_idx, figures, strict=True)]
+def _estimate_records(figures: Sequence[Estimate], class_idx: Sequence[int]) -> list[Record]:
+    return [{"class_idx": idx, **estimate_record(f)} for idx, f in zip(class_idx, figures, strict=True)]
 
 
-def figure_record(figure: Any) -> Record:
-    """A Figure or ClassFigure; arrays become lists, and the attribution goes by that name."""
+def estimate_record(figure: Any) -> Record:
+    """A Estimate or ClassEstimate; arrays become lists, and the attribution goes by that name."""
     record = {field.name: _plain(getattr(figure, field.name)) for field in fields(figure)}
     record["attribution"] = record.pop("value", None) if "value" in record else record["mean"]
     return record | {"significant": bool(figure.significant)}
@@ -78,13 +78,13 @@ def class_record(explanation: ClassExplanation) -> Record:
             {"photo": name, "sha256": sha} for name, sha in zip(explanation.photo_names, explanation.photo_sha256s, strict=True)
         ],
         "concepts": [_class_concept_record(concept) for concept in explanation.concepts],
-        "over_depths": [{"concept": c.concept, **figure_record(c.figure)} for c in explanation.over_depths],
+        "over_depths": [{"concept": c.concept, **estimate_record(c.estimate)} for c in explanation.over_depths],
         "seconds": dict(explanation.seconds),
     }
 
 
 def _class_concept_record(found: ClassConcept) -> Record:
-    return {"concept": found.concept, "depth": found.depth, "cav": _health_record(found), **figure_record(found.figure)}
+    return {"concept": found.concept, "depth": found.depth, "cav": _health_record(found), **estimate_record(found.estimate)}
 
 
 def _health_record(found: ConceptAtDepth | ClassConcept) -> Record:

@@ -21,7 +21,7 @@ class SegmentationResult:
 
 
 @dataclass(frozen=True, eq=False)
-class SetSegmentationResult:
+class SegmentationsResult:
     """Segmentation maps of several photos, clustered together or each alone, with their provenance."""
 
     segmentations: tuple[Segmentation, ...]  # one per photo; clustered together, a cluster means one thing in all of them

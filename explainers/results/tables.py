@@ -18,7 +18,7 @@ from explainers.results.explanations import (
     DepthFacts,
     LocalExplanation,
 )
-from explainers.visual_tcav.attribution import ClassFigure, Figure
+from explainers.visual_tcav.attribution import ClassEstimate, Estimate
 from explainers.visual_tcav.verdicts import Verdict
 from models.encoder.encoder import EncoderInfo
 
@@ -37,31 +37,31 @@ def local_rows(explanation: LocalExplanation) -> list[Row]:
     return [
         {"class_idx": idx, "class": name, **cells}
         for row, (idx, name) in enumerate(zip(explanation.class_idx, explanation.class_names, strict=True))
-        for cells in _rows(explanation, lambda c: _local_cells(c.figures[row]), lambda c: beside(c, row))  # noqa: B023
+        for cells in _rows(explanation, lambda c: _local_cells(c.estimates[row]), lambda c: beside(c, row))  # noqa: B023
     ]
 
 
 def class_rows(explanation: ClassExplanation) -> list[Row]:
     """One row per concept and depth; where depths are several, one over all of them as well."""
     of_class = {"class_idx": explanation.class_idx, "class": explanation.class_name}
-    return [of_class | cells for cells in _rows(explanation, lambda c: _class_cells(c.figure), _health_cells)]
+    return [of_class | cells for cells in _rows(explanation, lambda c: _class_cells(c.estimate), _health_cells)]
 
 
 def _rows(
-    explanation: LocalExplanation | ClassExplanation, figures_of: Callable[[Any], Row], beside: Callable[[Any], Row]
+    explanation: LocalExplanation | ClassExplanation, estimates_of: Callable[[Any], Row], beside: Callable[[Any], Row]
 ) -> Iterator[Row]:
     """Per concept a row for every depth and, if they are several, one over all; ``beside`` is what only a depth has."""
     for together in explanation.over_depths:
         at_depths = [c for c in explanation.concepts if c.concept == together.concept]
         for c in at_depths:
-            yield {"concept": c.concept, "depth": c.depth, **figures_of(c), **beside(c)}
+            yield {"concept": c.concept, "depth": c.depth, **estimates_of(c), **beside(c)}
         if len(at_depths) > 1:
             nothing = dict.fromkeys(beside(at_depths[0]))
             verdict = {"verdict": "all depths", "verdict_in_words": _verdict_over_depths(at_depths)}
-            yield {"concept": together.concept, "depth": ALL_DEPTHS, **figures_of(together), **nothing, **verdict}
+            yield {"concept": together.concept, "depth": ALL_DEPTHS, **estimates_of(together), **nothing, **verdict}
 
 
-def _local_cells(figure: Figure) -> Row:
+def _local_cells(figure: Estimate) -> Row:
     return {
         "attribution": figure.value,
         "interval_low": figure.interval[0],
@@ -74,7 +74,7 @@ def _local_cells(figure: Figure) -> Row:
     }
 
 
-def _class_cells(figure: ClassFigure) -> Row:
+def _class_cells(figure: ClassEstimate) -> Row:
     return {
         "n_images": len(figure.values),
         "mean": figure.mean,

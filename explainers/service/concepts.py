@@ -35,12 +35,12 @@ from explainers.results.explanations import (
 from explainers.runtime.scheduler import Task
 from explainers.visual_tcav.attribution import (
     Contributions,
+    Estimate,
     Evidence,
-    Figure,
-    class_figure,
+    class_estimate,
     contributions,
+    estimates_of,
     evidence_of,
-    figures_of,
 )
 from explainers.visual_tcav.cav import Cavs, concept_map
 from explainers.visual_tcav.fitting import FitSettings, FittedConcept, as_tensors, fit_concepts, from_tensors
@@ -107,7 +107,9 @@ class ConceptExplainer:
             for name, contributed in given.items():
                 contributed.append(_contributed(fitted[name][n], evidence))
                 found.append(_at_depth(fitted[name][n], depth, contributed[-1]))
-        together = [ConceptOverDepths(name, _figures(fitted[name][0], Contributions.over_depths(c))) for name, c in given.items()]
+        together = [
+            ConceptOverDepths(name, _estimates(fitted[name][0], Contributions.over_depths(c))) for name, c in given.items()
+        ]
         return LocalExplanation(
             settings=replace(settings, class_idx=class_idx, depths=depths),
             encoder=encoder.info,
@@ -330,24 +332,24 @@ def _contributed(fitted: FittedConcept, evidence: Evidence) -> Contributions:
     return contributions(evidence, on_device(fitted.stack, evidence.feature_map))
 
 
-def _figures(fitted: FittedConcept, contributed: Contributions) -> tuple[Figure, ...]:
-    return tuple(figures_of(fitted, contributed.attributions, contributed.negatives))
+def _estimates(fitted: FittedConcept, contributed: Contributions) -> tuple[Estimate, ...]:
+    return tuple(estimates_of(fitted, contributed.attributions, contributed.negatives))
 
 
 def _at_depth(fitted: FittedConcept, depth: int, contributed: Contributions) -> ConceptAtDepth:
     seen = contributed.concept_map.float().cpu().numpy()
-    figures = _figures(fitted, contributed)
+    figures = _estimates(fitted, contributed)
     return ConceptAtDepth(fitted.name, depth, seen, fitted.norm, fitted.emblems, fitted.health, figures)
 
 
 def _over_class(fitted: FittedConcept, depth: int, given: Sequence[Contributions], seed: int) -> ClassConcept:
-    return ClassConcept(fitted.name, depth, fitted.norm, fitted.emblems, fitted.health, class_figure(fitted, given, seed))
+    return ClassConcept(fitted.name, depth, fitted.norm, fitted.emblems, fitted.health, class_estimate(fitted, given, seed))
 
 
 def _over_class_and_depths(fitted: FittedConcept, given: Sequence[Sequence[Contributions]], seed: int) -> ClassConceptOverDepths:
     """From the contributions at every depth, one per photo; ``fitted`` at any of them."""
     of_photos = [Contributions.over_depths(of_photo) for of_photo in zip(*given, strict=True)]
-    return ClassConceptOverDepths(fitted.name, class_figure(fitted, of_photos, seed))
+    return ClassConceptOverDepths(fitted.name, class_estimate(fitted, of_photos, seed))
 
 
 def _by_concept(found: Sequence[ConceptAtDepth], inquiry: Inquiry) -> tuple[ConceptAtDepth, ...]:

@@ -16,7 +16,7 @@ from explainers.nave import segmentation as nave
 from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings, require_valid
 from explainers.results.comparisons import MAX_PHOTOS, DepthGrams, SegmentedPhotos
-from explainers.results.segmentations import N_PREDICTIONS, Predictions, SegmentationResult, SetSegmentationResult
+from explainers.results.segmentations import N_PREDICTIONS, Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.batches import in_batches
 from explainers.runtime.scheduler import Task
 from explainers.service.concepts import MapsOf
@@ -40,9 +40,7 @@ class PhotoExplainer:
         """One photo alone."""
         return self.segment_each(encoder, [photo], settings, task).of_photo(0)
 
-    def segment_each(
-        self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task
-    ) -> SetSegmentationResult:
+    def segment_each(self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task) -> SegmentationsResult:
         """Several photos, each alone; neighbours of one input shape side by side."""
         _require_photos(photos, math.inf)
         require_valid(settings, len(encoder.info.depths))
@@ -56,7 +54,7 @@ class PhotoExplainer:
         for _, alike in groupby(photos, key=lambda photo: encoder.input_shape(photo.shape, settings.input_size)):
             for found in in_batches(side_by_side, list(alike), n_side_by_side(settings.input_size), task.check):
                 segmentations += found
-        return SetSegmentationResult(
+        return SegmentationsResult(
             segmentations=tuple(segmentations),
             encoder=encoder.info,
             photo_names=tuple(photo.name for photo in photos),
@@ -88,7 +86,7 @@ class PhotoExplainer:
 
     def segment_together(
         self, encoder: Encoder, photos: Sequence[Photo], settings: NaveSettings, task: Task
-    ) -> SetSegmentationResult:
+    ) -> SegmentationsResult:
         """Several photos, clustered together."""
         _require_photos(photos, math.inf)
         require_valid(settings, len(encoder.info.depths))
@@ -104,7 +102,7 @@ class PhotoExplainer:
             [encoder.input_shape(photo.shape, settings.input_size) for photo in photos],
             progress=lambda share, doing: task.report_or_stop(0.4 + 0.6 * share, doing),
         )
-        return SetSegmentationResult(
+        return SegmentationsResult(
             segmentations=segmentations,
             encoder=encoder.info,
             photo_names=tuple(photo.name for photo in photos),

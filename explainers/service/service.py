@@ -28,7 +28,7 @@ from explainers.library.library import ConceptLibrary, OpenSet
 from explainers.nave.settings import INPUT_SIZE_RANGE, NaveSettings
 from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
 from explainers.results.explanations import ClassExplanation, ConceptMaps, ExplainSettings, HealthReport, LocalExplanation
-from explainers.results.segmentations import Predictions, SegmentationResult, SetSegmentationResult
+from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.batches import in_batches, is_out_of_memory
 from explainers.runtime.caches import CacheStatus, LruCache, n_bytes
 from explainers.runtime.scheduler import Desk, Job, Lane, Task, own_thread
@@ -37,7 +37,7 @@ from explainers.service.cost import measured_cost
 from explainers.service.photos import PhotoExplainer, resolved
 from models.catalog.admission import Admission, admit
 from models.catalog.catalog import Catalog
-from models.catalog.checkpoints import Checkpoint, Comparison, Upload, compare
+from models.catalog.checkpoints import Checkpoint, CheckpointMatch, Upload, match_checkpoint
 from models.catalog.own_encoders import Removed
 from models.encoder.encoder import Encoder, EncoderInfo
 from models.errors import BadSettings, OutOfMemory, UnsupportedEncoder
@@ -136,14 +136,14 @@ class ExplainerService:
 
     def segment_each(
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
-    ) -> Job[SetSegmentationResult]:
+    ) -> Job[SegmentationsResult]:
         """The same for several photos, each alone, side by side: up to rounding what ``segment`` gives, but faster."""
         prepare = lambda encoder: [self._prepare_ahead(encoder, photo, settings.input_size) for photo in photos]  # noqa: E731
         return self._segment_several("segment each", self._photos.segment_each, encoder_name, photos, settings, view, prepare)
 
     def segment_together(
         self, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings, view: Hashable = None
-    ) -> Job[SetSegmentationResult]:
+    ) -> Job[SegmentationsResult]:
         """The same for several photos whose positions are clustered together: one colour means one thing in all of them."""
         return self._segment_several("segment together", self._photos.segment_together, encoder_name, photos, settings, view)
 
@@ -242,14 +242,14 @@ class ExplainerService:
         )
         return self._request(question, "measuring a forward pass", view)
 
-    def compare_checkpoint(self, checkpoint: Checkpoint, config: str, view: Hashable = None) -> Job[Comparison]:
+    def match_checkpoint(self, checkpoint: Checkpoint, config: str, view: Hashable = None) -> Job[CheckpointMatch]:
         """A checkpoint's tensors beside those that the network of a config.json needs. No value is read or computed."""
         return self._desk.request(
-            key=("compare checkpoint", checkpoint, config),
-            work=lambda task: compare(checkpoint, json.loads(config)),
+            key=("match checkpoint", checkpoint, config),
+            work=lambda task: match_checkpoint(checkpoint, json.loads(config)),
             lane=own_thread,
             doing=f"comparing '{checkpoint.file_name}' with its architecture",
-            view=_scoped("compare checkpoint", view),
+            view=_scoped("match checkpoint", view),
         )
 
     def add_encoder(self, upload: Upload, photo: Photo, view: Hashable = None) -> Job[Admission]:

@@ -56,7 +56,7 @@ class Contributions:
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """One number with what it takes to believe it."""
 
     value: float
@@ -135,11 +135,11 @@ def _contributions(evidence: Evidence, stack: Cavs) -> tuple[Tensor, ...]:
 # --- figures over one image or many -------------------------------------------------------------------------------------
 
 
-def figures_of(fitted: FittedConcept, attributions: np.ndarray, negatives: np.ndarray) -> list[Figure]:
+def estimates_of(fitted: FittedConcept, attributions: np.ndarray, negatives: np.ndarray) -> list[Estimate]:
     """One figure per class from the contributions (n_classes, J) of a concept's stack; not yet corrected for being several."""
     observed, replicates, nulls = fitted.parts(attributions)
     return [
-        Figure(
+        Estimate(
             value=float(value),
             interval=interval(of_replicates),
             p_value=(p := mean_p_value(value, of_replicates, null)),
@@ -152,7 +152,7 @@ def figures_of(fitted: FittedConcept, attributions: np.ndarray, negatives: np.nd
 
 
 @dataclass(frozen=True, eq=False)
-class ClassFigure:
+class ClassEstimate:
     """One concept's contribution to one class, over many images."""
 
     values: np.ndarray  # (n_images,)
@@ -173,7 +173,7 @@ class ClassFigure:
         return self.corrected_p_value <= significance.LEVEL
 
 
-def class_figure(fitted: FittedConcept, contributed: Sequence[Contributions], seed: int) -> ClassFigure:
+def class_estimate(fitted: FittedConcept, contributed: Sequence[Contributions], seed: int) -> ClassEstimate:
     """From the contributions of one stack in every image, for a single class; not yet corrected for being several."""
     attributions = np.stack([c.attributions[0] for c in contributed])  # (n_images, J)
     observed, replicates, nulls = fitted.parts(attributions)
@@ -185,7 +185,7 @@ def class_figure(fitted: FittedConcept, contributed: Sequence[Contributions], se
     scores = tcav_scores(torch.from_numpy(sensitivity)).numpy()
     score, _, null_scores = fitted.parts(scores)
     p = mean_p_value(mean, replicates.mean(0), nulls.mean(0))
-    return ClassFigure(
+    return ClassEstimate(
         values=observed,
         negatives=np.stack([c.negatives[0, 0] for c in contributed]),
         sensitivities=sensitivity[:, 0],

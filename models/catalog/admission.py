@@ -7,7 +7,14 @@ from io import BytesIO
 import torch
 
 from models.catalog.catalog import WEIGHTS, Catalog
-from models.catalog.checkpoints import Comparison, Upload, compare, read_checkpoint, read_config, write_without_prefix
+from models.catalog.checkpoints import (
+    CheckpointMatch,
+    Upload,
+    match_checkpoint,
+    read_checkpoint,
+    read_config,
+    write_without_prefix,
+)
 from models.catalog.hub import Progress
 from models.catalog.own_encoders import Removed
 from models.catalog.self_check import SelfCheck, self_check
@@ -31,7 +38,7 @@ def admit(
     """The upload as an opened encoder. Raises what is wrong with it; ``progress`` may raise, too, and nothing is left behind."""
     name = catalog.require_free(upload.name)
     config = read_config(upload.config.encode())
-    comparison = compare(read_checkpoint(BytesIO(upload.weights), WEIGHTS), config)
+    comparison = match_checkpoint(read_checkpoint(BytesIO(upload.weights), WEIGHTS), config)
     require_fitting(comparison)
     with catalog.own.staged() as folder:
         progress(0.0, "Writing the files")
@@ -46,7 +53,7 @@ def admit(
         return encoder, Admission(check, comparison.prefix, catalog.own.join(folder, name, upload.replace))
 
 
-def require_fitting(comparison: Comparison) -> None:
+def require_fitting(comparison: CheckpointMatch) -> None:
     """Raises BadCheckpoint, with the first of what does not fit."""
     if not comparison.fits:
         n, first = len(comparison.mismatches), comparison.mismatches[0]

@@ -146,7 +146,7 @@ class Mismatch:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CheckpointMatch:
     """How a checkpoint fits an architecture once ``prefix`` is taken off the names of its tensors."""
 
     architecture: str
@@ -411,7 +411,7 @@ def suggested_n_classes(checkpoint: Checkpoint, architecture: str) -> int:
 # --- the comparison -------------------------------------------------------------------------------------------------------
 
 
-def compare(checkpoint: Checkpoint, config: Mapping[str, Any]) -> Comparison:
+def match_checkpoint(checkpoint: Checkpoint, config: Mapping[str, Any]) -> CheckpointMatch:
     """The checkpoint beside what the configuration asks for. The prefix is the one with which most fits; often none."""
     needed = needed_shapes(json.dumps(config, sort_keys=True))
     tried = [
@@ -441,10 +441,10 @@ def harmless_prefixes(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _compared(architecture: str, stored: Mapping[str, Any], needed: Mapping[str, Any], prefix: str) -> Comparison:
+def _compared(architecture: str, stored: Mapping[str, Any], needed: Mapping[str, Any], prefix: str) -> CheckpointMatch:
     stored = {name.removeprefix(prefix): shape for name, shape in stored.items()}
     wanted = {name: shape for name, shape in needed.items() if name in stored or not name.endswith(_OPTIONAL)}
     names = [*wanted, *(name for name in stored if name not in wanted)]  # in the order of the network
     pairs = [Mismatch(name, stored.get(name), wanted.get(name)) for name in names]
     mismatches = tuple(pair for pair in pairs if pair.stored != pair.needed)
-    return Comparison(architecture, prefix, len(pairs) - len(mismatches), mismatches)
+    return CheckpointMatch(architecture, prefix, len(pairs) - len(mismatches), mismatches)

@@ -240,7 +240,7 @@ def _contributions(explained: Sequence[tuple[Opening, ClassExplanation]], concep
 
 def contribution(opening: Opening, explanation: ClassExplanation, concept: str) -> Contribution:
     """One concept over all depths of the encoder."""
-    figure = explanation.figure_at(concept, ALL_DEPTHS)
+    figure = explanation.estimate_at(concept, ALL_DEPTHS)
     return Contribution(opening.title, opening.colour, figure.mean, figure.interval, figure.corrected_p_value)
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 from explainers.maps.agreement import spread
 from explainers.maps.cka import cka_matrix
 from explainers.nave.settings import NaveSettings
-from explainers.results.comparisons import N_TIMED, Cost, DepthGrams, SegmentedPhotos, SetAgreement, set_agreement
+from explainers.results.comparisons import N_TIMED, Cost, DepthGrams, PhotosAgreement, SegmentedPhotos, agreement_over_photos
 from explainers.results.explanations import ClassExplanation
 from explainers.results.segmentations import SegmentationResult
 from explainers.service.service import ExplainerService
@@ -29,7 +29,7 @@ RAND, MUTUAL = "rand", "mutual"
 
 @dataclass(frozen=True)
 class Metric:
-    """One measure of agreement: what it is called, and its place in `SetAgreement`."""
+    """One measure of agreement: what it is called, and its place in `PhotosAgreement`."""
 
     title: str
     field: str
@@ -144,18 +144,18 @@ def agreement_curves(ready: Sequence[Opening], found: Found, metric: str) -> lis
     return between + own
 
 
-def _curve(name: str, colour: str, agreement: SetAgreement, metric: str, dashed: bool = False) -> Curve:
+def _curve(name: str, colour: str, agreement: PhotosAgreement, metric: str, dashed: bool = False) -> Curve:
     figures = tuple(spread(of_k) for of_k in getattr(agreement, METRICS[metric].field).T)
     return Curve(name, colour, agreement.ks, figures, dashed)
 
 
-def _agreement(a: SegmentedPhotos, b: SegmentedPhotos) -> SetAgreement:
+def _agreement(a: SegmentedPhotos, b: SegmentedPhotos) -> PhotosAgreement:
     return _computed_agreement(_identity(a), _identity(b), a, b)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _computed_agreement(a_is: tuple, b_is: tuple, _a: SegmentedPhotos, _b: SegmentedPhotos) -> SetAgreement:
-    return set_agreement(_a, _b)
+def _computed_agreement(a_is: tuple, b_is: tuple, _a: SegmentedPhotos, _b: SegmentedPhotos) -> PhotosAgreement:
+    return agreement_over_photos(_a, _b)
 
 
 def _identity(segmented: SegmentedPhotos) -> tuple:

@@ -15,7 +15,7 @@ from sklearn.datasets import load_sample_image
 from explainers.service.service import ExplainerService, Job
 from models.catalog import checkpoints
 from models.catalog.admission import Admission
-from models.catalog.checkpoints import Checkpoint, Comparison, Upload
+from models.catalog.checkpoints import Checkpoint, CheckpointMatch, Upload
 from models.catalog.own_encoders import MAX_NAME
 from models.errors import BadCheckpoint, EncoderscopeError, PickledCheckpoint
 from models.photo import Photo, photo_from_array
@@ -217,7 +217,7 @@ def _class_names(n_classes: int, of: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _name_and_button(service: ExplainerService, comparison: Comparison, file_name: str) -> tuple[str, bool, bool]:
+def _name_and_button(service: ExplainerService, comparison: CheckpointMatch, file_name: str) -> tuple[str, bool, bool]:
     """The name, whether it may replace another one, and whether the check was asked for."""
     name = st.text_input(
         "Name",
@@ -254,14 +254,14 @@ def suggested_name(file_name: str, architecture: str) -> str:
 # --- the comparison -------------------------------------------------------------------------------------------------------
 
 
-def _compared(service: ExplainerService, checkpoint: Checkpoint, config: dict[str, Any]) -> Comparison:
+def _compared(service: ExplainerService, checkpoint: Checkpoint, config: dict[str, Any]) -> CheckpointMatch:
     text = json.dumps(config, sort_keys=True)
     request = checkpoint.header_sha256, text
-    job = jobs.requested("comparison", request, lambda view: service.compare_checkpoint(checkpoint, text, view))
+    job = jobs.requested("comparison", request, lambda view: service.match_checkpoint(checkpoint, text, view))
     return jobs.result_or_stop("comparison", job)
 
 
-def _draw_comparison(comparison: Comparison) -> None:
+def _draw_comparison(comparison: CheckpointMatch) -> None:
     """Whether everything fits, else what does not."""
     n, architecture = comparison.n_fitting, plain(comparison.architecture)
     if comparison.fits:
@@ -279,7 +279,7 @@ def _draw_comparison(comparison: Comparison) -> None:
     )
 
 
-def mismatch_table(comparison: Comparison) -> pd.DataFrame:
+def mismatch_table(comparison: CheckpointMatch) -> pd.DataFrame:
     """One row per tensor that does not fit, in the order of the network."""
     return pd.DataFrame(
         {

@@ -10,7 +10,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, ShownDepth
-from explainers.visual_tcav.attribution import ClassFigure, Figure
+from explainers.visual_tcav.attribution import ClassEstimate, Estimate
 
 STAR = " ★"
 _BLUE, _ORANGE = "#2E8BB0", "#D9822B"  # readable on light and on dark
@@ -26,7 +26,7 @@ _HOVER_FIGURE = (
 
 def attributions(explanation: LocalExplanation, row: int, depth: ShownDepth) -> go.Figure:
     """Bars of every concept for one class (by its place in the explanation), with intervals and chance."""
-    shown = [(name, explanation.figures_at(name, depth)[row]) for name in explanation.concept_names]
+    shown = [(name, explanation.estimates_at(name, depth)[row]) for name in explanation.concept_names]
     positions = list(range(len(shown)))
     bars = go.Bar(
         x=[f.value for _, f in shown],
@@ -64,7 +64,7 @@ def _chance(null_means: Sequence[float], positions: Sequence[float]) -> go.Scatt
 
 def reach(explanation: LocalExplanation, depth: ShownDepth) -> float:
     """The same end of the axis for every class, so that bars can be compared."""
-    figures = [f for name in explanation.concept_names for f in explanation.figures_at(name, depth)]
+    figures = [f for name in explanation.concept_names for f in explanation.estimates_at(name, depth)]
     return 1.08 * max(1e-6, *(max(f.value, f.interval[1], f.null_mean) for f in figures))
 
 
@@ -73,7 +73,7 @@ def _names_axis(positions: list[int], names: list[str]) -> dict:
     return {**ticks, "range": [len(positions) - 0.4, -0.6], "fixedrange": True, "showgrid": False, "zeroline": False}
 
 
-def _starred(name: str, figure: Figure | ClassFigure) -> str:
+def _starred(name: str, figure: Estimate | ClassEstimate) -> str:
     return escape(name) + (STAR if figure.significant else "")
 
 
@@ -91,7 +91,7 @@ def _error_bars(values: Sequence[float], intervals: Sequence[tuple[float, float]
     }
 
 
-def _hover_of(name: str, f: Figure) -> list[str]:
+def _hover_of(name: str, f: Estimate) -> list[str]:
     numbers = (f.value, *f.interval, f.p_value, f.corrected_p_value, f.negative, f.null_mean)
     return [escape(name), *(f"{number:.3g}" for number in numbers), _in_words(f.significant)]
 
@@ -107,7 +107,7 @@ def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
     titles = [f"depth {depth}" for depth in depths]
     if len(depths) > 1:
         depths, titles = [*depths, ALL_DEPTHS], [*titles, "all"]
-    figures = [[explanation.figures_at(name, depth)[row] for depth in depths] for name in names]
+    figures = [[explanation.estimates_at(name, depth)[row] for depth in depths] for name in names]
     layout = {
         "height": 60 + 38 * len(names),
         "margin": _MARGIN,
@@ -128,7 +128,7 @@ def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
     return go.Figure([_cells(names, figures), _numbers(figures)], layout)
 
 
-def _cells(names: Sequence[str], figures: Sequence[Sequence[Figure]]) -> go.Heatmap:
+def _cells(names: Sequence[str], figures: Sequence[Sequence[Estimate]]) -> go.Heatmap:
     return go.Heatmap(
         z=[[f.value for f in of_concept] for of_concept in figures],
         x=list(range(len(figures[0]))),
@@ -144,7 +144,7 @@ def _cells(names: Sequence[str], figures: Sequence[Sequence[Figure]]) -> go.Heat
     )
 
 
-def _numbers(figures: Sequence[Sequence[Figure]]) -> go.Scatter:
+def _numbers(figures: Sequence[Sequence[Estimate]]) -> go.Scatter:
     """Beside the cells, not their own text, whose colour takes no notice of a dark page."""
     at = [(x, y, f) for y, of_concept in enumerate(figures) for x, f in enumerate(of_concept)]
     return go.Scatter(
@@ -158,7 +158,7 @@ def _numbers(figures: Sequence[Sequence[Figure]]) -> go.Scatter:
 
 def distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int | None = None) -> go.Figure:
     """Every image as a dot, a box per concept, and the mean with its interval; dots carry the image's index."""
-    shown = [(name, explanation.figure_at(name, depth)) for name in explanation.concept_names]
+    shown = [(name, explanation.estimate_at(name, depth)) for name in explanation.concept_names]
     traces = [
         part for place, (name, figure) in enumerate(shown) for part in _of_concept(explanation, place, name, figure, opened)
     ]
@@ -176,7 +176,9 @@ def distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int |
     return go.Figure(traces, layout)
 
 
-def _of_concept(explanation: ClassExplanation, place: int, name: str, figure: ClassFigure, opened: int | None) -> list[go.Trace]:
+def _of_concept(
+    explanation: ClassExplanation, place: int, name: str, figure: ClassEstimate, opened: int | None
+) -> list[go.Trace]:
     colour = _BLUE if figure.significant else _GREY
     n = len(figure.values)
     box = go.Box(

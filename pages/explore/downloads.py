@@ -15,7 +15,7 @@ from explainers.drawing.clusters import hex_colour
 from explainers.nave.quality import cluster_table
 from explainers.nave.segmentation import Segmentation
 from explainers.results.files import output_stems
-from explainers.results.segmentations import SegmentationResult, SetSegmentationResult
+from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from models.photo import Photo
 from pages.explore.look import Look, draw
 
@@ -62,7 +62,7 @@ def _photo_facts(photo: Photo) -> dict:
     return {"name": photo.name, "sha256": photo.sha256, "height": height, "width": width}
 
 
-def _provenance(result: SegmentationResult | SetSegmentationResult, segmentation: Segmentation) -> dict:
+def _provenance(result: SegmentationResult | SegmentationsResult, segmentation: Segmentation) -> dict:
     """What the maps were made with; ``segmentation`` is one of the result's."""
     encoder = result.encoder
     return {
@@ -74,7 +74,7 @@ def _provenance(result: SegmentationResult | SetSegmentationResult, segmentation
     }
 
 
-def set_maps_zip(result: SetSegmentationResult) -> bytes:
+def set_maps_zip(result: SegmentationsResult) -> bytes:
     """One file of maps per photo."""
     buffer = io.BytesIO()
     stems = output_stems([Path(name) for name in result.photo_names])
@@ -84,7 +84,7 @@ def set_maps_zip(result: SetSegmentationResult) -> bytes:
     return buffer.getvalue()
 
 
-def set_clusters_csv(result: SetSegmentationResult, k: int) -> bytes:
+def set_clusters_csv(result: SegmentationsResult, k: int) -> bytes:
     """One line per photo and cluster: colour, area, regions."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -95,7 +95,7 @@ def set_clusters_csv(result: SetSegmentationResult, k: int) -> bytes:
     return table.getvalue().encode()
 
 
-def set_settings_json(photos: Sequence[Photo], result: SetSegmentationResult, k: int) -> bytes:
+def set_settings_json(photos: Sequence[Photo], result: SegmentationsResult, k: int) -> bytes:
     """Everything that is needed to get the same maps again."""
     facts = {
         "photos": [_photo_facts(photo) for photo in photos],

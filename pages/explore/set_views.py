@@ -11,7 +11,7 @@ import streamlit as st
 
 from explainers.nave.quality import cluster_table
 from explainers.nave.settings import NaveSettings
-from explainers.results.segmentations import SetSegmentationResult
+from explainers.results.segmentations import SegmentationsResult
 from explainers.service.service import ExplainerService
 from models.photo import Photo
 from pages.common import jobs, link, theme
@@ -39,7 +39,7 @@ def draw(service: ExplainerService, encoder_name: str, photos: Sequence[Photo], 
 
 
 @st.fragment(key="picture")
-def pictures(photos: Sequence[Photo], result: SetSegmentationResult) -> None:
+def pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     """The live segmentations of all photos, the widgets of their look, and the downloads."""
     shown, first = look.current(), result.segmentations[0]
     look.granularity(first)
@@ -66,7 +66,7 @@ def pictures(photos: Sequence[Photo], result: SetSegmentationResult) -> None:
     link.write()
 
 
-def _take_away(photos: Sequence[Photo], result: SetSegmentationResult, k: int) -> None:
+def _take_away(photos: Sequence[Photo], result: SegmentationsResult, k: int) -> None:
     """The downloads. Each file is made when its button is pressed."""
     stem = f"set-{result.encoder.name.replace('/', '-')}"
     files = [
@@ -80,7 +80,7 @@ def _take_away(photos: Sequence[Photo], result: SetSegmentationResult, k: int) -
 
 
 @st.fragment(key="strip")
-def shares(result: SetSegmentationResult) -> None:
+def shares(result: SegmentationsResult) -> None:
     """Which cluster takes how much of which photo."""
     k = look.current().n_clusters
     st.subheader("Clusters by photo", anchor=False, help=_SHARES_HELP)
@@ -90,7 +90,7 @@ def shares(result: SetSegmentationResult) -> None:
 
 
 @st.fragment(key="details")
-def details(result: SetSegmentationResult) -> None:
+def details(result: SegmentationsResult) -> None:
     """The clusters one by one over all photos, and how good every granularity is."""
     k = look.current().n_clusters
     left, right = st.columns([2, 1], gap="medium")
@@ -101,7 +101,7 @@ def details(result: SetSegmentationResult) -> None:
         views.granularities(result.segmentations[0], k)
 
 
-def _table(result: SetSegmentationResult, k: int) -> None:
+def _table(result: SegmentationsResult, k: int) -> None:
     """Colour, area, photos and regions of every cluster, and how much each depth shapes it."""
     first = result.segmentations[0]
     tables = [cluster_table(segmentation.at(k), k) for segmentation in result.segmentations]

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ExplainSettings, ShownDepth
 from explainers.service.concepts import evidence_at
 from explainers.service.service import ExplainerService
-from explainers.visual_tcav.attribution import Contributions, contributions, figures_of
+from explainers.visual_tcav.attribution import Contributions, contributions, estimates_of
 from explainers.visual_tcav.fitting import FitSettings, fit_concepts
 from explainers.visual_tcav.significance import LEVEL, holm
 from models.catalog.catalog import Catalog
@@ -96,7 +96,7 @@ def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Seque
         causal.append(drops.mean(1))
         errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
     names = ("mean", "p_value", "tcav_score", "tcav_p_value")
-    mean, p, tcav, tcav_p = (np.stack([_figures(of_class, figure) for of_class in found], 1) for figure in names)
+    mean, p, tcav, tcav_p = (np.stack([_estimates(of_class, figure) for of_class in found], 1) for figure in names)
     return Pairs(_shown(found[0]), mean, p, tcav - 0.5, tcav_p, np.array(causal), np.array(errors))
 
 
@@ -104,9 +104,9 @@ def _shown(found: ClassExplanation) -> tuple[ShownDepth, ...]:
     return (*found.settings.depths, ALL_DEPTHS)
 
 
-def _figures(found: ClassExplanation, figure: str) -> np.ndarray:
+def _estimates(found: ClassExplanation, figure: str) -> np.ndarray:
     """(n_depths + 1, n_concepts)."""
-    return np.array([[getattr(found.figure_at(c, d), figure) for c in found.concept_names] for d in _shown(found)])
+    return np.array([[getattr(found.estimate_at(c, d), figure) for c in found.concept_names] for d in _shown(found)])
 
 
 def logit_drops(encoder: Encoder, scenes: Sequence[Scene], concept: str, class_idx: int) -> np.ndarray:
@@ -171,7 +171,7 @@ def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> 
     found = service.explain_class(name, photos, concepts, random, settings).result()
     rows = []
     for depth in _shown(found):
-        figures = {concept: found.figure_at(concept, depth) for concept in found.concept_names}
+        figures = {concept: found.estimate_at(concept, depth) for concept in found.concept_names}
         order = sorted(figures, key=lambda concept: figures[concept].mean, reverse=True)
         told = [concept for concept in order if figures[concept].p_value <= LEVEL]
         rows.append({"encoder": name, "depth": depth, "attribution": figures[WATERMARK].mean, "p": figures[WATERMARK].p_value,
@@ -198,7 +198,7 @@ def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_i
             for depth, fitted in zip(depths, fits, strict=True)
         ]
         given.append(Contributions.over_depths(given))
-        p_values.append([figures_of(fits[0], g.attributions, g.negatives)[0].p_value for g in given])
+        p_values.append([estimates_of(fits[0], g.attributions, g.negatives)[0].p_value for g in given])
     shares = (np.array(p_values) <= LEVEL).mean(0)
     return [{"encoder": name, "depth": d, "noise concepts": n_concepts, "significant at 0.05": share}
             for d, share in zip((*depths, ALL_DEPTHS), shares, strict=True)]  # fmt: skip

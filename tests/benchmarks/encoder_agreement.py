@@ -17,7 +17,7 @@ from explainers.maps.agreement import spread
 from explainers.maps.partitions import adjusted_rand_index
 from explainers.nave.segmentation import Segmentation, segment
 from explainers.nave.settings import NaveSettings
-from explainers.results.comparisons import SegmentedPhotos, set_agreement
+from explainers.results.comparisons import SegmentedPhotos, agreement_over_photos
 from explainers.service.service import ExplainerService
 from models.encoder.encoder import Encoder
 from models.photo import Photo, read_photo_file
@@ -77,7 +77,7 @@ def _short(name: str) -> str:
 
 
 def _row(pair: str, a: SegmentedPhotos, b: SegmentedPhotos, ks: Sequence[int]) -> dict:
-    found = set_agreement(a, b)
+    found = agreement_over_photos(a, b)
     row: dict = {"pair": pair}
     for k in ks:
         figure = spread(found.adjusted_rand[:, found.ks.index(k)])

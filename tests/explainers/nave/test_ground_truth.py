@@ -54,13 +54,13 @@ def crossword(request, fixtures_dir, tmp_path_factory):
 
 def test_chequered_speaks_for_a_crossword_puzzle_and_bubbly_does_not(crossword):
     at_depths = {name: [crossword.at(name, facts.depth) for facts in crossword.depths] for name in crossword.concept_names}
-    assert any(found.figures[0].significant for found in at_depths["chequered"])
-    assert not any(found.figures[0].significant for found in at_depths["bubbly"])
+    assert any(found.estimates[0].significant for found in at_depths["chequered"])
+    assert not any(found.estimates[0].significant for found in at_depths["bubbly"])
 
 
 def test_chequered_is_seen_on_the_crossword_puzzle(crossword):
     depths = [facts.depth for facts in crossword.depths]
-    seen = [crossword.at("chequered", d) for d in depths if crossword.at("chequered", d).figures[0].significant]
+    seen = [crossword.at("chequered", d) for d in depths if crossword.at("chequered", d).estimates[0].significant]
     height, width = seen[0].concept_map.shape
     on_grid = np.zeros((height, width), bool)
     on_grid[int(0.6 * height) :, int(0.58 * width) :] = True  # the lower right of the photograph; a hand and a pen elsewhere

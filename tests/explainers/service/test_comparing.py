@@ -6,7 +6,7 @@ import torch
 
 from explainers.maps.cka import linear_cka
 from explainers.nave.settings import NaveSettings
-from explainers.results.comparisons import COMPARED_SIDE, N_TIMED, set_agreement
+from explainers.results.comparisons import COMPARED_SIDE, N_TIMED, agreement_over_photos
 from explainers.service.cost import PeakBytes, kept_maps, measured_cost, pooled_positions
 from explainers.service.service import ExplainerService
 from models.errors import BadSettings
@@ -45,12 +45,12 @@ def test_maps_of_a_set_are_those_of_its_photos(service):
 
 def test_a_set_agrees_with_itself_and_not_with_other_photos(service):
     segmented = service.segment_photos("tiny", photos(2), SETTINGS).result(60)
-    found = set_agreement(segmented, segmented)
+    found = agreement_over_photos(segmented, segmented)
     assert found.adjusted_rand.shape == (2, 2) and found.ks == (2, 3)
     np.testing.assert_allclose(found.adjusted_rand, 1)
     np.testing.assert_allclose(found.adjusted_mutual_information, 1)
     with pytest.raises(BadSettings, match="same photos"):
-        set_agreement(segmented, service.segment_photos("tiny", photos(1), SETTINGS).result(60))
+        agreement_over_photos(segmented, service.segment_photos("tiny", photos(1), SETTINGS).result(60))
 
 
 def test_kept_maps_are_small_and_keep_their_proportions():

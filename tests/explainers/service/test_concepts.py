@@ -68,22 +68,22 @@ def test_every_concept_depth_and_class_is_answered(explanation):
     assert [(c.concept, c.depth) for c in explanation.concepts] == [("crimson", 3), ("crimson", 4), ("azure", 3), ("azure", 4)]
     assert explanation.class_names == (CLASS_NAMES[RED_DISC], CLASS_NAMES[0])
     for found in explanation.concepts:
-        assert len(found.figures) == 2 and found.concept_map.min() >= 0 and found.concept_map.max() <= 1
-        for figure in found.figures:
+        assert len(found.estimates) == 2 and found.concept_map.min() >= 0 and found.concept_map.max() <= 1
+        for figure in found.estimates:
             assert 0 <= figure.value <= 1 and 1 / 21 <= figure.p_value <= figure.corrected_p_value <= 1
 
 
 def test_no_attribution_exceeds_the_share_of_its_class(explanation):
     shares = {facts.depth: facts.class_shares for facts in explanation.depths}
     for found in explanation.concepts:
-        assert all(f.value <= share + 1e-6 for f, share in zip(found.figures, shares[found.depth], strict=True))
+        assert all(f.value <= share + 1e-6 for f, share in zip(found.estimates, shares[found.depth], strict=True))
 
 
 def test_over_all_depths_figures_are_means_and_corrected_for_the_concepts_alone(explanation):
     for row in (0, 1):
-        together = [explanation.figures_at(name, ALL_DEPTHS)[row] for name in ("crimson", "azure")]
+        together = [explanation.estimates_at(name, ALL_DEPTHS)[row] for name in ("crimson", "azure")]
         for name, figure in zip(("crimson", "azure"), together, strict=True):
-            of_depths = [explanation.figures_at(name, depth)[row] for depth in (3, 4)]
+            of_depths = [explanation.estimates_at(name, depth)[row] for depth in (3, 4)]
             for value in ("value", "negative", "null_mean"):
                 assert getattr(figure, value) == pytest.approx(np.mean([getattr(f, value) for f in of_depths]), abs=1e-9)
             assert figure.interval[0] <= figure.value <= max(f.interval[1] for f in of_depths)
@@ -91,7 +91,7 @@ def test_over_all_depths_figures_are_means_and_corrected_for_the_concepts_alone(
 
 
 def test_red_speaks_for_the_red_disc_more_than_blue_does(explanation):
-    crimson, azure = (max(explanation.at(name, d).figures[0].value for d in (3, 4)) for name in ("crimson", "azure"))
+    crimson, azure = (max(explanation.at(name, d).estimates[0].value for d in (3, 4)) for name in ("crimson", "azure"))
     assert crimson > azure
 
 
@@ -99,7 +99,7 @@ def test_the_same_again_is_there_at_once_and_under_its_new_name(service, library
     photo = replace(scene(1, class_idx=RED_DISC), name="renamed")
     job = service.explain(ENCODER, photo, *asked(library, "crimson", "azure"), SETTINGS)
     assert job.done and job.result().photo_name == "renamed"
-    assert job.result().concepts[0].figures == explanation.concepts[0].figures
+    assert job.result().concepts[0].estimates == explanation.concepts[0].estimates
 
 
 def test_another_process_finds_the_cavs_on_disk(library, explanation, monkeypatch):
@@ -107,7 +107,7 @@ def test_another_process_finds_the_cavs_on_disk(library, explanation, monkeypatc
     other = ExplainerService(library=library)
     again = other.explain(ENCODER, scene(1, class_idx=RED_DISC), *asked(library, "crimson", "azure"), SETTINGS).result()
     other.close()
-    assert [f.value for f in again.concepts[0].figures] == pytest.approx([f.value for f in explanation.concepts[0].figures])
+    assert [f.value for f in again.concepts[0].estimates] == pytest.approx([f.value for f in explanation.concepts[0].estimates])
     assert again.concepts[1].health == explanation.concepts[1].health
 
 
@@ -129,13 +129,13 @@ def test_a_class_over_many_images_is_made_of_its_images(service, library):
     question = asked(library, "crimson")
     together = service.explain_class(ENCODER, photos, *question, settings).result()
     alone = [service.explain(ENCODER, photo, *question, settings).result() for photo in photos]
-    values = [explanation.at("crimson", 4).figures[0].value for explanation in alone]
-    np.testing.assert_allclose(together.at("crimson", 4).figure.values, values, rtol=1e-4, atol=1e-7)
-    assert together.at("crimson", 4).figure.mean == pytest.approx(np.mean(values), rel=1e-4)
+    values = [explanation.at("crimson", 4).estimates[0].value for explanation in alone]
+    np.testing.assert_allclose(together.at("crimson", 4).estimate.values, values, rtol=1e-4, atol=1e-7)
+    assert together.at("crimson", 4).estimate.mean == pytest.approx(np.mean(values), rel=1e-4)
     assert together.photo_names == tuple(photo.name for photo in photos)
-    over_depths = together.figure_at("crimson", ALL_DEPTHS)
-    np.testing.assert_allclose(over_depths.values, np.mean([together.at("crimson", d).figure.values for d in (3, 4)], axis=0))
-    assert over_depths.mean == pytest.approx(np.mean([together.at("crimson", d).figure.mean for d in (3, 4)]))
+    over_depths = together.estimate_at("crimson", ALL_DEPTHS)
+    np.testing.assert_allclose(over_depths.values, np.mean([together.at("crimson", d).estimate.values for d in (3, 4)], axis=0))
+    assert over_depths.mean == pytest.approx(np.mean([together.at("crimson", d).estimate.mean for d in (3, 4)]))
 
 
 def test_health_at_every_depth_without_a_class(service, library):

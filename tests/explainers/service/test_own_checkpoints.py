@@ -49,8 +49,8 @@ def test_a_comparison_is_a_job(service, tmp_path):
     path.write_bytes(weights_of())
     with path.open("rb") as file:
         checkpoint = read_checkpoint(file, path.name)
-    assert service.compare_checkpoint(checkpoint, json.dumps(config_by_hand(ARCHITECTURE, 3))).result(PATIENCE).fits
-    assert not service.compare_checkpoint(checkpoint, json.dumps(config_by_hand(ARCHITECTURE, 4))).result(PATIENCE).fits
+    assert service.match_checkpoint(checkpoint, json.dumps(config_by_hand(ARCHITECTURE, 3))).result(PATIENCE).fits
+    assert not service.match_checkpoint(checkpoint, json.dumps(config_by_hand(ARCHITECTURE, 4))).result(PATIENCE).fits
 
 
 def test_what_was_admitted_is_loaded_listed_and_serves(service, photo):

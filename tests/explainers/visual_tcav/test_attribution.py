@@ -6,7 +6,7 @@ import torch
 
 from explainers.integrated_gradients import path_gradients
 from explainers.visual_tcav import cav as visual_tcav
-from explainers.visual_tcav.attribution import Contributions, class_figure, contributions, evidence_of, figures_of
+from explainers.visual_tcav.attribution import Contributions, class_estimate, contributions, estimates_of, evidence_of
 from explainers.visual_tcav.cav import NEGATIVE, POSITIVE, Cavs
 from explainers.visual_tcav.significance import LEVEL
 from tests.explainers.visual_tcav.left_column import N_CHANNELS, QUICK, fitted, noise, with_concept
@@ -27,11 +27,11 @@ def test_a_concept_that_decides_the_class_is_significant_and_noise_is_not():
     photo = with_concept(1, 77)[0]
     evidence = explained(photo, WEIGHT)
     found = fitted(with_concept(12, 0))
-    figure, other_class = figures_of(found, *_attributions(evidence, found))
+    figure, other_class = estimates_of(found, *_attributions(evidence, found))
     assert figure.p_value <= LEVEL and figure.value > 0.7 * evidence.class_shares[0]
     assert other_class.value < 0.1
     pure_noise = fitted(noise(12, 5))
-    assert figures_of(pure_noise, *_attributions(evidence, pure_noise))[0].p_value > LEVEL
+    assert estimates_of(pure_noise, *_attributions(evidence, pure_noise))[0].p_value > LEVEL
 
 
 def _attributions(evidence, found):
@@ -99,7 +99,7 @@ def test_figures_over_a_class():
     found = fitted(with_concept(12, 0))
     photos = with_concept(8, 50)
     given = [contributions(explained(m, WEIGHT, (0, 1)), found.stack) for m in photos]
-    figure = class_figure(found, given, seed=0)
+    figure = class_estimate(found, given, seed=0)
     assert figure.mean == pytest.approx(figure.values.mean()) and figure.std == pytest.approx(figure.values.std())
     assert figure.reference_interval[1] == pytest.approx(figure.mean + 2 * figure.std / 8**0.5)
     assert figure.interval[0] < figure.mean < figure.interval[1]

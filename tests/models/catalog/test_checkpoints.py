@@ -20,9 +20,9 @@ from models.catalog.checkpoints import (
     Checkpoint,
     Mismatch,
     StoredTensor,
-    compare,
     config_by_hand,
     harmless_prefixes,
+    match_checkpoint,
     read_checkpoint,
     read_config,
     suggested_n_classes,
@@ -170,7 +170,7 @@ def test_the_command_that_is_offered_makes_a_file_that_is_taken(tmp_path):
     arguments = shlex.split(CONVERT_COMMAND)
     subprocess.run([sys.executable, *arguments[1:]], cwd=tmp_path, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     checkpoint = read((tmp_path / "model.safetensors").read_bytes())
-    assert compare(checkpoint, config_by_hand(TINY, 3)).fits
+    assert match_checkpoint(checkpoint, config_by_hand(TINY, 3)).fits
 
 
 # --- the configuration ----------------------------------------------------------------------------------------------------
@@ -262,13 +262,13 @@ def test_the_number_of_classes_is_the_classifiers(architecture, n_classes, prefi
 
 
 def test_weights_fit_their_own_architecture():
-    comparison = compare(read(save(weights_of())), config_by_hand(TINY, 3))
+    comparison = match_checkpoint(read(save(weights_of())), config_by_hand(TINY, 3))
     assert comparison.fits and comparison.prefix == "" and comparison.n_fitting == len(weights_of())
 
 
 @pytest.mark.parametrize("architecture", ["test_vit", "test_convnext", "test_efficientnet", "test_byobnet"])
 def test_other_families_fit_too(architecture):
-    assert compare(read(save(weights_of(architecture))), config_by_hand(architecture, 3)).fits
+    assert match_checkpoint(read(save(weights_of(architecture))), config_by_hand(architecture, 3)).fits
 
 
 def test_missing_unexpected_and_misshapen_tensors_are_listed_in_the_order_of_the_network():
@@ -276,7 +276,7 @@ def test_missing_unexpected_and_misshapen_tensors_are_listed_in_the_order_of_the
     stem = next(iter(weights))
     del weights[stem]
     weights["fc.weight"], weights["extra"] = torch.zeros(9, weights["fc.weight"].shape[1]), torch.zeros(2)
-    mismatches = compare(read(save(weights)), config_by_hand(TINY, 3)).mismatches
+    mismatches = match_checkpoint(read(save(weights)), config_by_hand(TINY, 3)).mismatches
     n_in = weights["fc.weight"].shape[1]
     first, second, third = mismatches
     assert (first.name, first.stored) == (stem, None)
@@ -288,13 +288,13 @@ def test_missing_unexpected_and_misshapen_tensors_are_listed_in_the_order_of_the
 
 def test_counters_of_batch_normalisation_may_be_missing():
     weights = {name: tensor for name, tensor in weights_of().items() if "num_batches" not in name}
-    assert len(weights) < len(weights_of()) and compare(read(save(weights)), config_by_hand(TINY, 3)).fits
+    assert len(weights) < len(weights_of()) and match_checkpoint(read(save(weights)), config_by_hand(TINY, 3)).fits
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model.", "module.model.", "_orig_mod."])
 def test_what_wrappers_put_before_every_name_is_taken_off(prefix):
     weights = {prefix + name: tensor for name, tensor in weights_of().items()}
-    comparison = compare(read(save(weights)), config_by_hand(TINY, 3))
+    comparison = match_checkpoint(read(save(weights)), config_by_hand(TINY, 3))
     assert comparison.fits and comparison.prefix == prefix
 
 
@@ -305,16 +305,16 @@ def test_a_prefix_of_some_names_only_stays():
 
 
 def test_hints_say_what_to_try():
-    larger = compare(read(save(weights_of("test_vit", img_size=192))), config_by_hand("test_vit", 3))
+    larger = match_checkpoint(read(save(weights_of("test_vit", img_size=192))), config_by_hand("test_vit", 3))
     assert [m.name for m in larger.mismatches] == ["pos_embed"] and "input size" in larger.hint
-    assert compare(read(save(weights_of("test_vit", img_size=192))), config_by_hand("test_vit", 3, input_size=192)).fits
-    assert "another architecture" in compare(read(save({"a": torch.zeros(1)})), config_by_hand(TINY, 3)).hint
+    assert match_checkpoint(read(save(weights_of("test_vit", img_size=192))), config_by_hand("test_vit", 3, input_size=192)).fits
+    assert "another architecture" in match_checkpoint(read(save({"a": torch.zeros(1)})), config_by_hand(TINY, 3)).hint
 
 
 def test_a_network_that_timm_cannot_build_is_refused_in_one_sentence():
     config = {**config_by_hand(TINY, 3), "model_args": {"wings": 2}}
     with pytest.raises(BadCheckpoint, match=r"timm cannot build.*wings"):
-        compare(read(save(weights_of())), config)
+        match_checkpoint(read(save(weights_of())), config)
 
 
 # --- the operator's pickles -----------------------------------------------------------------------------------------------

@@ -13,15 +13,15 @@ from explainers.results.explanations import (
     LocalExplanation,
     SetUsed,
 )
-from explainers.visual_tcav.attribution import ClassFigure, Figure
+from explainers.visual_tcav.attribution import ClassEstimate, Estimate
 from explainers.visual_tcav.significance import CavHealth
 from tests.pages.hand_made import ENCODER
 
 HEALTH = CavHealth(auc=0.95, emblem_gap=0.5, stability=0.9, n_concept=40, n_random=100)
 NASTY = "<b>dots</b>, & so on"
-STRONG = Figure(value=0.5, interval=(0.4, 0.7), p_value=0.002, corrected_p_value=0.008, negative=0.1, null_mean=0.2)
-WEAK = Figure(value=0.1, interval=(0.0, 0.2), p_value=0.5, corrected_p_value=1.0, negative=0.3, null_mean=0.2)
-MIDDLING = Figure(value=0.3, interval=(0.2, 0.4), p_value=0.01, corrected_p_value=0.02, negative=0.2, null_mean=0.2)
+STRONG = Estimate(value=0.5, interval=(0.4, 0.7), p_value=0.002, corrected_p_value=0.008, negative=0.1, null_mean=0.2)
+WEAK = Estimate(value=0.1, interval=(0.0, 0.2), p_value=0.5, corrected_p_value=1.0, negative=0.3, null_mean=0.2)
+MIDDLING = Estimate(value=0.3, interval=(0.2, 0.4), p_value=0.01, corrected_p_value=0.02, negative=0.2, null_mean=0.2)
 CORNER = np.array([[1, 0], [0, 0]], np.float32)  # seen in the upper left quarter
 
 LOCAL = LocalExplanation(
@@ -51,9 +51,9 @@ LOCAL = LocalExplanation(
 )
 
 
-def class_figure(values: tuple[float, ...], corrected: float) -> ClassFigure:
+def class_estimate(values: tuple[float, ...], corrected: float) -> ClassEstimate:
     found = np.array(values)
-    return ClassFigure(
+    return ClassEstimate(
         values=found,
         negatives=found / 10,
         sensitivities=found - 0.1,
@@ -77,12 +77,12 @@ OF_CLASS = ClassExplanation(
     photo_names=("a.png", "b.png", "c.png"),
     photo_sha256s=("a1", "b2", "c3"),
     concepts=(
-        ClassConcept("stripes", 3, 2.0, (1.0, 0.25), HEALTH, class_figure((0.2, 0.3, 0.4), 0.01)),
-        ClassConcept(NASTY, 3, 2.0, (1.0, 0.25), HEALTH, class_figure((0.0, 0.1, 0.2), 0.6)),
+        ClassConcept("stripes", 3, 2.0, (1.0, 0.25), HEALTH, class_estimate((0.2, 0.3, 0.4), 0.01)),
+        ClassConcept(NASTY, 3, 2.0, (1.0, 0.25), HEALTH, class_estimate((0.0, 0.1, 0.2), 0.6)),
     ),
     over_depths=(
-        ClassConceptOverDepths("stripes", class_figure((0.2, 0.3, 0.4), 0.01)),
-        ClassConceptOverDepths(NASTY, class_figure((0.0, 0.1, 0.2), 0.6)),
+        ClassConceptOverDepths("stripes", class_estimate((0.2, 0.3, 0.4), 0.01)),
+        ClassConceptOverDepths(NASTY, class_estimate((0.0, 0.1, 0.2), 0.6)),
     ),
     refused_depths={},
     sets=LOCAL.sets,

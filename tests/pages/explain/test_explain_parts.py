@@ -93,7 +93,7 @@ def test_the_csv_can_be_read_again():
 
 def test_the_json_holds_every_image_and_where_everything_came_from():
     data = json.loads(explain_tables.as_json(OF_CLASS))
-    assert data["concepts"][0]["figure"]["values"] == [0.2, 0.3, 0.4]
+    assert data["concepts"][0]["estimate"]["values"] == [0.2, 0.3, 0.4]
     assert data["encoder"]["fingerprint"] == "f00d"
     assert data["random"] == {"name": "scenes", "fingerprint": "cc33", "n_images": 100}
 

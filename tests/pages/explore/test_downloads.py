@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from explainers.drawing.clusters import PALETTE
-from explainers.results.segmentations import SetSegmentationResult
+from explainers.results.segmentations import SegmentationsResult
 from pages.explore import downloads
 from pages.explore.look import Look
 from tests.pages.hand_made import ENCODER, SEGMENTATION, grey_photo, result_for
@@ -60,7 +60,7 @@ def test_the_settings_name_what_is_needed_to_get_the_picture_again():
 def set_result(*photos):
     segmentations = (SEGMENTATION,) * len(photos)
     names, hashes = tuple(p.name for p in photos), tuple(p.sha256 for p in photos)
-    return SetSegmentationResult(segmentations, ENCODER, names, hashes, {"encoder": 0.1}, {"torch": "2"})
+    return SegmentationsResult(segmentations, ENCODER, names, hashes, {"encoder": 0.1}, {"torch": "2"})
 
 
 def test_a_set_has_a_file_of_maps_per_photo_also_where_two_go_by_one_name():
