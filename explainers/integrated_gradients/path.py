@@ -19,11 +19,11 @@ from torch import Tensor
 
 from explainers.runtime.batches import in_batches
 from models.errors import BadSettings
+from models.progress import IGNORED, Progress
 
 LogitsOf = Callable[[Tensor], Tensor]  # (n, *shape of F) -> (n, n_classes)
 
 CHUNK_SIZE = 26  # points of the path that go through the head together; 51 points make two chunks
-GAP_WORTH_MORE_STEPS = 0.01  # of the logit change
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +53,12 @@ def path_gradients(
     activation: Tensor,
     class_idx: Sequence[int],
     n_steps: int = 50,
-    check: Callable[[], None] = lambda: None,
+    progress: Progress = IGNORED,
     chunk_size: int = CHUNK_SIZE,
 ) -> PathGradients:
     """Averaged gradients of several classes, which share the forward pass.
 
-    Chunks that do not fit into memory are halved; ``check`` is called between them and may raise.
+    Chunks that do not fit into memory are halved; between them, ``progress`` may end the work.
     """
     if n_steps < 1:
         raise BadSettings(f"{n_steps} steps make no path. Choose at least 1; 50 is usual.")
@@ -67,7 +67,7 @@ def path_gradients(
     mean = activation.new_zeros(len(class_idx), *activation.shape)
     baseline_logits = None
     for points, gradients, logits in in_batches(
-        lambda chunk: (chunk, *_gradients(logits_of, activation, chunk, class_idx)), shares, chunk_size, check
+        lambda chunk: (chunk, *_gradients(logits_of, activation, chunk, class_idx)), shares, chunk_size, progress.check
     ):
         weights = torch.where((points == 0) | (points == 1), 0.5, 1.0).to(activation.dtype) / n_steps
         mean += torch.einsum("n,cn...->c...", weights, gradients)

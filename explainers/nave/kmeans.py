@@ -14,7 +14,7 @@ Problems whose images are alike are solved side by side, each for itself: few la
     B  problems    D  channels    q  principal components    n  sampled positions    S  sweeps    k  clusters
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +25,7 @@ from torch import Tensor
 from explainers.maps.partitions import rand_index_of
 from explainers.nave.composite import Composite, side_by_side
 from explainers.nave.lloyd import MAX_ITERATIONS, finished_each
+from models.progress import IGNORED, Progress
 
 N_COORDINATES = 32  # of every depth, in place of its channels
 N_COMPONENTS = 23  # of the projection in which sweeps start; one less than 24, because a column of ones goes with them
@@ -69,16 +70,17 @@ def sweep(
     max_clusters: int,
     n_sweeps: int = 8,
     seed: int = 0,
+    progress: Progress = IGNORED,
+    *,
     exact: bool = True,
-    on_step: Callable[[float], None] = lambda share: None,
 ) -> Sweep:
     """Clusterings of the positions of one or several images together, for k = 1, 2, ... ``max_clusters``.
 
     With ``exact`` False, centroids stay where they are best on the sample and its principal components: a fast
-    approximation. ``on_step(share done)`` is called along the way and may raise to stop.
+    approximation.
     """
     alone = [side_by_side([image]) for image in images]
-    (swept,) = sweep_each(alone, max_clusters, n_sweeps, seed, exact, on_step)
+    (swept,) = sweep_each(alone, max_clusters, n_sweeps, seed, progress, exact=exact)
     return swept
 
 
@@ -87,21 +89,22 @@ def sweep_each(
     max_clusters: int,
     n_sweeps: int = 8,
     seed: int = 0,
+    progress: Progress = IGNORED,
+    *,
     exact: bool = True,
-    on_step: Callable[[float], None] = lambda share: None,
 ) -> list[Sweep]:
     """The same for B problems side by side, each with one image of every composite; up to rounding as each would be alone."""
     n_problems = len(images[0].blocks[0].maps)
     generator = torch.Generator().manual_seed(seed)
     space = _principal_space(images, generator)
     draws = [generator.clone_state() for _ in range(n_problems)]  # each problem draws what it would draw alone
-    starts = _starts(_Points.of(space.points, n_sweeps), max_clusters, draws, lambda share: on_step(share / 2))
+    starts = _starts(_Points.of(space.points, n_sweeps), max_clusters, draws, progress.part(0, 0.5))
     centroids = [space.coordinates(start.best) for start in starts]
     if exact and sum(images[0].depth_channels) > MANY_CHANNELS * space.mean.shape[1]:
-        found = finished_each(space.images, centroids, on_step=lambda share: on_step((2 + share) / 4))
+        found = finished_each(space.images, centroids, progress=progress.part(0.5, 0.75))
         centroids = [one for one, _ in found]
     lifted = [space.in_channels(one) for one in centroids]
-    found = finished_each(images, lifted, MAX_ITERATIONS if exact else 0, lambda share: on_step((3 + share) / 4))
+    found = finished_each(images, lifted, MAX_ITERATIONS if exact else 0, progress.part(0.75, 1))
     return [_swept(space, starts, found, images[0].depth_channels, n) for n in range(n_problems)]
 
 
@@ -280,18 +283,16 @@ class _Points:
         return (sweeps.costs + self.norms).clamp_min_(0)
 
 
-def _starts(
-    points: _Points, max_clusters: int, draws: Sequence[torch.Generator], on_step: Callable[[float], None]
-) -> list[_Sweeps]:
+def _starts(points: _Points, max_clusters: int, draws: Sequence[torch.Generator], progress: Progress) -> list[_Sweeps]:
     """Sweeps for k = 1 ... ``max_clusters``, up and down again."""
     means = points.coordinates.mean(1, keepdim=True)
     found = [_nearest(points, means.repeat_interleave(points.n_sweeps, dim=0))]
     for k in range(2, max_clusters + 1):
         found.append(_settled(points, _with_new_centroid(points, found[-1], draws), N_STEPS_UP))
-        on_step(k / (2 * max_clusters))
+        progress.report(k / (2 * max_clusters))
     for k in range(max_clusters - 1, 1, -1):
         found[k - 1] = found[k - 1].or_better(_settled(points, _with_nearest_merged(found[k]), N_STEPS_DOWN))
-        on_step(1 - k / (2 * max_clusters))
+        progress.report(1 - k / (2 * max_clusters))
     return found
 
 

@@ -6,7 +6,7 @@ blocks (corners.py), weights of their corners that give the same sums with a six
     B  problems    D  channels    k  clusters, K of all k together    h, w  positions: of the grid, or corners of its blocks
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 from explainers.nave.assignment import groups, nearness
 from explainers.nave.composite import Composite, side_by_side
 from explainers.nave.corners import Corners
+from models.progress import IGNORED, Progress
 
 MAX_ITERATIONS = 40
 TOLERANCE = 1e-3  # a k rests when its inertia falls by less than this share
@@ -24,14 +25,14 @@ def finished(
     images: Sequence[Composite],
     centroids: Sequence[Tensor],
     n_iterations: int = MAX_ITERATIONS,
-    on_step: Callable[[float], None] = lambda share: None,
+    progress: Progress = IGNORED,
 ) -> list[tuple[Tensor, float]]:
     """Exact Lloyd from given centroids (k, D) of several k, on the images' grids: centroids and inertia of each.
 
     With no iterations at all, the centroids as they are and their inertia.
     """
     alone = [side_by_side([image]) for image in images]
-    found = finished_each(alone, [one.unsqueeze(0) for one in centroids], n_iterations, on_step)
+    found = finished_each(alone, [one.unsqueeze(0) for one in centroids], n_iterations, progress)
     return [(one.squeeze(0), float(inertia)) for one, inertia in found]
 
 
@@ -39,7 +40,7 @@ def finished_each(
     images: Sequence[Composite],
     centroids: Sequence[Tensor],
     n_iterations: int = MAX_ITERATIONS,
-    on_step: Callable[[float], None] = lambda share: None,
+    progress: Progress = IGNORED,
 ) -> list[tuple[Tensor, Tensor]]:
     """The same for B problems side by side, each with one image of every composite: (B, k, D) to (B, k, D) and inertia (B,)."""
     fields = [_field(image) for image in images]
@@ -47,7 +48,7 @@ def finished_each(
     found: list[tuple[Tensor, Tensor]] = []
     for group in groups(centroids, n_positions):
         found.extend(_lloyd(fields, group, n_iterations))
-        on_step(len(found) / len(centroids))
+        progress.report(len(found) / len(centroids))
     return found
 
 

@@ -10,7 +10,7 @@ of the composite activations of several depths. Depths, scaling, grid and the ch
 Colours are stable: the clusters of k + 1 are matched to those of k by overlap, so an index means one part while k moves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,12 +25,12 @@ from explainers.nave.label_maps import label_maps
 from explainers.nave.lloyd import finished
 from explainers.nave.quality import Quality, _depth_shares, _quality, _silhouettes, suggested_k
 from explainers.nave.settings import SCALINGS, NaveSettings
-
-Progress = Callable[[float, str], None]  # share done in [0, 1], what is being done; may raise to stop
+from models.progress import IGNORED, Progress
 
 GRID_STRIDE = 4  # the grid is a quarter of the input size; maps are drawn at the full input size
 N_SWEEPS = 8  # k-means runs side by side: the best inertia wins, their agreement is the stability
 N_SAMPLE = 800  # positions behind the silhouette and the scatter
+CLUSTERING_SHARE = 0.6  # of the progress bar; drawing and judging the maps take the rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def segment(
     feature_maps: Sequence[Tensor],
     settings: NaveSettings,
     image_shape: tuple[int, int],
-    progress: Progress = lambda share, doing: None,
+    progress: Progress = IGNORED,
 ) -> Segmentation:
     """Segmentation maps for every k of the settings, (n_k, *image_shape).
 
@@ -78,7 +78,7 @@ def segment_together(
     feature_maps: Sequence[Sequence[Tensor]],
     settings: NaveSettings,
     image_shapes: Sequence[tuple[int, int]],
-    progress: Progress = lambda share, doing: None,
+    progress: Progress = IGNORED,
 ) -> tuple[Segmentation, ...]:
     """The same for several images whose positions are clustered together: a cluster means one thing in all of them.
 
@@ -86,25 +86,27 @@ def segment_together(
     regions and scatter of each.
     """
     images = _composites(feature_maps, settings, image_shapes)
-    swept = sweep(images, settings.max_clusters, N_SWEEPS, settings.seed, settings.fit != "fast", _while_clustering(progress))
-    return _drawn(swept, images, settings, image_shapes, progress)
+    clustering = progress.part(0, CLUSTERING_SHARE, "Clustering")
+    swept = sweep(images, settings.max_clusters, N_SWEEPS, settings.seed, clustering, exact=settings.fit != "fast")
+    return _drawn(swept, images, settings, image_shapes, progress.part(CLUSTERING_SHARE, 1))
 
 
 def segment_each(
     feature_maps: Sequence[Sequence[Tensor]],
     settings: NaveSettings,
     image_shape: tuple[int, int],
-    progress: Progress = lambda share, doing: None,
+    progress: Progress = IGNORED,
 ) -> tuple[Segmentation, ...]:
     """``segment`` for several images of one shape, side by side: the same up to rounding, and faster."""
     images = [_composites([maps], settings, [image_shape])[0] for maps in feature_maps]
-    clusters = _while_clustering(progress)
-    swept = sweep_each([side_by_side(images)], settings.max_clusters, N_SWEEPS, settings.seed, settings.fit != "fast", clusters)
-    found = []
+    together = [side_by_side(images)]
+    clustering, drawing = progress.part(0, CLUSTERING_SHARE, "Clustering"), progress.part(CLUSTERING_SHARE, 1)
+    swept = sweep_each(together, settings.max_clusters, N_SWEEPS, settings.seed, clustering, exact=settings.fit != "fast")
+    segmentations: list[Segmentation] = []
     for n, (of_image, image) in enumerate(zip(swept, images, strict=True)):
-        told = lambda share, doing: progress(0.6 + (0.4 * n + share - 0.6) / len(images), doing)  # noqa: B023, E731
-        found += _drawn(of_image, [image], settings, [image_shape], told)
-    return tuple(found)
+        part = drawing.part(n / len(images), (n + 1) / len(images))
+        segmentations += _drawn(of_image, [image], settings, [image_shape], part)
+    return tuple(segmentations)
 
 
 def _composites(
@@ -113,10 +115,6 @@ def _composites(
     """Every image's composite on the grid on which clusters are fitted; scaled together."""
     scaled = [SCALINGS[settings.scaling](maps) for maps in zip(*feature_maps, strict=True)]
     return [composite_of(maps, _grid(shape)) for maps, shape in zip(zip(*scaled, strict=True), image_shapes, strict=True)]
-
-
-def _while_clustering(progress: Progress) -> Callable[[float], None]:
-    return lambda share: progress(0.6 * share, f"Clustering, {share:.0%}")
 
 
 def _drawn(
@@ -128,10 +126,11 @@ def _drawn(
 ) -> tuple[Segmentation, ...]:
     """From clusterings to maps that are judged."""
     full = [image.on_grid(shape) for image, shape in zip(images, image_shapes, strict=True)]
-    clusterings = _at_every_pixel(full, swept.clusterings, progress) if settings.fit == "full" else swept.clusterings
-    progress(0.8, "Drawing the maps")
+    refining = progress.part(0, 0.5, "Refining on every pixel")
+    clusterings = _at_every_pixel(full, swept.clusterings, refining) if settings.fit == "full" else swept.clusterings
+    progress.report(0.5, "Drawing the maps")
     labels, chosen = _with_stable_colours(full, clusterings[settings.min_clusters - 1 :])
-    progress(0.9, "Judging the maps")
+    progress.report(0.75, "Judging the maps")
     return _judged(settings, swept, clusterings[0], chosen, labels)
 
 
@@ -173,9 +172,8 @@ def _grid(image_shape: tuple[int, int]) -> tuple[int, int]:
 
 def _at_every_pixel(full: Sequence[Composite], clusterings: Sequence[Clustering], progress: Progress) -> list[Clustering]:
     """The same clusterings after Lloyd on the whole input."""
-    told = lambda share: progress(0.6 + 0.2 * share, f"Refining on every pixel, {share:.0%}")  # noqa: E731
-    found = finished(full, [clustering.centroids for clustering in clusterings], on_step=told)
-    return [Clustering(*one, clustering.sweeps) for one, clustering in zip(found, clusterings, strict=True)]
+    refined = finished(full, [clustering.centroids for clustering in clusterings], progress=progress)
+    return [Clustering(*at_k, clustering.sweeps) for at_k, clustering in zip(refined, clusterings, strict=True)]
 
 
 def _with_stable_colours(

@@ -48,6 +48,7 @@ from models.encoder.encoder import Encoder, EncoderInfo
 from models.encoder.labels import class_name, probabilities
 from models.errors import BadSettings, NotACutPoint, TooFewExamples
 from models.photo import Photo
+from models.progress import Progress
 
 MapsOf = Callable[[Encoder, Sequence[Photo], int, Sequence[int], Task], Iterator[list[Tensor]]]
 
@@ -289,7 +290,7 @@ def evidence_at(
     head = encoder.head_from(depth)(image)
     asked = [0] if len(encoder.info.class_names) == 1 else class_idx
     activation = head.activation[0].float()
-    path = path_gradients(head.logits_of, activation, asked, n_steps, check)
+    path = path_gradients(head.logits_of, activation, asked, n_steps, Progress(check=check))
     return evidence_of(path, activation, class_idx, head.map_of)
 
 

@@ -25,6 +25,7 @@ from models.encoder.encoder import Encoder, EncoderInfo
 from models.encoder.labels import class_logits, class_name, probabilities
 from models.errors import BadSettings
 from models.photo import Photo
+from models.progress import Progress
 
 SIDE_BY_SIDE = 8  # photos of one input shape that go through encoder and clustering together, at most
 SEEN_PIXELS = 2**20  # of all of them, at most: of large ones fewer, so that memory stays within bounds
@@ -78,7 +79,7 @@ class PhotoExplainer:
             maps,
             settings,
             encoder.input_shape(photos[0].shape, settings.input_size),
-            progress=lambda share, doing: task.report_or_stop(0.1 + 0.9 * share, doing),
+            progress=Progress(task.report, task.check).part(0.1, 1.0),
         )
         seconds["encoder"] += looked - started
         seconds["clustering"] += time.perf_counter() - looked
@@ -100,7 +101,7 @@ class PhotoExplainer:
             maps,
             settings,
             [encoder.input_shape(photo.shape, settings.input_size) for photo in photos],
-            progress=lambda share, doing: task.report_or_stop(0.4 + 0.6 * share, doing),
+            progress=Progress(task.report, task.check).part(0.4, 1.0),
         )
         return SegmentationsResult(
             segmentations=segmentations,

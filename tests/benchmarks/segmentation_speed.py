@@ -44,6 +44,7 @@ from explainers.service.photos import n_side_by_side
 from explainers.service.service import ExplainerService
 from models.encoder.encoder import Encoder
 from models.photo import Photo, photo_from_array
+from models.progress import IGNORED, Progress
 from models.scenes.scenes import render, sample_scene
 from tests.benchmarks.attribution_speed import seconds
 
@@ -157,10 +158,10 @@ def cold_table(weights: Path) -> list[dict]:
 
 def _drawn_and_judged(network: Encoder, photo: Photo, size: int, fit: Fit) -> tuple[float, float]:
     """Seconds until all maps of a photo are drawn, and until they are judged."""
-    told: dict[str, float] = {}
+    reached: dict[str, float] = {}
     started = time.perf_counter()
-    _to_maps(network, photo, size, fit, progress=lambda share, doing: told.setdefault(doing, time.perf_counter()))
-    return told["Judging the maps"] - started, time.perf_counter() - started
+    _to_maps(network, photo, size, fit, progress=Progress(lambda share, doing: reached.setdefault(doing, time.perf_counter())))
+    return reached["Judging the maps"] - started, time.perf_counter() - started
 
 
 def _to_maps(
@@ -169,7 +170,7 @@ def _to_maps(
     size: int,
     fit: Fit = "grid",
     ks: range = KS,
-    progress: nave.Progress = lambda share, doing: None,
+    progress: Progress = IGNORED,
 ) -> nave.Segmentation:
     settings = NaveSettings(network.info.default_depths, input_size=size, fit=fit, min_clusters=ks[0], max_clusters=ks[-1])
     return nave.segment(feature_maps(network, photo, size), settings, network.input_shape(photo.shape, size), progress)

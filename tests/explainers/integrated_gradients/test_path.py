@@ -5,6 +5,7 @@ import torch
 
 from explainers.integrated_gradients import integrated_gradients, path_gradients
 from models.errors import BadSettings, Cancelled
+from models.progress import Progress
 
 
 def squares(maps: torch.Tensor) -> torch.Tensor:
@@ -72,6 +73,6 @@ def test_it_can_be_stopped_and_needs_a_step():
         raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        path_gradients(squares, torch.ones(1), [0], check=stop)
+        path_gradients(squares, torch.ones(1), [0], progress=Progress(check=stop))
     with pytest.raises(BadSettings, match="at least 1"):
         path_gradients(squares, torch.ones(1), [0], n_steps=0)

@@ -11,6 +11,7 @@ from explainers.nave import assignment as nearness
 from explainers.nave.composite import composite_of
 from explainers.nave.kmeans import sweep
 from explainers.nave.label_maps import label_maps
+from models.progress import Progress
 from tests.explainers.nave.hand_made_maps import GRID, materialised, random_maps
 
 
@@ -61,13 +62,13 @@ def test_a_constant_picture_has_one_cluster_that_explains_all():
     assert [f.inertia for f in found] == pytest.approx([0] * 4, abs=1e-3)
 
 
-def test_the_hook_between_steps_can_stop_the_sweep(feature_maps):
-    def stop_soon(share):
+def test_whoever_waits_can_stop_the_sweep(feature_maps):
+    def stop_soon(share, doing):
         if share > 0.2:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        sweep([composite_of(feature_maps, GRID)], 8, on_step=stop_soon)
+        sweep([composite_of(feature_maps, GRID)], 8, progress=Progress(stop_soon))
 
 
 def test_two_images_together_are_one_big_matrix(feature_maps):

@@ -12,6 +12,7 @@ from explainers.nave.quality import Quality, _silhouettes, cluster_table, sugges
 from explainers.nave.segmentation import segment, segment_each, segment_together
 from explainers.nave.settings import FITS, NaveSettings, balanced, raw, require_valid, unit
 from models.errors import BadSettings
+from models.progress import Progress
 
 IMAGE_SHAPE = (64, 48)
 
@@ -181,8 +182,18 @@ def test_the_full_fit_lowers_the_inertia_over_all_pixels(feature_maps):
 
 def test_progress_rises_to_the_end(feature_maps):
     seen = []
-    segment(feature_maps, NaveSettings(depths=(0, 1), max_clusters=4), IMAGE_SHAPE, lambda share, doing: seen.append(share))
+    progress = Progress(lambda share, doing: seen.append(share))
+    segment(feature_maps, NaveSettings(depths=(0, 1), max_clusters=4), IMAGE_SHAPE, progress)
     assert seen == sorted(seen) and seen[0] > 0 and seen[-1] < 1
+
+
+def test_whoever_waits_reads_what_is_being_done(feature_maps):
+    said = []
+    settings = NaveSettings(depths=(0, 1), max_clusters=4, fit="full")
+    segment(feature_maps, settings, IMAGE_SHAPE, Progress(lambda share, doing: said.append(doing)))
+    assert {"Clustering, 25%", "Clustering, 100%", "Refining on every pixel, 100%"} <= set(said)
+    steps = list(dict.fromkeys(doing.partition(",")[0] for doing in said))
+    assert steps == ["Clustering", "Refining on every pixel", "Drawing the maps", "Judging the maps"]
 
 
 def test_the_table_holds_area_and_regions_of_every_cluster():
@@ -228,7 +239,7 @@ def test_images_side_by_side_are_segmented_as_each_would_be_alone(fit):
     images = [[torch.randn(8, 8, 6, generator=generator), n + torch.randn(12, 4, 3, generator=generator)] for n in range(3)]
     images.append([torch.ones(8, 8, 6), torch.zeros(12, 4, 3)])  # nothing to see: comes to rest long before the others
     settings, seen = NaveSettings(depths=(1, 3), max_clusters=7, fit=fit), []
-    each = segment_each(images, settings, IMAGE_SHAPE, lambda share, doing: seen.append(share))
+    each = segment_each(images, settings, IMAGE_SHAPE, Progress(lambda share, doing: seen.append(share)))
     for maps, together in zip(images, each, strict=True):
         alone = segment(maps, settings, IMAGE_SHAPE)
         assert (together.labels == alone.labels).mean() > 0.999
