@@ -42,6 +42,7 @@ from models.catalog.own_encoders import Removed
 from models.encoder.encoder import Encoder, EncoderInfo
 from models.errors import BadSettings, OutOfMemory, UnsupportedEncoder
 from models.photo import Photo
+from models.progress import Progress
 
 T = TypeVar("T")
 
@@ -348,7 +349,7 @@ class ExplainerService:
 
     def _admitted(self, upload: Upload, photo: Photo, task: Task) -> Admission:
         """In the worker: whoever passes the check is kept loaded, because the next page will ask for it."""
-        encoder, admission = admit(self.catalog, upload, photo, self.device, task.report_or_stop)
+        encoder, admission = admit(self.catalog, upload, photo, self.device, Progress(task.report, task.check))
         self.unload(encoder.info.name)
         key = self._encoder_key(encoder.info.name)
         self._encoders.put(key, encoder)
@@ -402,7 +403,7 @@ class ExplainerService:
         encoder = self._encoders.get(key)
         if encoder is None:
             self.unload(name)
-            encoder = self.catalog.open(name, self.device, task.report_or_stop)
+            encoder = self.catalog.open(name, self.device, Progress(task.report, task.check))
             self._encoders.put(key, encoder)
             self._infos[key] = encoder.info
         return encoder

@@ -15,12 +15,12 @@ from models.catalog.checkpoints import (
     read_config,
     write_without_prefix,
 )
-from models.catalog.hub import Progress
 from models.catalog.own_encoders import Removed
 from models.catalog.self_check import SelfCheck, self_check
 from models.encoder.encoder import Encoder
 from models.errors import BadCheckpoint
 from models.photo import Photo
+from models.progress import IGNORED, Progress
 
 
 @dataclass(frozen=True)
@@ -33,23 +33,23 @@ class Admission:
 
 
 def admit(
-    catalog: Catalog, upload: Upload, photo: Photo, device: str | torch.device, progress: Progress
+    catalog: Catalog, upload: Upload, photo: Photo, device: str | torch.device, progress: Progress = IGNORED
 ) -> tuple[Encoder, Admission]:
-    """The upload as an opened encoder. Raises what is wrong with it; ``progress`` may raise, too, and nothing is left behind."""
+    """The upload as an opened encoder; raises what is wrong with it. A refusal or a cancellation leaves nothing behind."""
     name = catalog.require_free(upload.name)
     config = read_config(upload.config.encode())
     comparison = match_checkpoint(read_checkpoint(BytesIO(upload.weights), WEIGHTS), config)
     require_fitting(comparison)
     with catalog.own.staged() as folder:
-        progress(0.0, "Writing the files")
+        progress.report(0.0, "Writing the files")
         with catalog.own.written(folder / "config.json") as file:
             file.write(json.dumps(config, indent=1).encode())
         with catalog.own.written(folder / WEIGHTS) as file:
             write_without_prefix(upload.weights, file, comparison.prefix)
-        progress(0.3, "Reading the weights")
+        progress.report(0.3, "Reading the weights")
         encoder = catalog.open_staged(folder, name, device)
-        check = self_check(encoder, photo, lambda share, doing: progress(0.4 + 0.6 * share, doing))
-        progress(1.0, "Joining the catalog")
+        check = self_check(encoder, photo, progress.part(0.4, 1.0))
+        progress.report(1.0, "Joining the catalog")
         return encoder, Admission(check, comparison.prefix, catalog.own.join(folder, name, upload.replace))
 
 

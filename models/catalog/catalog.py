@@ -28,13 +28,13 @@ from safetensors import SafetensorError, safe_open
 from models.catalog import hub
 from models.catalog.checkpoints import needed_shapes
 from models.catalog.curated import CURATED
-from models.catalog.hub import Progress
 from models.catalog.own_encoders import OwnEncoders, require_name
 from models.catalog.pickled import PICKLED_WEIGHTS, load_pickled
 from models.encoder.building import MODEL_ERRORS, family_of
 from models.encoder.encoder import Encoder
 from models.encoder.labels import has_classifier
 from models.errors import BadCheckpoint, EncoderUnavailable, OutOfMemory, UnknownEncoder, UnsupportedEncoder
+from models.progress import IGNORED, Progress
 
 BUNDLED_FOLDER = Path(__file__).parents[2] / "assets" / "encoders"
 FOLDER_VARIABLE = "ENCODERSCOPE_ENCODERS"
@@ -106,7 +106,7 @@ class Catalog:
         """Names that open right now, without a network."""
         return tuple(entry.name for entry in self.entries() if entry.state != "needs download")
 
-    def open(self, name: str, device: str | torch.device = "cpu", progress: Progress = lambda fraction, message: None) -> Encoder:
+    def open(self, name: str, device: str | torch.device = "cpu", progress: Progress = IGNORED) -> Encoder:
         """The encoder, its weights fetched if need be; raises UnknownEncoder, EncoderUnavailable or UnsupportedEncoder."""
         folder = self._folder(name)
         if folder is not None:
@@ -118,9 +118,7 @@ class Catalog:
         except hub.Unreachable as error:
             raise EncoderUnavailable(f"{error}. {self._instead()}") from error
 
-    def open_staged(
-        self, folder: Path, name: str, device: str | torch.device = "cpu", progress: Progress = lambda fraction, message: None
-    ) -> Encoder:
+    def open_staged(self, folder: Path, name: str, device: str | torch.device = "cpu", progress: Progress = IGNORED) -> Encoder:
         """The encoder in a folder that has no name yet, as if it were called ``name``."""
         return _open_folder(folder, name, device, progress)
 
@@ -290,7 +288,7 @@ def _open_folder(
     is_safe = any((folder / weights).is_file() for weights in hub.SAFETENSORS_NAMES)
     if not is_safe and not (pickle_allowed and pickled.is_file()):
         raise _no_weights(folder, name)
-    progress(None, "reading weights")
+    progress.report(None, "reading weights")
     weights = None if is_safe else load_pickled(pickled, name, _needed(config, name))
     licence = str(_remarks(folder).get("licence", ""))
     return _built(name, architecture, lambda: Encoder.from_folder(folder, name, device, licence, weights))
@@ -316,7 +314,7 @@ def _open_timm(name: str, device: str | torch.device, progress: Progress) -> Enc
     if not config.hf_hub_id:
         raise UnsupportedEncoder(f"The weights of '{name}' are offered only as a pickle file, which can run code when opened.")
     weights = hub.load_weights(config.hf_hub_id, progress)
-    progress(None, "reading weights")
+    progress.report(None, "reading weights")
     return _built(name, name, lambda: Encoder.from_timm(name, device=device, name=name, weights=weights))
 
 

@@ -5,7 +5,7 @@ the hub answers and has the file, and only then the download starts: without a n
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,8 +23,7 @@ from huggingface_hub.errors import (
 from tqdm import tqdm
 
 from models.errors import EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
-
-Progress = Callable[[float | None, str], None]
+from models.progress import IGNORED, Progress
 
 QUESTION_TIMEOUT_S = 5
 SAFETENSORS_NAMES = ("model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
@@ -58,18 +57,18 @@ def cached_repos() -> list[str]:
     return [repo for repo in repos if cached_weights(repo)]
 
 
-def load_weights(repo: str, progress: Progress) -> Path:
+def load_weights(repo: str, progress: Progress = IGNORED) -> Path:
     """The safetensors file of a repository, fetched if need be."""
     return cached_weights(repo) or _fetch_first(repo, SAFETENSORS_NAMES, progress)
 
 
-def load_file(repo: str, filename: str, progress: Progress) -> Path:
+def load_file(repo: str, filename: str, progress: Progress = IGNORED) -> Path:
     """One file of a repository, fetched if need be."""
     return cached_file(repo, filename) or _fetch_first(repo, (filename,), progress)
 
 
 def _fetch_first(repo: str, filenames: Sequence[str], progress: Progress) -> Path:
-    progress(None, f"asking the hub for {repo}")
+    progress.report(None, f"asking the hub for {repo}")
     repo_id, revision = _split_revision(repo)
     for filename in filenames:
         if _has(repo_id, revision, filename):
@@ -136,7 +135,7 @@ def _status(error: HfHubHTTPError) -> str:
 
 
 def _bar_reporting_to(progress: Progress, repo_id: str) -> type[tqdm]:
-    """A silent progress bar, as huggingface_hub takes it, that tells ``progress`` the bytes done of the total."""
+    """A silent progress bar, as huggingface_hub takes it, that reports the bytes done of the total to ``progress``."""
 
     class ReportingBar(tqdm):
         monitor_interval = 0  # nothing is drawn, so no thread need watch the drawing
@@ -157,7 +156,7 @@ def _bar_reporting_to(progress: Progress, repo_id: str) -> type[tqdm]:
         def _report(self) -> None:
             done = min(1.0, self.n / self.total) if self.total else None
             of_total = f" of {self.total / 1e6:.1f}" if self.total else ""
-            progress(done, f"downloading {repo_id}: {self.n / 1e6:.1f}{of_total} MB")
+            progress.report(done, f"downloading {repo_id}: {self.n / 1e6:.1f}{of_total} MB")
 
     return ReportingBar
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.catalog.hub import Progress
 from models.encoder.building import Depth
 from models.encoder.encoder import Encoder, EncoderInfo
 from models.encoder.labels import class_name, probabilities
 from models.errors import BadCheckpoint, NotACutPoint
 from models.photo import Photo
+from models.progress import IGNORED, Progress
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class SelfCheck:
         return sum(not check.refusal for check in self.depths)
 
 
-def self_check(encoder: Encoder, photo: Photo, progress: Progress = lambda fraction, message: None) -> SelfCheck:
+def self_check(encoder: Encoder, photo: Photo, progress: Progress = IGNORED) -> SelfCheck:
     """Tries an encoder on a photo at its own size; raises BadCheckpoint if a value is not finite."""
     started = time.perf_counter()
-    progress(0.0, "Looking through the encoder")
+    progress.report(0.0, "Looking through the encoder")
     image = encoder.prepare(photo, encoder.info.preprocessing.input_size)[None]
     _require_finite_maps(encoder, image)
     logits = encoder.logits(image)[0].cpu()
     _require_finite(logits, "its answer to a photo")
     depths = []
     for depth in encoder.info.depths:
-        progress((1 + depth.idx) / (1 + len(encoder.info.depths)), f"Trying depth {depth.idx}")
+        progress.report((1 + depth.idx) / (1 + len(encoder.info.depths)), f"Trying depth {depth.idx}")
         depths.append(DepthCheck(depth, _refusal(encoder, depth)))
     name, probability = _best(encoder.info, logits)
     return SelfCheck(encoder.info, tuple(depths), name, probability, time.perf_counter() - started)

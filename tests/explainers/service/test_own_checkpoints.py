@@ -82,7 +82,7 @@ def test_a_check_can_be_cancelled(service, photo, monkeypatch):
     def wait_then_check(encoder, photo, progress):
         begun.set()
         cancelled.wait(PATIENCE)
-        progress(0.5, "Trying depth 0")
+        progress.report(0.5, "Trying depth 0")
 
     monkeypatch.setattr(admission, "self_check", wait_then_check)
     job = service.add_encoder(upload(), photo)

@@ -18,6 +18,7 @@ from models.encoder.encoder import Depth, EncoderInfo
 from models.encoder.preprocessing import Preprocessing, prepare
 from models.errors import BadSettings, Cancelled, EncoderscopeError, OutOfMemory, UnknownEncoder, UnsupportedEncoder
 from models.photo import photo_from_array, read_photo_file
+from models.progress import IGNORED
 
 PATIENCE = 60  # seconds after which a test that hangs fails
 SETTINGS = NaveSettings(input_size=32, max_clusters=3)
@@ -94,13 +95,13 @@ class TinyCatalog:
             raise UnknownEncoder(f"No encoder goes by the name '{name}'.")
         return SimpleNamespace(name=name, state="needs download" if name in self.downloads else "on disk")
 
-    def open(self, name, device="cpu", progress=lambda fraction, message: None):
+    def open(self, name, device="cpu", progress=IGNORED):
         self.entry(name)
         self.opened.append(name)
         if name in self.downloads:
-            progress(0.5, "downloading")
+            progress.report(0.5, "downloading")
             self.downloads[name].reach()
-            progress(1.0, "downloaded")
+            progress.report(1.0, "downloaded")
         return self.encoders[name]
 
 

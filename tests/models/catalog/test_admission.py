@@ -15,6 +15,7 @@ from models.catalog.self_check import self_check
 from models.encoder.encoder import Encoder
 from models.errors import BadCheckpoint, Cancelled
 from models.photo import photo_from_array
+from models.progress import IGNORED, Progress
 from models.scenes.scenes import render, sample_scene
 
 ARCHITECTURE = "test_resnet"
@@ -41,7 +42,7 @@ def upload(weights: dict, name: str = "mine", n_classes: int = 3, architecture: 
     return Upload(name, json.dumps(config_by_hand(architecture, n_classes, names, input_size=64)), save(weights), **options)
 
 
-def admitted(catalog: Catalog, given: Upload, photo, progress=lambda share, doing: None):
+def admitted(catalog: Catalog, given: Upload, photo, progress=IGNORED):
     return admit(catalog, given, photo, "cpu", progress)
 
 
@@ -51,7 +52,7 @@ def is_untouched(catalog: Catalog) -> bool:
 
 def test_a_good_upload_joins_with_its_check(catalog, photo):
     said = []
-    encoder, admission = admitted(catalog, upload(weights_of()), photo, lambda share, doing: said.append(share))
+    encoder, admission = admitted(catalog, upload(weights_of()), photo, Progress(lambda share, doing: said.append(share)))
     assert said == sorted(said) and said[-1] == 1.0
     check = admission.check
     assert check.class_name.startswith("thing") and 1 / 3 <= check.probability <= 1
@@ -128,7 +129,7 @@ def test_whoever_cancels_leaves_nothing_behind(catalog, photo, when):
             raise Cancelled("This work was cancelled.")
 
     with pytest.raises(Cancelled):
-        admitted(catalog, upload(weights_of()), photo, cancel)
+        admitted(catalog, upload(weights_of()), photo, Progress(cancel))
     assert is_untouched(catalog)
 
 

@@ -27,11 +27,12 @@ import json, sys, torch
 torch.set_num_threads(1)
 from models.errors import EncoderscopeError
 from models.catalog import Catalog
+from models.progress import Progress
 catalog, answers = Catalog(), {}
 for name in sys.argv[1:]:
     steps = []
     try:
-        encoder = catalog.open(name, progress=lambda fraction, message: steps.append((fraction, message)))
+        encoder = catalog.open(name, progress=Progress(lambda share, doing: steps.append((share, doing))))
         answer = {"classes": encoder.info.class_names, "n_depths": len(encoder.info.depths), "name": encoder.info.name,
                   "logits": encoder.logits(torch.ones(1, 3, 64, 96)).tolist(), "state": catalog.entry(name).state}
     except EncoderscopeError as error:
@@ -135,7 +136,7 @@ def test_without_the_hub_it_opens_from_the_disk(runs, name):
         assert name in run["openable"]
 
 
-def test_progress_is_told_in_bytes_and_reaches_the_end(runs):
+def test_progress_is_reported_in_bytes_and_reaches_the_end(runs):
     steps = runs.online[TINY]["steps"]
     fractions = [fraction for fraction, message in steps if message.startswith("downloading")]
     assert fractions[0] == 0 and fractions[-1] == 1
