@@ -8,17 +8,9 @@ worker wait for each other asleep, and everything there takes twice as long.
 """
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
-BLUR_PX = 20  # of the reference, whatever the size of the picture
 _STOPS = np.array([(40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (245, 125, 21), (250, 193, 39), (252, 255, 164)])
-
-
-def softened(concept_map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The map at another size, blurred as the reference draws it, its maximum kept; (H, W) float32."""
-    picture = Image.fromarray((_resized(concept_map, shape) * 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur(BLUR_PX))
-    blurred = np.asarray(picture, np.float32) / 255
-    return blurred * (concept_map.max() / blurred.max()) if 0 < blurred.max() < concept_map.max() else blurred
 
 
 def heat_overlay(photo: np.ndarray, concept_map: np.ndarray, opacity: float = 0.7, threshold: float = 0.1) -> np.ndarray:

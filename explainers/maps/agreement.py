@@ -89,8 +89,3 @@ def region_counts(n_regions: Sequence[Mapping[int, int]], n_choices: int = 20) -
     high = min(max(of_encoder.values()) for of_encoder in n_regions)
     low, high = min(low, high), max(low, high)  # ranges that do not meet: what lies between them
     return tuple(np.unique(np.geomspace(max(low, 1), max(high, 1), n_choices).round().astype(int)).tolist())
-
-
-def differ(a: tuple[float, float], b: tuple[float, float]) -> bool:
-    """Whether two intervals (low, high) have nothing in common."""
-    return a[1] < b[0] or b[1] < a[0]

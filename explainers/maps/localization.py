@@ -11,8 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import rand_score
 
-from explainers.maps.regions import region_map
-
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two boolean masks; 1 if both are empty."""
@@ -51,8 +49,3 @@ def mean_covering(regions: np.ndarray, annotators: Sequence[np.ndarray]) -> floa
 def probabilistic_rand_index(regions: np.ndarray, annotators: Sequence[np.ndarray]) -> float:
     """Share of pixel pairs on which a map and an annotator agree, averaged over annotators (Unnikrishnan et al. 2007)."""
     return float(np.mean([rand_score(truth.ravel(), regions.ravel()) for truth in annotators]))
-
-
-def regions_of(labels: np.ndarray) -> np.ndarray:
-    """The connected regions of a segmentation map, (H, W) counted from 0."""
-    return region_map(labels)[0]

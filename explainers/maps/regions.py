@@ -9,15 +9,14 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 
-def region_map(labels: np.ndarray) -> tuple[np.ndarray, int]:
-    """The region of every pixel, (H, W) counted from 0 in reading order, and how many there are."""
+def region_map(labels: np.ndarray) -> np.ndarray:
+    """The region of every pixel of a segmentation map (H, W), (H, W) counted from 0 in reading order."""
     run_idx, touching = _runs(labels)
-    n_regions, region_of_run = connected_components(touching, directed=False)
-    return region_of_run[run_idx], n_regions
+    return connected_components(touching, directed=False)[1][run_idx]
 
 
 def count_regions(labels: np.ndarray) -> int:
-    """Number of regions of a map (H, W)."""
+    """Number of regions of a segmentation map (H, W)."""
     return connected_components(_runs(labels)[1], directed=False, return_labels=False)
 
 

@@ -1,4 +1,4 @@
-"""How near positions are to centroids, and which centroid is the nearest."""
+"""Assignment: what every position costs at every centroid, and which centroid is the nearest one."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,16 +7,17 @@ from torch import Tensor
 
 from explainers.nave.composite import Composite
 
-MAX_SCORES = 2**22  # held at a time: so many centroids are taken together as fit
+MAX_COSTS = 2**22  # held at a time: so many centroids are taken together as fit
 
 
-def nearness(composite: Composite, centroids: Tensor) -> Tensor:
-    """|c|^2 - 2 <x, c> for centroids (k, D), (k, H, W): squared distances but for |x|^2, which is the same for all."""
+def assignment_costs(composite: Composite, centroids: Tensor) -> Tensor:
+    """|c|^2 - 2 <x, c> for centroids (k, D) at every grid position, (k, H, W): squared distances but for |x|^2, which is the
+    same for all centroids."""
     return composite.scores(-2 * centroids, centroids.square().sum(-1))
 
 
-def first_lowest(costs: Tensor) -> Tensor:
-    """Along the first axis the index of the lowest, uint8; the first of several. Four times as fast as argmin."""
+def nearest_idx(costs: Tensor) -> Tensor:
+    """Which of k costs is the lowest, for costs (k, ...): (...) uint8; the first one of several. Four times as fast as argmin."""
     k = len(costs)
     ranks = torch.arange(k, 0, -1, dtype=torch.int8, device=costs.device).reshape(-1, *[1] * (costs.ndim - 1))
     is_lowest = (costs <= costs.amin(0)).view(torch.int8)
@@ -24,11 +25,11 @@ def first_lowest(costs: Tensor) -> Tensor:
 
 
 def groups(centroids: Sequence[Tensor], n_positions: int) -> Iterator[list[Tensor]]:
-    """Neighbours, (..., k, D) each, whose scores at so many positions are held together; at least one."""
-    most, group = MAX_SCORES // n_positions, []
-    for one in centroids:
-        if group and sum(of_k.shape[-2] for of_k in group) + one.shape[-2] > most:
+    """Consecutive centroids, (..., k, D) each, in groups whose costs at so many positions may be held together; one at least."""
+    most, group = MAX_COSTS // n_positions, []
+    for of_k in centroids:
+        if group and sum(other.shape[-2] for other in group) + of_k.shape[-2] > most:
             yield group
             group = []
-        group.append(one)
+        group.append(of_k)
     yield group

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explainers.nave.assignment import first_lowest
+from explainers.nave.assignment import nearest_idx
 from explainers.nave.composite import Block, Composite
 
 BLOCK_SIDES = range(8, 2, -1)  # pixels; the first one that fits is taken: half the stride of the finest depth, as a rule
@@ -70,13 +70,13 @@ class Corners:
         return weights
 
     def _cut(self, costs: Tensor) -> "_Cut":
-        at_corners = first_lowest(costs)
+        at_corners = nearest_idx(costs)
         n_rows, n_cols = self.n_blocks
         upper_left, *others = (at_corners[down : down + n_rows, right : right + n_cols] for down, right in CORNERS)
         mixed = sum(other != upper_left for other in others).flatten().nonzero().squeeze(1)
         corner_idx = mixed + mixed // n_cols + self._offsets(2, n_cols + 1)  # (4, M)
         of_mixed = costs.flatten(1).index_select(1, corner_idx.flatten()).reshape(len(costs), len(CORNERS), -1)
-        return _Cut(upper_left, mixed, first_lowest(self._mixing @ of_mixed))
+        return _Cut(upper_left, mixed, nearest_idx(self._mixing @ of_mixed))
 
     def _offsets(self, side: int, width: int) -> Tensor:
         """Flat indices of a square of so many positions in a grid of that width, (side * side, 1)."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from explainers.nave.assignment import first_lowest, groups, nearness
+from explainers.nave.assignment import assignment_costs, groups, nearest_idx
 from explainers.nave.composite import Composite
 from explainers.nave.corners import Corners
 
@@ -21,7 +21,7 @@ def label_maps(composite: Composite, centroids: Sequence[Tensor]) -> Tensor:
         return found
     n_done = 0
     for group in groups(centroids, corners.at.n_positions):
-        for costs in nearness(corners.at, torch.cat(group)).split(list(map(len, group))):
+        for costs in assignment_costs(corners.at, torch.cat(group)).split(list(map(len, group))):
             found[n_done] = corners.labels(costs)
             n_done += 1
     return found
@@ -29,4 +29,4 @@ def label_maps(composite: Composite, centroids: Sequence[Tensor]) -> Tensor:
 
 def _score_every_pixel(composite: Composite, centroids: Tensor, labels: Tensor) -> None:
     for columns, costs in composite.score_bands(-2 * centroids, centroids.square().sum(1)):
-        labels[:, columns] = first_lowest(costs)
+        labels[:, columns] = nearest_idx(costs)

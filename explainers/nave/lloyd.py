@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from explainers.nave.assignment import groups, nearness
+from explainers.nave.assignment import assignment_costs, groups
 from explainers.nave.composite import Composite, side_by_side
 from explainers.nave.corners import Corners
 from models.progress import IGNORED, Progress
@@ -148,7 +148,7 @@ def _step(fields: Sequence[_Field], centroids: Sequence[Tensor], inertia_only: b
     sums, counts = torch.zeros_like(together), together.new_zeros(together.shape[:2])
     inertia = torch.zeros(len(centroids), len(together), dtype=torch.float64, device=together.device)
     for field in fields:
-        assignment = field.assigned(nearness(field.at, together), sizes)
+        assignment = field.assigned(assignment_costs(field.at, together), sizes)
         inertia += assignment.lowest + field.image.summed_norms
         if not inertia_only:
             counts += assignment.weights.sum((2, 3))
@@ -168,7 +168,7 @@ def _farthest(images: Sequence[Composite], centroids: Tensor, n: int) -> Tensor:
     """The composite activations of the n positions farthest from their centroid, (n, D)."""
     distances, places = [], []
     for image in images:
-        top = (nearness(image, centroids).amin(0) + image.squared_norms()).flatten().topk(min(n, image.n_positions))
+        top = (assignment_costs(image, centroids).amin(0) + image.squared_norms()).flatten().topk(min(n, image.n_positions))
         distances.append(top.values)
         places.append(image.at(top.indices))
     return torch.cat(places)[torch.cat(distances).topk(n).indices]

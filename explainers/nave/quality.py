@@ -91,7 +91,6 @@ def _depth_shares(depth_channels: tuple[int, ...], centroids: Sequence[Tensor], 
 def cluster_table(labels: np.ndarray, n_clusters: int) -> list[ClusterRow]:
     """Area and number of regions of every cluster of a map (H, W)."""
     areas = np.bincount(labels.ravel(), minlength=n_clusters) / labels.size
-    regions, _ = region_map(labels)
-    _, first_pixel = np.unique(regions, return_index=True)
+    _, first_pixel = np.unique(region_map(labels), return_index=True)
     n_regions = np.bincount(labels.ravel()[first_pixel], minlength=n_clusters)
     return [ClusterRow(i, float(areas[i]), int(n_regions[i])) for i in range(n_clusters)]

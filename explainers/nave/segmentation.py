@@ -50,10 +50,6 @@ class Segmentation:
     def shape(self) -> tuple[int, int]:
         return self.labels.shape[1:]
 
-    @property
-    def n_bytes(self) -> int:
-        return self.labels.nbytes + self.scatter.nbytes + self.scatter_idx.nbytes
-
     def at(self, k: int) -> np.ndarray:
         """The map with k clusters, (H, W)."""
         return self.labels[self.ks.index(k)]

@@ -171,3 +171,8 @@ def interval(replicates: Sequence[float] | np.ndarray, level: float = 0.95) -> t
     """The middle part of bootstrap replicates that holds ``level`` of them."""
     low, high = np.quantile(np.asarray(replicates, float), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def intervals_apart(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    """Whether two confidence intervals (low, high) have nothing in common."""
+    return a[1] < b[0] or b[1] < a[0]

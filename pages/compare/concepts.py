@@ -10,10 +10,9 @@ import streamlit as st
 
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import OpenSet
-from explainers.maps.agreement import differ
-from explainers.maps.classes import class_in, shared_classes
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ConceptMaps, ExplainSettings, HealthReport
 from explainers.service.service import ExplainerService
+from explainers.visual_tcav.significance import intervals_apart
 from models.photo import Photo
 from pages.common import class_images as explain_images
 from pages.common import concept_controls as explain_controls
@@ -24,6 +23,7 @@ from pages.common.text import plain
 from pages.compare import charts as compare_charts
 from pages.compare import panes as compare_panes
 from pages.compare.charts import Contribution
+from pages.compare.classes import class_in, shared_classes
 from pages.compare.controls import Pair
 from pages.compare.panes import Found, Opening
 
@@ -264,7 +264,7 @@ def ranks_of(figures: Sequence[float]) -> list[int]:
 
 def apart(found: Sequence[Contribution]) -> str:
     """The pairs of encoders whose intervals have nothing in common, the larger first."""
-    pairs = [(a, b) if a.mean > b.mean else (b, a) for a, b in combinations(found, 2) if differ(a.interval, b.interval)]
+    pairs = [(a, b) if a.mean > b.mean else (b, a) for a, b in combinations(found, 2) if intervals_apart(a.interval, b.interval)]
     return ", ".join(f"{a.encoder} > {b.encoder}" for a, b in pairs)
 
 

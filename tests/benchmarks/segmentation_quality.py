@@ -18,7 +18,8 @@ from skimage.segmentation import slic
 from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
-from explainers.maps.localization import best_match_iou, majority_vote_iou, mean_covering, probabilistic_rand_index, regions_of
+from explainers.maps.localization import best_match_iou, majority_vote_iou, mean_covering, probabilistic_rand_index
+from explainers.maps.regions import region_map
 from explainers.nave.segmentation import Segmentation, segment
 from explainers.nave.settings import NaveSettings
 from models.encoder.encoder import Encoder, randomised
@@ -151,8 +152,8 @@ def bsds_table(
             (trained,), (random,) = (list(segmentations(e, image.photo, max(ks), (), (seed,))) for e in (encoder, shuffled))
             for k in ks:
                 regions = {
-                    "composite": regions_of(at_truth_size(trained.at(k), image.annotators[0].shape)),
-                    "random weights": regions_of(at_truth_size(random.at(k), image.annotators[0].shape)),
+                    "composite": region_map(at_truth_size(trained.at(k), image.annotators[0].shape)),
+                    "random weights": region_map(at_truth_size(random.at(k), image.annotators[0].shape)),
                 }
                 regions["SLIC, as many regions"] = slic_map(image.photo, int(regions["composite"].max()) + 1)
                 for method, found in regions.items():

@@ -10,7 +10,6 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from explainers.drawing.clusters import at_size
 from explainers.maps.agreement import (
     agreement_over_k,
-    differ,
     disagreement,
     in_colours_of,
     k_of_regions,
@@ -19,7 +18,6 @@ from explainers.maps.agreement import (
     spread,
 )
 from explainers.maps.cka import centred_gram, cka_matrix, linear_cka
-from explainers.maps.classes import class_in, shared_classes
 
 LEFT_RIGHT = np.array([[0, 0, 1, 1]] * 4, np.uint8)
 TOP_BOTTOM = LEFT_RIGHT.T.copy()
@@ -121,22 +119,6 @@ def test_every_depth_is_compared_with_every_other():
     found = cka_matrix(a, b)
     assert found.shape == (2, 3)
     assert found[1, 2] == pytest.approx(linear_cka(a[1], b[2]))
-
-
-def test_classes_are_found_by_name_whatever_the_case():
-    assert class_in(("cat", "Dog"), "dog") == 1
-    assert class_in(("cat",), "dog") is None
-
-
-def test_classes_shared_by_several_encoders():
-    assert shared_classes([("cat", "dog"), ("Dog", "cow"), ("bee", "cow")]) == ("dog", "cow")
-    assert shared_classes([("cat", "dog")]) == ("cat", "dog")
-    assert shared_classes([("cat",), ("bee",)]) == ()
-
-
-def test_intervals_that_do_not_touch_differ():
-    assert differ((0.0, 0.1), (0.2, 0.3)) and differ((0.2, 0.3), (0.0, 0.1))
-    assert not differ((0.0, 0.2), (0.1, 0.3))
 
 
 def test_the_spread_of_one_photo_is_none():

@@ -11,7 +11,6 @@ from explainers.maps.localization import (
     majority_vote_iou,
     mean_covering,
     probabilistic_rand_index,
-    regions_of,
 )
 
 HALVES = np.array([[0, 0, 1, 1]] * 2)
@@ -46,7 +45,3 @@ def test_rand_index_agrees_with_scikit_learn():
     a, b = rng.integers(0, 4, (9, 9)), rng.integers(0, 3, (9, 9))
     assert probabilistic_rand_index(a, [b]) == pytest.approx(rand_score(a.ravel(), b.ravel()))
     assert probabilistic_rand_index(a, [a, a]) == 1
-
-
-def test_regions_split_clusters_that_fall_apart():
-    assert len(np.unique(regions_of(np.array([[0, 1, 0]])))) == 3

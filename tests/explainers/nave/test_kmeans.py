@@ -7,7 +7,7 @@ import torch
 from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
-from explainers.nave import assignment as nearness
+from explainers.nave import assignment
 from explainers.nave.composite import composite_of
 from explainers.nave.kmeans import sweep
 from explainers.nave.label_maps import label_maps
@@ -83,7 +83,7 @@ def test_two_images_together_are_one_big_matrix(feature_maps):
 
 def test_groups_of_centroids_give_what_all_together_give(feature_maps, monkeypatch):
     together = sweep([composite_of(feature_maps, GRID)], 6).clusterings
-    monkeypatch.setattr(nearness, "MAX_SCORES", 5 * GRID[0] * GRID[1])
+    monkeypatch.setattr(assignment, "MAX_COSTS", 5 * GRID[0] * GRID[1])
     for one, other in zip(sweep([composite_of(feature_maps, GRID)], 6).clusterings, together, strict=True):
         torch.testing.assert_close(one.centroids, other.centroids, rtol=1e-3, atol=1e-4)
 

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from explainers.nave import assignment as nearness
-from explainers.nave import corners
+from explainers.nave import assignment, corners
 from explainers.nave.composite import composite_of
 from explainers.nave.corners import Corners
 from explainers.nave.label_maps import label_maps
@@ -54,14 +53,14 @@ def test_of_two_centroids_equally_near_everywhere_the_first_has_all():
 def test_groups_of_centroids_give_what_all_together_give(monkeypatch):
     maps, centroids = maps_and_centroids([(4, 4), (2, 2)])
     together = label_maps(composite_of(maps, (32, 32)), centroids)
-    monkeypatch.setattr(nearness, "MAX_SCORES", 1)
+    monkeypatch.setattr(assignment, "MAX_COSTS", 1)
     assert torch.equal(label_maps(composite_of(maps, (32, 32)), centroids), together)
 
 
 def test_most_pixels_of_large_regions_are_never_scored(monkeypatch):
     scored = []
-    lowest = corners.first_lowest
-    monkeypatch.setattr(corners, "first_lowest", lambda costs: scored.append(costs[0].numel()) or lowest(costs))
+    lowest = corners.nearest_idx
+    monkeypatch.setattr(corners, "nearest_idx", lambda costs: scored.append(costs[0].numel()) or lowest(costs))
     halves = torch.zeros(1, 8, 8)
     halves[:, :, 4:] = 1
     label_maps(composite_of([halves], (64, 64)), [torch.tensor([[0.0], [1.0]])])

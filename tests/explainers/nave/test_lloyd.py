@@ -5,7 +5,7 @@ import torch
 from sklearn.cluster import KMeans
 
 from explainers.nave import lloyd
-from explainers.nave.assignment import nearness
+from explainers.nave.assignment import assignment_costs
 from explainers.nave.composite import composite_of
 from explainers.nave.corners import Corners
 from explainers.nave.label_maps import label_maps
@@ -69,7 +69,7 @@ def test_with_the_corners_of_blocks_it_is_lloyds_algorithm_on_every_pixel(pyrami
 def test_weights_of_corners_sum_what_the_pixels_of_a_cluster_sum_to(pyramid):
     corners, big = Corners.of(pyramid), pyramid.at(torch.arange(pyramid.n_positions))
     centroids = big[[0, 900, 4000]]
-    weights = corners.weights(nearness(corners.at, centroids))
+    weights = corners.weights(assignment_costs(corners.at, centroids))
     is_nearest = torch.nn.functional.one_hot(torch.cdist(big, centroids).argmin(1), 3).double()
     torch.testing.assert_close(weights.sum((1, 2)), is_nearest.sum(0))
     torch.testing.assert_close(corners.at.weighted_sums(weights), is_nearest.T @ big)

@@ -13,6 +13,7 @@ from explainers.visual_tcav.significance import (
     held_out_auc,
     holm,
     interval,
+    intervals_apart,
     mean_differences,
     mean_p_value,
     null_subsets,
@@ -135,3 +136,8 @@ def test_tcav_counts_images_whose_logit_rises():
     gradients = torch.tensor([[[[1.0, 1.0]], [[-1.0, 0.0]]]])  # one class, two channels, two positions
     assert sensitivities(gradients, torch.tensor([[1.0, 0.0], [0.0, 1.0]])).tolist() == [[2.0, -1.0]]
     assert tcav_scores(torch.tensor([[2.0, -1.0], [1.0, 0.0]])).tolist() == [1.0, 0.25]
+
+
+def test_intervals_that_do_not_touch_intervals_apart():
+    assert intervals_apart((0.0, 0.1), (0.2, 0.3)) and intervals_apart((0.2, 0.3), (0.0, 0.1))
+    assert not intervals_apart((0.0, 0.2), (0.1, 0.3))
