@@ -1,11 +1,4 @@
-"""From the bytes of a file to what an encoder sees.
-
-    Photo          a picture as a person sees it: upright, opaque, 8-bit RGB, with the identity of its file
-    Preprocessing  how an encoder was trained to see: size, interpolation, mean and standard deviation
-    prepare        the whole photo (never a crop), resized with antialiasing and normalised, (3, H, W)
-
-Nothing is decoded before the header was checked, and only by decoders on a short list.
-"""
+"""From a photo to what an encoder sees: the whole photo (never a crop), resized with antialiasing and normalised."""
 
 from dataclasses import dataclass
 

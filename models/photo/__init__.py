@@ -1,5 +1,6 @@
-"""A picture as a person sees it, from the bytes of any file that shows one."""
+"""A picture as a person sees it (photo.py), from the bytes of any file that shows one (reading.py)."""
 
-from models.photo.reading import Photo, photo_from_array, read_photo, read_photo_file
+from models.photo.photo import Photo, photo_from_array
+from models.photo.reading import read_photo, read_photo_file
 
 __all__ = ["Photo", "photo_from_array", "read_photo", "read_photo_file"]
