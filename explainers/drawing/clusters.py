@@ -23,7 +23,7 @@ D22DC3 786996 6900D2 00D21E C3B478 A53C5A 96FFC3 2D3C5A B43C3C C33CFF
     dtype=np.uint8,
 ).reshape(-1, 3)
 
-PALETTE: tuple[tuple[int, int, int], ...] = tuple(map(tuple, _COLOURS.tolist()))
+PALETTE: tuple[tuple[int, int, int], ...] = tuple((red, green, blue) for red, green, blue in _COLOURS.tolist())
 """Red, green, blue of each cluster index; from 40 on it starts again."""
 
 _LINE, _CASING = (255, 255, 255), (20, 20, 20)  # a light line in a dark casing shows on every background
@@ -42,7 +42,7 @@ def colour_map(labels: np.ndarray) -> np.ndarray:
 
 
 def overlay(
-    photo: np.ndarray, labels: np.ndarray, opacity: float = 0.55, outlines: bool = True, only: Collection[int] = ()
+    photo: np.ndarray, labels: np.ndarray, opacity: float = 0.55, *, outlines: bool = True, only: Collection[int] = ()
 ) -> np.ndarray:
     """The photo tinted in cluster colours, (H, W, 3) uint8 at the photo's size.
 

@@ -14,19 +14,15 @@ _STOPS = np.array([(40, 11, 84), (101, 21, 110), (159, 42, 99), (212, 72, 66), (
 
 
 def heat_overlay(photo: np.ndarray, concept_map: np.ndarray, opacity: float = 0.7, threshold: float = 0.1) -> np.ndarray:
-    """The photo in grey, coloured where the map exceeds ``threshold``, (H, W, 3) uint8 at the photo's size."""
-    heat = _resized(concept_map, photo.shape[:2])
+    """The photo in grey, coloured where the concept map (h, w) exceeds ``threshold``, (H, W, 3) uint8 at the photo's size."""
+    height, width = photo.shape[:2]
+    heat = np.asarray(Image.fromarray(concept_map.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
     grey = (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None] * np.ones(3, np.float32)
     share = np.where(heat > threshold, opacity * np.minimum(1, 0.35 + heat), 0)[..., None]
     return (grey + share * (heat_colours(heat) - grey) + 0.5).astype(np.uint8)
 
 
-def _resized(concept_map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Bilinear, half-pixel centres."""
-    return np.asarray(Image.fromarray(concept_map.astype(np.float32)).resize(shape[::-1], Image.Resampling.BILINEAR))
-
-
 def heat_colours(heat: np.ndarray) -> np.ndarray:
-    """Colours (..., 3) float32 of values in [0, 1]."""
+    """Colours (..., 3) float32 of values (...) in [0, 1]."""
     at = np.linspace(0, 1, len(_STOPS))
     return np.stack([np.interp(heat, at, _STOPS[:, channel]) for channel in range(3)], -1).astype(np.float32)

@@ -28,9 +28,9 @@ CHUNK_SIZE = 26  # points of the path that go through the head together; 51 poin
 
 @dataclass(frozen=True, eq=False)
 class PathGradients:
-    """What a walk along the path found, per class asked for."""
+    """Gradients of some classes along the path, averaged and at its end, and the logits at both ends."""
 
-    class_idx: tuple[int, ...]
+    class_idx: tuple[int, ...]  # the classes, n_classes of them
     mean: Tensor  # (n_classes, *shape of F): the averaged gradients
     final: Tensor  # (n_classes, *shape of F): the gradients at F itself
     logits: Tensor  # (all classes,) at F
@@ -39,12 +39,12 @@ class PathGradients:
 
     @property
     def logit_changes(self) -> tuple[float, ...]:
-        """How much the logit rises from the baseline, per class asked for."""
+        """How much the logit of each of the classes rises from the baseline."""
         return tuple((self.logits - self.baseline_logits)[list(self.class_idx)].tolist())
 
 
 def integrated_gradients(logits_of: LogitsOf, activation: Tensor, class_idx: int, n_steps: int = 50) -> Tensor:
-    """Attribution of every activation to one class, same shape as ``activation``."""
+    """Attribution of every activation to one class, of the same shape as ``activation``, which may be any."""
     return path_gradients(logits_of, activation, [class_idx], n_steps).mean[0] * activation
 
 
@@ -56,23 +56,28 @@ def path_gradients(
     progress: Progress = IGNORED,
     chunk_size: int = CHUNK_SIZE,
 ) -> PathGradients:
-    """Averaged gradients of several classes, which share the forward pass.
+    """Averaged gradients of several classes, which share the forward pass, for an activation of any shape.
 
-    Chunks that do not fit into memory are halved; between them, ``progress`` may end the work.
+    Chunks that do not fit into memory are halved; between chunks, ``progress`` may end the work. Raises BadSettings for a path
+    without steps.
     """
     if n_steps < 1:
         raise BadSettings(f"{n_steps} steps make no path. Choose at least 1; 50 is usual.")
     activation = activation.detach()
     shares = torch.linspace(0, 1, n_steps + 1, device=activation.device, dtype=activation.dtype)
+
+    def gradients_at(points: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        chunk = shares[points[0] : points[-1] + 1]
+        return chunk, *_gradients(logits_of, activation, chunk, class_idx)
+
     mean = activation.new_zeros(len(class_idx), *activation.shape)
-    baseline_logits = None
-    for points, gradients, logits in in_batches(
-        lambda chunk: (chunk, *_gradients(logits_of, activation, chunk, class_idx)), shares, chunk_size, progress.check
-    ):
-        weights = torch.where((points == 0) | (points == 1), 0.5, 1.0).to(activation.dtype) / n_steps
+    chunk_logits: list[Tensor] = []
+    for chunk, gradients, logits in in_batches(gradients_at, range(n_steps + 1), chunk_size, progress.check):
+        weights = torch.where((chunk == 0) | (chunk == 1), 0.5, 1.0).to(activation.dtype) / n_steps
         mean += torch.einsum("n,cn...->c...", weights, gradients)
-        baseline_logits = logits[0].detach() if baseline_logits is None else baseline_logits
-        final, final_logits = gradients[:, -1], logits[-1].detach()
+        chunk_logits.append(logits.detach())
+        final = gradients[:, -1]
+    baseline_logits, final_logits = chunk_logits[0][0], chunk_logits[-1][-1]
     changes = (final_logits - baseline_logits)[list(class_idx)]
     sums = (mean * activation).flatten(1).sum(1)
     gaps = tuple((sums - changes).abs().tolist())

@@ -1,9 +1,9 @@
-"""How alike do two encoders see the same photos? Everything here takes what was found for each encoder on its own.
+"""How alike do two segmentation maps, made by two encoders each on its own, divide the same photo?
 
-    segmentation maps   adjusted Rand index (Hubert, Arabie 1985), adjusted mutual information (Vinh, Epps, Bailey 2010),
-                        matched colours (linear assignment by overlap), differences position by position
-    feature maps        linear CKA (Kornblith et al., arXiv 1905.00414) from Gram matrices over positions
-    attributions        which of two figures differ by more than their intervals
+    agreement      adjusted Rand index (Hubert, Arabie 1985), adjusted mutual information (Vinh, Epps, Bailey 2010)
+    colours        linear assignment by overlap: which cluster of one map is which of the other
+    disagreement   position by position, from the overlap of the two clusters there
+    granularity    which k gives two encoders maps with about as many regions
 
 Maps of different size cover the same photo; the second is brought to the size of the first by nearest neighbour.
 """
@@ -28,14 +28,14 @@ class MapAgreement:
 
 @dataclass(frozen=True)
 class Spread:
-    """A figure over photos."""
+    """An agreement over several photos."""
 
     mean: float
     std: float  # 0 for a single photo
 
 
 def map_agreement(a: np.ndarray, b: np.ndarray) -> MapAgreement:
-    """Of two label maps (H, W) and (h, w) of one photo."""
+    """How alike two label maps (H, W) and (h, w) divide one photo."""
     b = at_size(b, a.shape)
     n_labels = int(max(a.max(), b.max())) + 1
     mutual = adjusted_mutual_info_score(a.ravel(), b.ravel())
@@ -43,18 +43,18 @@ def map_agreement(a: np.ndarray, b: np.ndarray) -> MapAgreement:
 
 
 def agreement_over_k(a: np.ndarray, b: np.ndarray) -> tuple[MapAgreement, ...]:
-    """The same for maps (n_k, H, W) and (n_k, h, w) of the same ks, one after the other."""
-    return tuple(map_agreement(k_a, k_b) for k_a, k_b in zip(a, b, strict=True))
+    """How alike two encoders divide one photo at every k, for label maps (n_k, H, W) and (n_k, h, w) of the same ks."""
+    return tuple(map_agreement(*at_k) for at_k in zip(a, b, strict=True))
 
 
-def spread(figures: Sequence[float]) -> Spread:
-    """Mean and standard deviation (n - 1) of one figure per photo."""
-    values = np.asarray(figures, dtype=np.float64)
+def spread(agreements: Sequence[float]) -> Spread:
+    """Mean and standard deviation (n - 1) of an agreement with one value per photo."""
+    values = np.asarray(agreements, dtype=np.float64)
     return Spread(float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else 0.0)
 
 
 def matched_names(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """For every label the name under which the map overlaps most with the reference; a permutation of range(n).
+    """For every label of a map (h, w) the name under which the map overlaps most with a reference (H, W): (n,), a permutation.
 
     Where ``labels`` has more clusters than the reference, those without a partner take the names that are left.
     """
@@ -63,13 +63,13 @@ def matched_names(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def in_colours_of(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The labels under their matched names, at their own size."""
+    """The labels (h, w) under the names that match a reference (H, W), at their own size: (h, w)."""
     return matched_names(reference, labels).astype(labels.dtype)[labels]
 
 
 def disagreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """How differently two maps group every position, (H, W) in [0, 1): one minus the share of pixels that the position's two
-    clusters have in common, of all that are in either (1 - intersection over union). Names of clusters do not matter."""
+    """How differently two label maps (H, W) and (h, w) group every position, (H, W) in [0, 1): one minus the intersection over
+    union of the position's two clusters. Names of clusters do not matter."""
     b = at_size(b, a.shape)
     n_labels = int(max(a.max(), b.max())) + 1
     common = contingency(a, b, n_labels).astype(np.float64)
@@ -84,8 +84,11 @@ def k_of_regions(n_regions: Mapping[int, int], wanted: int) -> int:
 
 
 def region_counts(n_regions: Sequence[Mapping[int, int]], n_choices: int = 20) -> tuple[int, ...]:
-    """Numbers of regions worth choosing: in equal proportions through the range that all encoders reach together."""
-    low = max(min(of_encoder.values()) for of_encoder in n_regions)
-    high = min(max(of_encoder.values()) for of_encoder in n_regions)
+    """Numbers of regions worth choosing: in equal proportions through the range that all encoders reach.
+
+    ``n_regions`` holds per encoder the number of regions by k.
+    """
+    low = max(min(by_k.values()) for by_k in n_regions)
+    high = min(max(by_k.values()) for by_k in n_regions)
     low, high = min(low, high), max(low, high)  # ranges that do not meet: what lies between them
     return tuple(np.unique(np.geomspace(max(low, 1), max(high, 1), n_choices).round().astype(int)).tolist())

@@ -7,7 +7,8 @@ from torch import Tensor
 
 
 def centred_gram(activations: Tensor) -> Tensor:
-    """Products of all pairs of rows of (n, C) after the mean row is removed, at Frobenius norm one; (n, n). All alike: zero."""
+    """Products (n, n) of all pairs of rows of (n, C) after the mean row is removed, at Frobenius norm one; zero if all rows are
+    alike."""
     centred = activations.double() - activations.double().mean(0)
     gram = centred @ centred.T
     norm = gram.norm()
@@ -15,11 +16,11 @@ def centred_gram(activations: Tensor) -> Tensor:
 
 
 def linear_cka(a: Tensor, b: Tensor) -> float:
-    """Linear centred kernel alignment of two Gram matrices as ``centred_gram`` makes them, in [0, 1]; 0 if one is all zero."""
+    """Linear centred kernel alignment of two Gram matrices (n, n) from ``centred_gram``, in [0, 1]; 0 if either is all zero."""
     return float((a.double() * b.double()).sum())
 
 
 def cka_matrix(a: Sequence[Tensor], b: Sequence[Tensor]) -> np.ndarray:
-    """Linear CKA of every depth of one encoder with every depth of another, (n_a, n_b)."""
+    """Linear CKA of every depth of one encoder with every depth of another, (n_a, n_b), from the depths' Gram matrices (n, n)."""
     rows, columns = (np.stack([gram.numpy().ravel() for gram in grams]).astype(np.float64) for grams in (a, b))
     return rows @ columns.T

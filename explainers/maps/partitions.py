@@ -5,17 +5,18 @@ from scipy.optimize import linear_sum_assignment
 
 
 def contingency(a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
-    """How many positions carry label i in ``a`` and label j in ``b``, (n, n)."""
+    """How many positions carry label i in ``a`` and label j in ``b``, (n, n), for two labellings of one shape."""
     return np.bincount(a.ravel().astype(np.int64) * n + b.ravel(), minlength=n * n).reshape(n, n)
 
 
 def adjusted_rand_index(a: np.ndarray, b: np.ndarray, n: int) -> float:
-    """Agreement of two labellings with labels below ``n``: 1 for the same partition, about 0 for chance (Hubert, Arabie 1985)."""
-    return float(rand_index_of(contingency(a, b, n)))
+    """Agreement of two labellings of one shape with labels below ``n``: 1 for the same partition, about 0 for chance (Hubert,
+    Arabie 1985)."""
+    return float(adjusted_rand_of(contingency(a, b, n)))
 
 
-def rand_index_of(tables: np.ndarray) -> np.ndarray:
-    """The same from tables of two labellings each, (..., n, n) counts."""
+def adjusted_rand_of(tables: np.ndarray) -> np.ndarray:
+    """Adjusted Rand index from contingency tables of two labellings each, (..., n, n) counts: (...)."""
     tables = tables.astype(np.float64)
     both, in_a, in_b = _n_pairs(tables).sum((-2, -1)), _n_pairs(tables.sum(-1)).sum(-1), _n_pairs(tables.sum(-2)).sum(-1)
     expected = in_a * in_b / np.maximum(_n_pairs(tables.sum((-2, -1))), 1)
@@ -30,12 +31,13 @@ def _n_pairs(counts: np.ndarray) -> np.ndarray:
 
 
 def matched_to(reference: np.ndarray, labels: np.ndarray, n: int) -> np.ndarray:
-    """For every label below ``n`` the reference label it takes over, a permutation of range(n) with the largest total overlap."""
+    """For every label below ``n`` the reference label it takes over, (n,): the permutation of range(n) with the largest total
+    overlap, for two labellings of one shape."""
     return matching(contingency(reference, labels, n))
 
 
 def matching(overlap: np.ndarray) -> np.ndarray:
-    """The same from the table of overlaps, (n, n): for every column the row it takes over."""
+    """For every column of a table of overlaps (n, n) the row it takes over, (n,): the permutation with the largest total."""
     rows, cols = linear_sum_assignment(overlap, maximize=True)
     permutation = np.empty(len(overlap), dtype=np.int64)
     permutation[cols] = rows

@@ -24,6 +24,12 @@ def nearest_idx(costs: Tensor) -> Tensor:
     return (k - is_lowest.mul_(ranks).amax(0)).to(torch.uint8)
 
 
+def without_ties(members: Tensor) -> Tensor:
+    """Membership (S, k, ...), 1 where a cluster is the nearest and else 0, of the first one alone where several are equally
+    near."""
+    return torch.zeros_like(members).scatter_(1, members.max(dim=1, keepdim=True).indices, 1.0)
+
+
 def groups(centroids: Sequence[Tensor], n_positions: int) -> Iterator[list[Tensor]]:
     """Consecutive centroids, (..., k, D) each, in groups whose costs at so many positions may be held together; one at least."""
     most, group = MAX_COSTS // n_positions, []

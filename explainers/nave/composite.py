@@ -48,7 +48,7 @@ class Block:
         return self.maps.split(self.depth_channels, dim=-2)
 
     def on_grid(self, shape: tuple[int, int]) -> "Block":
-        """The same maps, resized to another grid."""
+        """This block with its maps resized to another grid."""
         return Block(self.maps, self.depth_channels, *resize_matrices(self.native_shape, shape, self.maps))
 
     def projected(self, bases: Sequence[Tensor]) -> "Block":
@@ -74,18 +74,19 @@ class Block:
     @cached_property
     def _taps(self) -> tuple[Any, Any]:
         """Per axis the weights and indices (grid, taps) of the native positions that each grid position mixes."""
-        return tuple(matrix.topk(int((matrix != 0).sum(1).max()), dim=1) for matrix in (self.rows, self.cols))
+        rows, cols = (matrix.topk(int((matrix != 0).sum(1).max()), dim=1) for matrix in (self.rows, self.cols))
+        return rows, cols
 
     def at(self, row: Tensor, col: Tensor) -> Tensor:
-        """x_p at some grid positions, (n, C): the few native positions that each mixes, weighted."""
+        """x_p at some grid positions (rows (n,), columns (n,)), (n, C): the few native positions that each mixes, weighted."""
         (row_weights, row_idx), (col_weights, col_idx) = (
             (taps.values[at], taps.indices[at]) for taps, at in zip(self._taps, (row, col), strict=True)
         )  # (n, taps) each
         weights = (row_weights.unsqueeze(2) * col_weights.unsqueeze(1)).flatten(1)  # (n, taps * taps)
         native_idx = (row_idx.unsqueeze(2) * self.native_shape[1] + col_idx.unsqueeze(1)).flatten(1)
         channels_last = self.maps.flatten(0, -2).T.contiguous()  # (h * w, C), or the channels of all images
-        found = F.embedding_bag(native_idx, channels_last, per_sample_weights=weights, mode="sum")
-        return found.unflatten(1, self.maps.shape[:-1]).movedim(0, -2)
+        mixed = F.embedding_bag(native_idx, channels_last, per_sample_weights=weights, mode="sum")
+        return mixed.unflatten(1, self.maps.shape[:-1]).movedim(0, -2)
 
     def squared_norms(self, chunk: int = 64) -> Tensor:
         """|x_p|^2 at every grid position, (H, W); a few channels at a time."""
@@ -137,7 +138,8 @@ class Composite:
         return torch.cat(bands, dim=-1) if len(bands) > 1 else bands[0]
 
     def score_bands(self, vectors: Tensor, offsets: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """The same, some columns of the grid at a time, each with which they are."""
+        """<x_p, vector> + offset for vectors (n, D) and offsets (n,), some columns of the grid at a time: which columns, and
+        their scores (n, H, columns)."""
         native = [block.native_scores(part) for block, part in zip(self.blocks, self.split(vectors), strict=True)]
         min(native, key=Tensor.numel).add_(offsets[..., None, None])  # a resize keeps what is the same everywhere
         with_maps = list(zip(self.blocks, native, strict=True))
@@ -171,18 +173,18 @@ class Composite:
             needed = [block.needed(columns) for block in resized]
             matrices = [block.cols[columns, part] for block, part in zip(resized, needed, strict=True)]
             together = weights[..., columns] @ torch.cat(matrices, dim=1)
-            for maps, part, found in zip(back, needed, together.split([m.shape[1] for m in matrices], dim=-1), strict=True):
-                maps[..., part] += found
+            for maps, part, sums in zip(back, needed, together.split([m.shape[1] for m in matrices], dim=-1), strict=True):
+                maps[..., part] += sums
         return back
 
     def squared_norms(self) -> Tensor:
         """|x_p|^2 at every grid position, (H, W)."""
-        return sum(block.squared_norms() for block in self.blocks)
+        return reduce(torch.add, [block.squared_norms() for block in self.blocks])
 
     @cached_property
     def summed_norms(self) -> Tensor:
         """The sum of |x_p|^2 over all grid positions, ()."""
-        return sum(block.summed_norms for block in self.blocks)
+        return reduce(torch.add, [block.summed_norms for block in self.blocks])
 
     def at(self, positions: Tensor) -> Tensor:
         """The composite activations of some positions (flat grid indices, (n,)), (n, D)."""
@@ -190,7 +192,7 @@ class Composite:
         return torch.cat([block.at(positions // width, positions % width) for block in self.blocks], dim=-1)
 
     def on_grid(self, shape: tuple[int, int]) -> "Composite":
-        """The same activations on another grid; the native maps are shared."""
+        """These activations on another grid; the native maps are shared."""
         return Composite(tuple(block.on_grid(shape) for block in self.blocks))
 
     def projected(self, bases: Sequence[Tensor]) -> "Composite":
@@ -199,7 +201,7 @@ class Composite:
         return Composite(tuple(block.projected([next(remaining) for _ in block.depth_channels]) for block in self.blocks))
 
     def of_image(self, n: int) -> "Composite":
-        """One of several images."""
+        """The n-th image alone, of several side by side."""
         return Composite(tuple(replace(block, maps=block.maps[n]) for block in self.blocks))
 
 
@@ -220,6 +222,7 @@ def resize_matrix(native: int, grid: int) -> Tensor:
 
 
 def resize_matrices(native: tuple[int, int], grid: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
+    """The bilinear resizes of rows (H, h) and columns (W, w) from a native map (h, w) to a grid (H, W); data like ``like``."""
     rows, cols = (resize_matrix(n, g).to(like) for n, g in zip(native, grid, strict=True))
     return rows, cols
 
@@ -230,7 +233,7 @@ def composite_of(feature_maps: Sequence[Tensor], grid: tuple[int, int]) -> Compo
     Neighbouring depths of one native resolution share a block, so that channels are in the order of the depths in every image.
     """
     blocks = []
-    for native, members in groupby(feature_maps, key=lambda maps: tuple(maps.shape[1:])):
+    for native, members in groupby(feature_maps, key=lambda maps: (maps.shape[1], maps.shape[2])):
         parts = [maps.flatten(1) for maps in members]
         stacked = torch.cat(parts)
         blocks.append(Block(stacked, tuple(map(len, parts)), *resize_matrices(native, grid, stacked)))

@@ -10,14 +10,14 @@ corners of blocks, and pixel by pixel only in blocks whose corners differ. Nothi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from explainers.nave.assignment import nearest_idx
-from explainers.nave.composite import Block, Composite
+from explainers.nave.composite import Composite
 
 BLOCK_SIDES = range(8, 2, -1)  # pixels; the first one that fits is taken: half the stride of the finest depth, as a rule
 FLAT = 1e-5  # a second difference of resize weights below this is rounding
@@ -33,9 +33,12 @@ class Corners:
 
     @staticmethod
     def of(composite: Composite) -> "Corners | None":
-        """None where the native positions lie so that no side fits."""
+        """The grid of a composite cut into blocks; None where the native positions lie so that no side fits."""
         side = _block_side([matrix for block in composite.blocks for matrix in (block.rows, block.cols)])
-        return side and Corners(Composite(tuple(_at_corners(block, side) for block in composite.blocks)), side)
+        if side is None:
+            return None
+        extended = [(block, _extended(block.rows, side), _extended(block.cols, side)) for block in composite.blocks]
+        return Corners(Composite(tuple(replace(block, rows=rows, cols=cols) for block, rows, cols in extended)), side)
 
     @property
     def n_blocks(self) -> tuple[int, int]:
@@ -44,7 +47,7 @@ class Corners:
         return n_rows - 1, n_cols - 1
 
     def labels(self, costs: Tensor) -> Tensor:
-        """From costs at the corners (k, R + 1, Q + 1) the nearest centroid of every pixel, (H, W)."""
+        """From costs at the corners (k, R + 1, Q + 1) the nearest centroid of every pixel, (H, W) uint8."""
         cut = self._cut(costs)
         (n_rows, n_cols), side = self.n_blocks, self.side
         labels = cut.upper_left.reshape(n_rows, 1, n_cols, 1).repeat(1, side, 1, side)
@@ -73,7 +76,7 @@ class Corners:
         at_corners = nearest_idx(costs)
         n_rows, n_cols = self.n_blocks
         upper_left, *others = (at_corners[down : down + n_rows, right : right + n_cols] for down, right in CORNERS)
-        mixed = sum(other != upper_left for other in others).flatten().nonzero().squeeze(1)
+        mixed = reduce(torch.logical_or, [other != upper_left for other in others]).flatten().nonzero().squeeze(1)
         corner_idx = mixed + mixed // n_cols + self._offsets(2, n_cols + 1)  # (4, M)
         of_mixed = costs.flatten(1).index_select(1, corner_idx.flatten()).reshape(len(costs), len(CORNERS), -1)
         return _Cut(upper_left, mixed, nearest_idx(self._mixing @ of_mixed))
@@ -104,17 +107,16 @@ class _Cut:
 def _block_side(matrices: Sequence[Tensor]) -> int | None:
     """The longest side of blocks within which all of these resize matrices (grid, native) are linear."""
     kinks = np.unique(np.concatenate([_kinks(matrix) for matrix in matrices]))
-    fits = lambda side: all(len(m) % side == 0 for m in matrices) and not (kinks // side == (kinks + 2) // side).any()  # noqa: E731
+
+    def fits(side: int) -> bool:
+        return all(len(matrix) % side == 0 for matrix in matrices) and not (kinks // side == (kinks + 2) // side).any()
+
     return next(filter(fits, BLOCK_SIDES), None)
 
 
 def _kinks(matrix: Tensor) -> np.ndarray:
     """The first of every three neighbouring grid positions that do not lie on one line."""
     return (matrix.diff(n=2, dim=0).abs().amax(1) > FLAT).nonzero().squeeze(1).cpu().numpy()
-
-
-def _at_corners(block: Block, side: int) -> Block:
-    return replace(block, rows=_extended(block.rows, side), cols=_extended(block.cols, side))
 
 
 def _extended(matrix: Tensor, side: int) -> Tensor:

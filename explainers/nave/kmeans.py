@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explainers.maps.partitions import rand_index_of
+from explainers.maps.partitions import adjusted_rand_of
+from explainers.nave.assignment import without_ties
 from explainers.nave.composite import Composite, side_by_side
 from explainers.nave.lloyd import MAX_ITERATIONS, finished_each
 from models.progress import IGNORED, Progress
@@ -93,7 +94,10 @@ def sweep_each(
     *,
     exact: bool = True,
 ) -> list[Sweep]:
-    """The same for B problems side by side, each with one image of every composite; up to rounding as each would be alone."""
+    """Clusterings of B problems side by side, each with one image of every composite, for k = 1, 2, ... ``max_clusters``.
+
+    One Sweep per problem, up to rounding what ``sweep`` gives for its images alone.
+    """
     n_problems = len(images[0].blocks[0].maps)
     generator = torch.Generator().manual_seed(seed)
     space = _principal_space(images, generator)
@@ -101,22 +105,21 @@ def sweep_each(
     starts = _starts(_Points.of(space.points, n_sweeps), max_clusters, draws, progress.part(0, 0.5))
     centroids = [space.coordinates(start.best) for start in starts]
     if exact and sum(images[0].depth_channels) > MANY_CHANNELS * space.mean.shape[1]:
-        found = finished_each(space.images, centroids, progress=progress.part(0.5, 0.75))
-        centroids = [one for one, _ in found]
-    lifted = [space.in_channels(one) for one in centroids]
-    found = finished_each(images, lifted, MAX_ITERATIONS if exact else 0, progress.part(0.75, 1))
-    return [_swept(space, starts, found, images[0].depth_channels, n) for n in range(n_problems)]
+        centroids = [of_k for of_k, _ in finished_each(space.images, centroids, progress=progress.part(0.5, 0.75))]
+    lifted = [space.in_channels(of_k) for of_k in centroids]
+    results = finished_each(images, lifted, MAX_ITERATIONS if exact else 0, progress.part(0.75, 1))
+    return [_swept(space, starts, results, images[0].depth_channels, n) for n in range(n_problems)]
 
 
 def _swept(
     space: "_PrincipalSpace",
     starts: Sequence["_Sweeps"],
-    found: Sequence[tuple[Tensor, Tensor]],
+    results: Sequence[tuple[Tensor, Tensor]],
     depth_channels: tuple[int, ...],
     n: int,
 ) -> Sweep:
-    """What concerns one problem."""
-    pairs = zip(found, starts, strict=True)
+    """The sweep of the n-th problem alone; ``results`` holds per k centroids (B, k, D) and inertia (B,)."""
+    pairs = zip(results, starts, strict=True)
     clusterings = [Clustering(centroids[n], float(inertia[n]), start.of_problem(n)) for (centroids, inertia), start in pairs]
     return Sweep(clusterings, depth_channels, [image.of_image(n) for image in space.images], space.main_axes[n])
 
@@ -141,11 +144,11 @@ class _PrincipalSpace:
         return torch.cat([main, main.new_zeros(len(main), 2 - main.shape[1], main.shape[2])], dim=1)
 
     def coordinates(self, centroids: Tensor) -> Tensor:
-        """From components (B, k, q) to coordinates."""
+        """From components (B, k, q) to coordinates (B, k, coordinates of all depths)."""
         return centroids @ self.axes.mT + self.mean.unsqueeze(1)
 
     def in_channels(self, coordinates: Tensor) -> Tensor:
-        """From coordinates to composite activations, (B, k, D)."""
+        """From coordinates (B, k, coordinates of all depths) to composite activations, (B, k, D)."""
         parts = coordinates.split([basis.shape[2] for basis in self.bases], dim=2)
         return torch.cat([part @ basis.mT for part, basis in zip(parts, self.bases, strict=True)], dim=2)
 
@@ -162,8 +165,8 @@ def _principal_space(images: Sequence[Composite], generator: torch.Generator) ->
 
 def _basis(maps: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     """An orthonormal basis (B, C, n) of nearly all that one depth's activations (B, C, h * w) of several images span."""
-    chosen = _evenly([one.shape[2] for one in maps], MAX_SKETCHED)
-    together = torch.cat([one[..., idx.to(one.device)] for one, idx in zip(maps, chosen, strict=True)], dim=2)
+    chosen = _evenly([native.shape[2] for native in maps], MAX_SKETCHED)
+    together = torch.cat([native[..., idx.to(native.device)] for native, idx in zip(maps, chosen, strict=True)], dim=2)
     n_problems, n_channels, n_positions = together.shape
     if n_channels <= min(N_COORDINATES, n_positions):
         return torch.eye(n_channels).to(together).expand(n_problems, -1, -1)
@@ -217,11 +220,11 @@ class _Sweeps:
     def stability(self) -> float:
         """Mean adjusted Rand index over the pairs of sweeps of a single problem; 1 for a single sweep."""
         n_sweeps, k, n_points = self.members.shape
-        each = self.members if self.members.sum() == n_sweeps * n_points else _without_ties(self.members)
+        each = self.members if self.members.sum() == n_sweeps * n_points else without_ties(self.members)
         each = each.flatten(0, 1)
         tables = (each @ each.T).reshape(n_sweeps, k, n_sweeps, k).transpose(1, 2).cpu().numpy()
         pairs = np.tril_indices(n_sweeps, -1)
-        return float(rand_index_of(tables[pairs]).mean()) if n_sweeps > 1 else 1.0
+        return float(adjusted_rand_of(tables[pairs]).mean()) if n_sweeps > 1 else 1.0
 
     def or_better(self, other: "_Sweeps") -> "_Sweeps":
         """Sweep by sweep, whichever of the two has less inertia."""
@@ -232,11 +235,6 @@ class _Sweeps:
             torch.where(better[:, None, None], other.members, self.members),
             self.n_sweeps,
         )
-
-
-def _without_ties(members: Tensor) -> Tensor:
-    """The same with the first cluster alone where several are equally near."""
-    return torch.zeros_like(members).scatter_(1, members.max(dim=1, keepdim=True).indices, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,9 +249,9 @@ class _Points:
 
     @staticmethod
     def of(coordinates: Tensor, n_sweeps: int) -> "_Points":
-        """From (B, n, q)."""
-        one = torch.ones_like(coordinates[..., :1])
-        with_one, as_costs = (torch.cat([part, one], dim=2) for part in (coordinates, -2 * coordinates))
+        """The samples with these coordinates (B, n, q), for so many sweeps."""
+        ones = torch.ones_like(coordinates[..., :1])
+        with_one, as_costs = (torch.cat([part, ones], dim=2) for part in (coordinates, -2 * coordinates))
         norms = coordinates.square().sum(2).repeat_interleave(n_sweeps, dim=0)
         return _Points(coordinates, norms, with_one, as_costs.mT.contiguous(), n_sweeps)
 
@@ -275,7 +273,7 @@ class _Points:
         return product.reshape(*of_sweeps.shape[:2], -1)
 
     def at(self, sweep_idx: int | Tensor, idx: Tensor) -> Tensor:
-        """The coordinates of some positions of a sweep's problem."""
+        """The coordinates (..., q) of some positions (...) of a sweep's problem."""
         return self.coordinates.flatten(0, 1)[sweep_idx // self.n_sweeps * self.coordinates.shape[1] + idx]
 
     def distances(self, sweeps: _Sweeps) -> Tensor:
@@ -286,25 +284,25 @@ class _Points:
 def _starts(points: _Points, max_clusters: int, draws: Sequence[torch.Generator], progress: Progress) -> list[_Sweeps]:
     """Sweeps for k = 1 ... ``max_clusters``, up and down again."""
     means = points.coordinates.mean(1, keepdim=True)
-    found = [_nearest(points, means.repeat_interleave(points.n_sweeps, dim=0))]
+    starts = [_nearest(points, means.repeat_interleave(points.n_sweeps, dim=0))]
     for k in range(2, max_clusters + 1):
-        found.append(_settled(points, _with_new_centroid(points, found[-1], draws), N_STEPS_UP))
+        starts.append(_settled(points, _with_new_centroid(points, starts[-1], draws), N_STEPS_UP))
         progress.report(k / (2 * max_clusters))
     for k in range(max_clusters - 1, 1, -1):
-        found[k - 1] = found[k - 1].or_better(_settled(points, _with_nearest_merged(found[k]), N_STEPS_DOWN))
+        starts[k - 1] = starts[k - 1].or_better(_settled(points, _with_nearest_merged(starts[k]), N_STEPS_DOWN))
         progress.report(1 - k / (2 * max_clusters))
-    return found
+    return starts
 
 
 def _nearest(points: _Points, centroids: Tensor) -> _Sweeps:
-    """Every position to its nearest centroid, by costs without |x|^2, which is the same for all."""
+    """Every position assigned to its nearest of centroids (B * S, k, q), by costs without |x|^2, which is the same for all."""
     costs = points.costs(centroids)
     lowest = costs.amin(1)
     return _Sweeps(centroids, lowest, costs.le_(lowest.unsqueeze(1)), points.n_sweeps)
 
 
 def _settled(points: _Points, centroids: Tensor, n_steps: int) -> _Sweeps:
-    """After a few steps of Lloyd."""
+    """Sweeps from centroids (B * S, k, q), after a few steps of Lloyd."""
     sweeps = _nearest(points, centroids)
     for _ in range(n_steps):
         sweeps = _nearest(points, _means(points, sweeps))
@@ -330,7 +328,7 @@ def _with_new_centroid(points: _Points, sweeps: _Sweeps, draws: Sequence[torch.G
     weights = so_far.cpu()
     weights = torch.where(weights.sum(1, keepdim=True) > 0, weights, 1)  # all positions alike: any candidate will do
     of_problems = zip(weights.split(points.n_sweeps), draws, strict=True)
-    drawn = [torch.multinomial(one, N_CANDIDATES, replacement=True, generator=draw) for one, draw in of_problems]
+    drawn = [torch.multinomial(part, N_CANDIDATES, replacement=True, generator=draw) for part, draw in of_problems]
     every = torch.arange(len(so_far), device=so_far.device)
     candidates = points.at(every.unsqueeze(1), torch.cat(drawn).to(so_far.device))  # (B * S, candidates, q)
     distances = points.costs(candidates).add_(points.norms.unsqueeze(1))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from explainers.nave.assignment import assignment_costs, groups
+from explainers.nave.assignment import assignment_costs, groups, without_ties
 from explainers.nave.composite import Composite, side_by_side
 from explainers.nave.corners import Corners
 from models.progress import IGNORED, Progress
@@ -27,13 +27,13 @@ def finished(
     n_iterations: int = MAX_ITERATIONS,
     progress: Progress = IGNORED,
 ) -> list[tuple[Tensor, float]]:
-    """Exact Lloyd from given centroids (k, D) of several k, on the images' grids: centroids and inertia of each.
+    """Exact Lloyd from given centroids (k, D) of several k, on the images' grids: centroids (k, D) and inertia of each.
 
     With no iterations at all, the centroids as they are and their inertia.
     """
     alone = [side_by_side([image]) for image in images]
-    found = finished_each(alone, [one.unsqueeze(0) for one in centroids], n_iterations, progress)
-    return [(one.squeeze(0), float(inertia)) for one, inertia in found]
+    results = finished_each(alone, [of_k.unsqueeze(0) for of_k in centroids], n_iterations, progress)
+    return [(of_k.squeeze(0), float(inertia)) for of_k, inertia in results]
 
 
 def finished_each(
@@ -42,14 +42,15 @@ def finished_each(
     n_iterations: int = MAX_ITERATIONS,
     progress: Progress = IGNORED,
 ) -> list[tuple[Tensor, Tensor]]:
-    """The same for B problems side by side, each with one image of every composite: (B, k, D) to (B, k, D) and inertia (B,)."""
+    """Exact Lloyd for B problems side by side, each with one image of every composite: from centroids (B, k, D) of several k
+    to centroids (B, k, D) and inertia (B,) of each."""
     fields = [_field(image) for image in images]
     n_positions = max(field.at.n_positions for field in fields) * len(centroids[0])
-    found: list[tuple[Tensor, Tensor]] = []
+    results: list[tuple[Tensor, Tensor]] = []
     for group in groups(centroids, n_positions):
-        found.extend(_lloyd(fields, group, n_iterations))
-        progress.report(len(found) / len(centroids))
-    return found
+        results.extend(_lloyd(fields, group, n_iterations))
+        progress.report(len(results) / len(centroids))
+    return results
 
 
 # --- the positions of an image ---
@@ -81,7 +82,7 @@ class _EveryPosition:
             part.le_(of_part.unsqueeze(1))
         if costs.sum() != len(parts) * len(costs) * self.image.n_positions:
             for part in parts:  # equally near to several centroids: the first one alone has it
-                part.copy_(torch.zeros_like(part).scatter_(1, part.max(dim=1, keepdim=True).indices, 1.0))
+                part.copy_(without_ties(part))
         return _Assignment(costs, torch.stack(lowest).sum((2, 3), dtype=torch.float64))
 
 
@@ -116,22 +117,23 @@ def _field(image: Composite) -> _Field:
 
 
 def _lloyd(fields: Sequence[_Field], centroids: Sequence[Tensor], n_iterations: int) -> list[tuple[Tensor, Tensor]]:
-    """For several k; each rests once it gains less than the tolerance, in every problem by itself."""
-    found = list(centroids)
-    inertia = torch.full((len(found), len(found[0])), torch.inf, dtype=torch.float64)  # (n_k, B), on the CPU
+    """Centroids (B, k, D) and inertia (B,) of several k; each k rests once it gains less than the tolerance, in every problem by
+    itself."""
+    current = list(centroids)
+    inertia = torch.full((len(current), len(current[0])), torch.inf, dtype=torch.float64)  # (n_k, B), on the CPU
     moves = torch.ones_like(inertia, dtype=torch.bool)
     for iteration in range(n_iterations + 1):
         moving = moves.any(1).nonzero().flatten().tolist()
         if not moving:
             break
         last = iteration == n_iterations
-        step = _step(fields, [found[m] for m in moving], inertia_only=last)
+        step = _step(fields, [current[m] for m in moving], inertia_only=last)
         gains = moves[moving] & (step.inertia < (1 - TOLERANCE) * inertia[moving]) & (not last)
         inertia[moving] = torch.where(moves[moving], step.inertia, inertia[moving])
         moves[moving] = gains
         for m, means, gained in zip(moving, step.means, gains, strict=True):
-            found[m] = means if gained.all() else torch.where(gained.to(means.device)[:, None, None], means, found[m])
-    return list(zip(found, inertia, strict=True))
+            current[m] = means if gained.all() else torch.where(gained.to(means.device)[:, None, None], means, current[m])
+    return list(zip(current, inertia, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +144,8 @@ class _Step:
     means: Sequence[Tensor]  # per k (B, k, D): where the centroids go next
 
 
-def _step(fields: Sequence[_Field], centroids: Sequence[Tensor], inertia_only: bool) -> _Step:
-    sizes = [one.shape[1] for one in centroids]
+def _step(fields: Sequence[_Field], centroids: Sequence[Tensor], *, inertia_only: bool) -> _Step:
+    sizes = [of_k.shape[1] for of_k in centroids]
     together = torch.cat(list(centroids), dim=1)
     sums, counts = torch.zeros_like(together), together.new_zeros(together.shape[:2])
     inertia = torch.zeros(len(centroids), len(together), dtype=torch.float64, device=together.device)
@@ -158,9 +160,9 @@ def _step(fields: Sequence[_Field], centroids: Sequence[Tensor], inertia_only: b
         return _Step(inertia, centroids)
     means = (sums / counts.clamp_min(1).unsqueeze(2)).split(sizes, dim=1)
     if not counts.all():
-        for one, mean, count in zip(centroids, means, counts.split(sizes, dim=1), strict=True):
+        for of_k, mean, count in zip(centroids, means, counts.split(sizes, dim=1), strict=True):
             for n, empty in ((n, of_problem == 0) for n, of_problem in enumerate(count) if not of_problem.all()):
-                mean[n, empty] = _farthest([field.image.of_image(n) for field in fields], one[n], int(empty.sum()))
+                mean[n, empty] = _farthest([field.image.of_image(n) for field in fields], of_k[n], int(empty.sum()))
     return _Step(inertia, means)
 
 

@@ -34,7 +34,8 @@ class ClusterRow:
     n_regions: int
 
 
-def _quality(clustering: Clustering, total_inertia: float, silhouette: float, n_regions: int) -> Quality:
+def quality_of(clustering: Clustering, total_inertia: float, silhouette: float, n_regions: int) -> Quality:
+    """The quality of the map of one clustering; ``total_inertia`` is the inertia of a single cluster."""
     return Quality(
         k=clustering.k,
         inertia=clustering.inertia,
@@ -45,14 +46,14 @@ def _quality(clustering: Clustering, total_inertia: float, silhouette: float, n_
     )
 
 
-def _silhouettes(activations: Tensor, labels: Sequence[np.ndarray]) -> list[float]:
-    """Mean silhouette (Rousseeuw 1987) of the sample (n, D) under several labellings (n,).
+def mean_silhouettes(activations: Tensor, labels: np.ndarray) -> list[float]:
+    """Mean silhouette (Rousseeuw 1987) of a sample of activations (n, D) under several labellings (n_k, n), (n_k,).
 
-    0, which is no verdict, where a labelling has one cluster only or nothing but singletons.
+    A labelling with a single cluster, or with nothing but singletons, has no silhouette: 0.
     """
-    sizes = [int(one.max()) + 1 for one in labels]
+    sizes = [int(labelling.max()) + 1 for labelling in labels]
     firsts = np.cumsum([0, *sizes[:-1]])  # the clusters of all labellings are numbered through
-    own_idx = torch.from_numpy(np.stack(labels, axis=1) + firsts).to(activations.device)  # (n, n_k)
+    own_idx = torch.from_numpy(labels.T + firsts).to(activations.device)  # (n, n_k)
     distances = torch.cdist(activations, activations, compute_mode="use_mm_for_euclid_dist").fill_diagonal_(0)
     members = distances.new_zeros(len(distances), sum(sizes)).scatter_(1, own_idx, 1.0)
     sums, counts = distances @ members, members.sum(0)
@@ -62,8 +63,20 @@ def _silhouettes(activations: Tensor, labels: Sequence[np.ndarray]) -> list[floa
     between = torch.stack([part.amin(1) for part in others.split(sizes, dim=1)], dim=1)
     widths = ((between - within) / torch.maximum(between, within)).nan_to_num(0).masked_fill(n_own == 1, 0)
     n_clusters = torch.stack([(part > 0).sum() for part in counts.split(sizes)])
-    told = (n_clusters >= 2) & (n_clusters < len(distances))
-    return torch.where(told, widths.mean(0), 0).tolist()
+    is_defined = (n_clusters >= 2) & (n_clusters < len(distances))
+    return torch.where(is_defined, widths.mean(0), 0).tolist()
+
+
+def depth_shares(depth_channels: tuple[int, ...], centroids: Sequence[Tensor], mean: Tensor) -> tuple[np.ndarray, ...]:
+    """Each depth's share in the squared distance of every centroid from the overall mean: per k (k, n_depths).
+
+    ``centroids`` holds per k (k, D), ``mean`` is (1, D). All depths share alike in a distance of zero.
+    """
+    offsets = (torch.cat(list(centroids)) - mean).split(depth_channels, dim=1)
+    parts = torch.stack([depth_offsets.square().sum(1) for depth_offsets in offsets], dim=1)
+    total = parts.sum(1, keepdim=True)
+    shares = torch.where(total > 0, parts / total, 1 / len(offsets)).cpu().numpy()
+    return tuple(np.split(shares, np.cumsum([len(at_k) for at_k in centroids])[:-1]))
 
 
 def suggested_k(quality: Sequence[Quality]) -> int:
@@ -76,16 +89,6 @@ def suggested_k(quality: Sequence[Quality]) -> int:
     slope = (last.explained - first.explained) / (last.k - first.k)
     stable = [q for q in quality if q.stability >= best - STABLE_ENOUGH]
     return max(stable, key=lambda q: q.explained - first.explained - slope * (q.k - first.k)).k
-
-
-def _depth_shares(depth_channels: tuple[int, ...], centroids: Sequence[Tensor], mean: Tensor) -> tuple[np.ndarray, ...]:
-    """Each depth's share in the squared distance of a centroid (k, D) from the overall mean, per k (k, n_depths); alike where
-    it is zero."""
-    offsets = (torch.cat(list(centroids)) - mean).split(depth_channels, dim=1)
-    parts = torch.stack([of_depth.square().sum(1) for of_depth in offsets], dim=1)
-    total = parts.sum(1, keepdim=True)
-    shares = torch.where(total > 0, parts / total, 1 / len(offsets)).cpu().numpy()
-    return tuple(np.split(shares, np.cumsum([len(one) for one in centroids])[:-1]))
 
 
 def cluster_table(labels: np.ndarray, n_clusters: int) -> list[ClusterRow]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -35,30 +36,36 @@ class NaveSettings:
 
     @property
     def ks(self) -> tuple[int, ...]:
+        """Every number of clusters for which there is a map."""
         return tuple(range(self.min_clusters, self.max_clusters + 1))
 
 
-def balanced(maps: Sequence[Tensor]) -> list[Tensor]:
-    """Channel means removed, divided by the root of the mean squared norm: every depth weighs alike. Constant stays zero."""
-    n_positions = sum(one[0].numel() for one in maps)
-    mean = sum(one.sum((1, 2), keepdim=True, dtype=torch.float64) for one in maps) / n_positions
-    centred = [one - mean.to(one.dtype) for one in maps]
-    spread = (sum(one.square().sum() for one in centred) / n_positions).sqrt()
-    return [one / spread for one in centred] if spread > 0 else centred
+# --- scalings: feature maps (C, h, w) of one depth, one per image that is clustered together, to as many of the same shapes ---
 
 
-def raw(maps: Sequence[Tensor]) -> list[Tensor]:
-    """As the encoder left them: a depth with larger activations weighs more."""
-    return list(maps)
+def balanced(feature_maps: Sequence[Tensor]) -> list[Tensor]:
+    """Maps (C, h, w) without their channel means, divided by the root of the mean squared norm: every depth weighs alike.
+
+    Maps that are constant become zero.
+    """
+    n_positions = sum(maps[0].numel() for maps in feature_maps)
+    sums = reduce(torch.add, [maps.sum((1, 2), keepdim=True, dtype=torch.float64) for maps in feature_maps])
+    centred = [maps - (sums / n_positions).to(maps.dtype) for maps in feature_maps]
+    scale = (reduce(torch.add, [maps.square().sum() for maps in centred]) / n_positions).sqrt()
+    return [maps / scale for maps in centred] if scale > 0 else centred
 
 
-def unit(maps: Sequence[Tensor]) -> list[Tensor]:
-    """Every position's vector at length one; a zero vector stays zero."""
-    norms = [one.norm(dim=0, keepdim=True) for one in maps]
-    return [one / torch.where(norm > 0, norm, 1) for one, norm in zip(maps, norms, strict=True)]
+def raw(feature_maps: Sequence[Tensor]) -> list[Tensor]:
+    """Maps (C, h, w) as the encoder left them: a depth with larger activations weighs more."""
+    return list(feature_maps)
 
 
-# One depth's maps of the images that are clustered together, (C, h, w) each
+def unit(feature_maps: Sequence[Tensor]) -> list[Tensor]:
+    """Maps (C, h, w) with every position's activation at length one; a zero activation stays zero."""
+    norms = [maps.norm(dim=0, keepdim=True) for maps in feature_maps]
+    return [maps / torch.where(norm > 0, norm, 1) for maps, norm in zip(feature_maps, norms, strict=True)]
+
+
 SCALINGS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {"balanced": balanced, "raw": raw, "unit": unit}
 
 

@@ -107,7 +107,7 @@ def feature_maps(network: Encoder, photo: Photo, size: int) -> list[torch.Tensor
 def composite(network: Encoder, photo: Photo, size: int) -> Composite:
     """Of the default depths, scaled, on the grid on which we cluster."""
     scaled = [balanced([maps])[0] for maps in feature_maps(network, photo, size)]
-    return composite_of(scaled, nave._grid(network.input_shape(photo.shape, size)))
+    return composite_of(scaled, nave.fitting_grid(network.input_shape(photo.shape, size)))
 
 
 def materialised(image: Composite) -> np.ndarray:

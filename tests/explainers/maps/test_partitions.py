@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from explainers.maps.partitions import adjusted_rand_index, contingency, matched_to, matching, rand_index_of
+from explainers.maps.partitions import adjusted_rand_index, adjusted_rand_of, contingency, matched_to, matching
 
 
 def test_rand_index_agrees_with_scikit_learn_and_knows_identity():
@@ -31,7 +31,7 @@ def test_many_tables_are_judged_at_once():
     rng = np.random.default_rng(1)
     pairs = rng.integers(0, 4, (3, 2, 200))
     tables = np.stack([contingency(a, b, 4) for a, b in pairs])
-    np.testing.assert_allclose(rand_index_of(tables), [adjusted_rand_score(a, b) for a, b in pairs])
+    np.testing.assert_allclose(adjusted_rand_of(tables), [adjusted_rand_score(a, b) for a, b in pairs])
 
 
 def test_matching_overlaps_of_several_images_weighs_them_together():

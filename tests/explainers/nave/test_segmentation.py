@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import silhouette_score
 from torch.nn import functional as F
 
-from explainers.nave.quality import Quality, _silhouettes, cluster_table, suggested_k
+from explainers.nave.quality import Quality, cluster_table, mean_silhouettes, suggested_k
 from explainers.nave.segmentation import segment, segment_each, segment_together
 from explainers.nave.settings import FITS, NaveSettings, balanced, raw, require_valid, unit
 from models.errors import BadSettings
@@ -142,9 +142,10 @@ def test_silhouettes_are_scikit_learns():
     labels = [rng.integers(0, k, 60).astype(np.uint8) for k in (2, 5, 9)]
     lonely = np.zeros(60, np.uint8)
     lonely[0] = 1
-    for one, found in zip([*labels, lonely], _silhouettes(points, [*labels, lonely]), strict=True):
-        assert found == pytest.approx(silhouette_score(points.numpy(), one), abs=1e-4)
-    assert _silhouettes(points, [np.zeros(60, np.uint8), np.arange(60, dtype=np.uint8)]) == [0, 0]
+    labels = np.stack([*labels, lonely])
+    for labelling, silhouette in zip(labels, mean_silhouettes(points, labels), strict=True):
+        assert silhouette == pytest.approx(silhouette_score(points.numpy(), labelling), abs=1e-4)
+    assert mean_silhouettes(points, np.stack([np.zeros(60, np.uint8), np.arange(60, dtype=np.uint8)])) == [0, 0]
 
 
 def test_together_a_part_that_two_images_share_has_one_colour():
