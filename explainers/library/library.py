@@ -18,7 +18,7 @@ import numpy as np
 from torch import Tensor
 
 from explainers.library.duplicates import look, warnings
-from explainers.library.packs import Entry, Starters, read_archive, read_pack_sets, write_pack
+from explainers.library.packs import Entry, read_archive, read_pack_sets, starters_in, write_pack
 from explainers.library.sets import (
     KINDS,
     MAX_NAME,
@@ -34,6 +34,7 @@ from explainers.library.sets import (
     require_name,
     shown,
 )
+from explainers.library.sources import FromFolder, FromLibrary
 from explainers.library.store import Store, fitted_on
 from explainers.runtime.caches import LruCache, n_bytes
 from models.errors import BadConcept, UnknownConcept, UnreadableImage
@@ -53,8 +54,8 @@ class ConceptLibrary:
     """The sets in a folder together with the starters. Several threads and processes may use the same folder at once."""
 
     def __init__(self, folder: Path | None = None, starters: Path | None = STARTERS_FOLDER):
-        self._store = Store(Path(folder) if folder is not None else default_folder())
-        self._starters = Starters(starters)
+        self._source = FromLibrary((folder or default_folder()).absolute(), starters.absolute() if starters else None)
+        self._store, self._starters = Store(self._source.folder), starters_in(self._source.starters)
         self._looks: LruCache = LruCache(64_000_000, n_bytes)
 
     # --- finding ------------------------------------------------------------------------------------------------------------
@@ -79,16 +80,11 @@ class ConceptLibrary:
 
     def photo(self, ref: ImageRef) -> Photo:
         """The photo of an image; raises UnreadableImage if it is gone or damaged."""
-        data = self._image(ref.sha256)
-        if data is None:
-            raise UnreadableImage(f"'{ref.name}' is no longer in the library. Add it again.")
-        if sha256(data).hexdigest() != ref.sha256:
-            raise UnreadableImage(f"'{ref.name}' is damaged in the library's folder. Remove it, and add it again.")
-        return read_photo(data, ref.name)
+        return self._source.photo(ref)
 
     def photos(self, image_set: ImageSet) -> Photos:
         """The photos of a set, in its order."""
-        return Photos(image_set.images, self.photo)
+        return Photos(image_set.images, self._source)
 
     def open_set(self, folder_or_name: str | Path, kind: Kind = "concept") -> OpenSet:
         """The images of a folder, if there is such a folder, else the library's set of this name."""
@@ -102,9 +98,6 @@ class ConceptLibrary:
         own = self._store.sets(kind)
         starters = {folded(s.name): s for s in self._starters.sets if s.kind == kind and s.key not in own}
         return starters | {folded(s.name): s for s in own.values() if s is not None}
-
-    def _image(self, digest: str) -> bytes | None:
-        return self._store.image(digest) or self._starters.image(digest)
 
     # --- changing -----------------------------------------------------------------------------------------------------------
 
@@ -165,7 +158,7 @@ class ConceptLibrary:
         """Makes a set what it was before a change; raises BadConcept if its name or its images are gone by now."""
         with self._store.lock():
             self._require_free(image_set.name, image_set)
-            missing = [i.name for i in image_set.images if self._image(i.sha256) is None]
+            missing = [i.name for i in image_set.images if self._source.data(i.sha256) is None]
             if missing:
                 raise BadConcept(
                     f"{len(missing)} images of '{image_set.name}' are no longer kept ('{missing[0]}'). Add them again."
@@ -232,7 +225,7 @@ class ConceptLibrary:
         concepts = [self.get(name, "concept") for name in names]
         image_sets = [*concepts, *(self.get(name, "random") for name in random_names)]
         digests = sorted({i.sha256 for s in image_sets for i in s.images})
-        images = ((f"images/{digest}", self._image(digest)) for digest in digests)
+        images = ((f"images/{digest}", self._source.data(digest)) for digest in digests)
         cavs = self._store.cavs_of({s.fingerprint for s in concepts})
         files = (*images, *((f"cavs/{key}.safetensors", data) for key, data in cavs))
         return write_pack(image_sets, ((path, data) for path, data in files if data is not None))
@@ -306,7 +299,6 @@ def read_folder(path: Path, kind: Kind = "concept") -> OpenSet:
     Raises BadConcept if there is no image at all.
     """
     images: dict[str, ImageRef] = {}
-    paths: dict[str, Path] = {}
     refused = []
     for file in _files_in(path):
         name = file.relative_to(path).as_posix()
@@ -318,23 +310,16 @@ def read_folder(path: Path, kind: Kind = "concept") -> OpenSet:
         if digest in images:
             refused.append(Refusal(name, f"'{name}' is the same file as '{images[digest].name}' and counts once."))
             continue
-        images[digest], paths[digest] = ImageRef(digest, name), file
+        images[digest] = ImageRef(digest, name)
     if not images:
         raise BadConcept(_nothing_usable(str(path), refused))
     image_set = ImageSet(path.resolve().name, kind, tuple(images.values()), starter=False)
-    return OpenSet(image_set, Photos(image_set.images, lambda image: _unchanged(paths[image.sha256], image)), tuple(refused))
+    return OpenSet(image_set, Photos(image_set.images, FromFolder(path.absolute())), tuple(refused))
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return (file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
-
-
-def _unchanged(path: Path, image: ImageRef) -> Photo:
-    photo = read_photo_file(path)
-    if photo.sha256 != image.sha256:
-        raise UnreadableImage(f"'{image.name}' changed while it was in use. Start again.")
-    return replace(photo, name=image.name)
 
 
 # --- steps of adding --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -224,6 +224,12 @@ class Starters:
     def _places(self) -> dict[str, tuple[Path, str]]:
         """Which file of which archive an image is, by its hash."""
         return {image.sha256: (path, image.name) for image_set, path in self._found for image in image_set.images}
+
+
+@cache
+def starters_in(folder: Path | None) -> Starters:
+    """The starters of a folder, which are read once per process."""
+    return Starters(folder)
 
 
 def _read_starter(path: Path) -> ImageSet:

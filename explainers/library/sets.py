@@ -6,11 +6,12 @@ random    images that do not show it: the random counterpart
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal, Protocol, overload
 
 from models.errors import BadConcept
+from models.photo import Photo
 
 Kind = Literal["concept", "random"]
 KINDS: tuple[Kind, ...] = ("concept", "random")
@@ -60,19 +61,35 @@ class Added:
     refused: tuple[Refusal, ...]
 
 
-class Photos(Sequence):
-    """The photos of a set, decoded one by one when asked for; it can be gone through any number of times."""
+class PhotoSource(Protocol):
+    """Where the photos of a set are read from: plain data, so that another process can read the same ones."""
 
-    def __init__(self, images: Sequence[ImageRef], load_photo: Callable[[ImageRef], Any]):
-        self._images, self._load_photo = tuple(images), load_photo
+    def photo(self, image: ImageRef) -> Photo:
+        """The photo of an image; raises UnreadableImage if it is gone or not the same any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Photos(Sequence[Photo]):
+    """The photos of a set, decoded one by one when asked for; they can be gone through any number of times.
+
+    Equal when the images are, wherever they are read from.
+    """
+
+    images: tuple[ImageRef, ...]
+    source: PhotoSource = field(compare=False)
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self.images)
 
-    def __getitem__(self, idx):
+    @overload
+    def __getitem__(self, idx: int) -> Photo: ...
+    @overload
+    def __getitem__(self, idx: slice) -> "Photos": ...
+    def __getitem__(self, idx: int | slice) -> "Photo | Photos":
         if isinstance(idx, slice):
-            return Photos(self._images[idx], self._load_photo)
-        return self._load_photo(self._images[idx])
+            return Photos(self.images[idx], self.source)
+        return self.source.photo(self.images[idx])
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ Images are 8 x 8 PNG files, each of its own noise; the starters under test are t
 import json
 import multiprocessing
 import os
+import pickle
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,10 +89,20 @@ def test_what_goes_in_comes_out(library):
     assert photo.name == "2.png" and (photo.pixels == np.asarray(Image.open(BytesIO(png(2))))).all()
 
 
-def test_photos_can_be_gone_through_twice_and_are_decoded_only_when_asked_for(cats, monkeypatch):
-    decoded = []
-    photos = cats.photos(cats.get("cats"))
-    monkeypatch.setattr(photos, "_load_photo", lambda ref: decoded.append(ref.name) or ref)
+class CountingSource:
+    """Gives an image's reference for its photo, and writes down which one was asked for."""
+
+    def __init__(self):
+        self.decoded = []
+
+    def photo(self, image):
+        self.decoded.append(image.name)
+        return image
+
+
+def test_photos_can_be_gone_through_twice_and_are_decoded_only_when_asked_for(cats):
+    photos = replace(cats.photos(cats.get("cats")), source=CountingSource())
+    decoded = photos.source.decoded
     assert len(photos) == 3 and decoded == []
     assert photos[2] == photos[-1] and decoded == ["3.png", "3.png"]
     assert [p.name for p in photos] == [p.name for p in photos] == ["1.png", "2.png", "3.png"]
@@ -503,6 +516,44 @@ def test_an_image_that_changes_underway_is_noticed(folder):
     (folder / "a.png").write_bytes(png(50))
     with pytest.raises(UnreadableImage, match=r"'a.png' changed"):
         opened.photos[0]
+
+
+# --- in another process ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_sets(cats, folder):
+    """A set of the library, a starter, and a folder."""
+    return {"library": cats.open_set("cats"), "starter": cats.open_set("striped"), "folder": cats.open_set(folder)}
+
+
+@pytest.mark.parametrize("kind", ["library", "starter", "folder"])
+def test_an_open_set_survives_pickling_and_is_equal_to_its_copy(open_sets, kind):
+    opened, copy = open_sets[kind], pickle.loads(pickle.dumps(open_sets[kind]))
+    assert copy == opened and hash(copy) == hash(opened) and copy.photos[1:] == opened.photos[1:]
+    assert [(p.name, p.sha256) for p in copy.photos] == [(i.name, i.sha256) for i in opened.images]
+    others = [other for name, other in open_sets.items() if name != kind]
+    assert opened not in others and opened.photos[:1] != opened.photos[1:2] and len({*open_sets.values(), copy}) == 3
+
+
+def read_photos(open_sets):
+    return [[(photo.name, photo.sha256, photo.pixels.tobytes()) for photo in open_set.photos] for open_set in open_sets]
+
+
+def test_another_process_reads_the_same_photos_wherever_it_works(open_sets, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    every_set = [*open_sets.values(), read_folder(Path("my cats"))]
+    here = read_photos(every_set)
+    monkeypatch.chdir("/")
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(read_photos, (every_set,)) == here
+
+
+def test_a_copy_notices_an_image_that_changed(folder):
+    copy = pickle.loads(pickle.dumps(read_folder(folder)))
+    (folder / "a.png").write_bytes(png(50))
+    with pytest.raises(UnreadableImage, match=r"'a.png' changed while it was in use"):
+        copy.photos[0]
 
 
 # --- packs ----------------------------------------------------------------------------------------------------------------
