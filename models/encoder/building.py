@@ -1,4 +1,4 @@
-"""A timm model, made ready to be looked into, and the facts found by trying it once.
+"""A timm model, made ready to be looked into, and what trying it once shows.
 
     build_model    eval mode, frozen, any input size where the architecture can (timm's ``dynamic_img_size``)
     probe_model    runs a small image through it: do the maps come as declared, which sizes does it take?
@@ -9,13 +9,14 @@ What timm declares about its models is mostly true; what is tried here is true o
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
+from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
 from models.encoder.preprocessing import Preprocessing
@@ -24,6 +25,17 @@ from models.errors import UnsupportedEncoder
 # What timm raises for a configuration it cannot build, or for an image size an architecture cannot take.
 MODEL_ERRORS = (RuntimeError, ValueError, TypeError, AssertionError, AttributeError, LookupError, ArithmeticError)
 _MIN_TRIAL_SIDE_PX = 96
+
+
+class TimmModel(nn.Module):
+    """What timm adds to a module. An annotation only: the classes of timm's models do not inherit from it."""
+
+    pretrained_cfg: dict[str, Any]
+    feature_info: Any  # a list of dicts, or timm's own object around one
+    num_classes: int
+    num_features: int
+    forward_intermediates: Callable[..., Any]
+    forward_head: Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -37,14 +49,15 @@ class Depth:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What builds the network again, without its weights."""
+class NetworkSpec:
+    """What builds a network again, without its weights."""
 
     architecture: str
     model_args: str = "{}"  # JSON object: arguments of timm's constructor
 
     @property
     def arguments(self) -> dict[str, Any]:
+        """The arguments of timm's constructor, by name."""
         return json.loads(self.model_args)
 
 
@@ -65,7 +78,7 @@ class InputSizes:
 
 @dataclass(frozen=True)
 class Probe:
-    """What one small image told about a model."""
+    """What one small image showed of a model."""
 
     depths: tuple[Depth, ...]
     sizes: InputSizes
@@ -73,7 +86,7 @@ class Probe:
     n_outputs: int
 
 
-def build_model(source: str, model_args: Mapping[str, Any], seed: int = 0, **timm_options: Any) -> nn.Module:
+def build_model(source: str, model_args: Mapping[str, Any], seed: int = 0, **timm_options: Any) -> TimmModel:
     """The timm model ``source`` (an architecture, or ``local-dir:`` with a folder), frozen, in eval mode.
 
     Weights that nothing is loaded into are drawn from ``seed``; the global random state stays as it was.
@@ -81,17 +94,17 @@ def build_model(source: str, model_args: Mapping[str, Any], seed: int = 0, **tim
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _create_flexible(source, dict(model_args), timm_options)
-    return model.float().eval().requires_grad_(False)
+    return cast(TimmModel, model.float().eval().requires_grad_(False))
 
 
 def build_outline(source: str) -> nn.Module:
-    """The model ``build_model`` would make, its tensors with shapes but without values: cheap, whatever its size."""
+    """What ``build_model`` would make of the source, its tensors with shapes but without values: cheap, whatever its size."""
     with torch.device("meta"):
         return _create_flexible(source, {}, {"pretrained": False})
 
 
 def _create_flexible(source: str, model_args: dict[str, Any], timm_options: dict[str, Any]) -> nn.Module:
-    """With any input size where the constructor knows how; timm says so only by accepting the argument."""
+    """The model, for any input size where its constructor knows how; timm says so only by accepting the argument."""
     if "dynamic_img_size" not in model_args:
         try:
             return timm.create_model(source, **timm_options, **model_args, dynamic_img_size=True)
@@ -101,19 +114,20 @@ def _create_flexible(source: str, model_args: dict[str, Any], timm_options: dict
     return timm.create_model(source, **timm_options, **model_args)
 
 
-def preprocessing_of(model: nn.Module) -> Preprocessing:
+def preprocessing_of(model: TimmModel) -> Preprocessing:
     """How the model was trained to see, from its timm configuration."""
-    config = timm.data.resolve_model_data_config(model)
+    config = resolve_model_data_config(model)
     side = min(own_size(model))
     return Preprocessing(tuple(config["mean"]), tuple(config["std"]), config["interpolation"], side)
 
 
-def own_size(model: nn.Module) -> tuple[int, int]:
+def own_size(model: TimmModel) -> tuple[int, int]:
     """Height and width of the images the model was built for."""
-    return tuple(timm.models.get_model_input_config(model)["input_size"][-2:])
+    _channels, height, width = timm.models.get_model_input_config(model)["input_size"]
+    return height, width
 
 
-def probe_model(model: nn.Module, architecture: str) -> Probe:
+def probe_model(model: TimmModel, architecture: str) -> Probe:
     """Tries the model; raises UnsupportedEncoder with the reason if it cannot be looked into."""
     depths = _declared_depths(model, architecture)
     _require_rgb(model, architecture)
@@ -127,7 +141,7 @@ def probe_model(model: nn.Module, architecture: str) -> Probe:
     raise UnsupportedEncoder(refusal)
 
 
-def _declared_depths(model: nn.Module, architecture: str) -> tuple[Depth, ...]:
+def _declared_depths(model: TimmModel, architecture: str) -> tuple[Depth, ...]:
     if not callable(getattr(model, "forward_intermediates", None)):
         raise UnsupportedEncoder(f"{architecture} cannot hand out its feature maps (no forward_intermediates in timm).")
     declared = getattr(model, "feature_info", None)
@@ -139,14 +153,14 @@ def _declared_depths(model: nn.Module, architecture: str) -> tuple[Depth, ...]:
     )
 
 
-def _require_rgb(model: nn.Module, architecture: str) -> None:
+def _require_rgb(model: TimmModel, architecture: str) -> None:
     n_channels = timm.models.get_model_input_config(model)["input_size"][0]
     if n_channels != 3:
         raise UnsupportedEncoder(f"{architecture} takes images of {n_channels} channel(s); only colour images (3) work here.")
 
 
 def _candidate_sizes(own: tuple[int, int], reduction: int) -> Iterator[InputSizes]:
-    """Any size first; multiples of its own size for networks with windows; its own size for all others."""
+    """What to try: any size first; multiples of the network's own size, for those with windows; its own size alone."""
     for multiple in dict.fromkeys((reduction, min(own))):
         at_least = 1 if multiple == min(own) else 2
         yield InputSizes(own, multiple, max(at_least, -(-_MIN_TRIAL_SIDE_PX // multiple)) * multiple, fixed=False)
@@ -170,7 +184,7 @@ class _Trial:
         return max(0, self.last_output.shape[1] - self.maps[-1].shape[2] * self.maps[-1].shape[3])
 
 
-def _try(model: nn.Module, shape: tuple[int, int], last_module: str) -> _Trial | None:
+def _try(model: TimmModel, shape: tuple[int, int], last_module: str) -> _Trial | None:
     """None if the model does not take images of this shape."""
     image = torch.zeros(1, 3, *shape)
     try:
@@ -184,7 +198,7 @@ def _try(model: nn.Module, shape: tuple[int, int], last_module: str) -> _Trial |
 
 
 def _mismatch(trial: _Trial, depths: tuple[Depth, ...], shape: tuple[int, int], architecture: str) -> str:
-    """In what the answer is not what timm declares; empty if it is. Some networks resize every image themselves."""
+    """How the answer differs from what timm declares; empty if it does not. Some networks resize every image themselves."""
     if not isinstance(trial.logits, Tensor) or trial.logits.ndim != 2:
         return f"{architecture} answers with more than one vector per image, which is not supported."
     if len(trial.maps) != len(depths):
@@ -199,15 +213,15 @@ def _mismatch(trial: _Trial, depths: tuple[Depth, ...], shape: tuple[int, int], 
 
 
 def _is_as_declared(feature_map: Tensor, depth: Depth, shape: tuple[int, int]) -> bool:
-    """Right channels, and the right size but for a few positions at the border (stems that do not pad)."""
+    """Whether channels and size are right, but for a few positions at the border (stems that do not pad)."""
     if feature_map.ndim != 4 or feature_map.shape[1] != depth.n_channels:
         return False
     expected = [side / depth.reduction for side in shape]
-    return all(abs(side - e) <= 2 + 0.1 * e for side, e in zip(feature_map.shape[2:], expected, strict=True))
+    return all(abs(side - wanted) <= 2 + 0.1 * wanted for side, wanted in zip(feature_map.shape[2:], expected, strict=True))
 
 
 @contextmanager
-def _outputs_of(model: nn.Module, module_name: str) -> Iterator[list[Any]]:
+def _outputs_of(model: nn.Module, module_name: str) -> Generator[list[Any]]:
     """While active, collects what the named module returns; stays empty where there is no such module."""
     outputs: list[Any] = []
     module = dict(model.named_modules()).get(module_name, nn.Module())
@@ -218,14 +232,23 @@ def _outputs_of(model: nn.Module, module_name: str) -> Iterator[list[Any]]:
         handle.remove()
 
 
-def fingerprint(model: nn.Module, recipe: Recipe, preprocessing: Preprocessing) -> str:
+def fingerprint(model: nn.Module, spec: NetworkSpec, preprocessing: Preprocessing) -> str:
     """SHA-256 (hex) of everything that decides what the model answers to a photo."""
-    digest = hashlib.sha256(repr((recipe, preprocessing)).encode())
+    digest = hashlib.sha256(_described(spec, preprocessing).encode())
     for name, tensor in sorted(model.state_dict().items()):
         tensor = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+def _described(spec: NetworkSpec, preprocessing: Preprocessing) -> str:
+    """Both in one text. It must not change with the names used here: CAVs on disk are kept under the fingerprint."""
+    return (
+        f"(Recipe(architecture={spec.architecture!r}, model_args={spec.model_args!r}), "
+        f"Preprocessing(mean={preprocessing.mean!r}, std={preprocessing.std!r}, "
+        f"interpolation={preprocessing.interpolation!r}, input_size={preprocessing.input_size!r}))"
+    )
 
 
 FAMILIES = {  # which timm modules define architectures of a family; CNN where nothing is said

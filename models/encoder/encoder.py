@@ -19,7 +19,17 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from models.encoder.building import Depth, InputSizes, Recipe, build_model, family_of, fingerprint, preprocessing_of, probe_model
+from models.encoder.building import (
+    Depth,
+    InputSizes,
+    NetworkSpec,
+    TimmModel,
+    build_model,
+    family_of,
+    fingerprint,
+    preprocessing_of,
+    probe_model,
+)
 from models.encoder.heads import CutPointTrials, Head, Tap, head_for
 from models.encoder.labels import class_names
 from models.encoder.preprocessing import Preprocessing, prepare
@@ -31,7 +41,7 @@ __all__ = ["Depth", "Encoder", "EncoderInfo", "default_depths", "randomised"]
 
 @dataclass(frozen=True)
 class EncoderInfo:
-    """Everything a page or a result needs to know about an encoder, as plain values."""
+    """What a page or a result needs to know about an encoder, as plain values."""
 
     name: str
     architecture: str
@@ -52,17 +62,17 @@ class EncoderInfo:
 class Encoder:
     """A frozen model on a device, and what is known about it."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe, name: str, device: str | torch.device = "cpu", licence: str = ""):
+    def __init__(self, model: TimmModel, spec: NetworkSpec, name: str, device: str | torch.device = "cpu", licence: str = ""):
         """Tries the model once on a small image; raises UnsupportedEncoder with the reason if it cannot be served."""
-        probe = probe_model(model, recipe.architecture)
+        probe = probe_model(model, spec.architecture)
         preprocessing = preprocessing_of(model)
-        names = class_names(_labelling(model, recipe), probe.n_outputs)
+        names = class_names(_labelling(model, spec), probe.n_outputs)
         self.device = torch.device(device)
         self.info = EncoderInfo(
             name=name,
-            architecture=recipe.architecture,
-            family=family_of(recipe.architecture),
-            fingerprint=fingerprint(model, recipe, preprocessing),
+            architecture=spec.architecture,
+            family=family_of(spec.architecture),
+            fingerprint=fingerprint(model, spec, preprocessing),
             n_parameters=sum(parameter.numel() for parameter in model.parameters()),
             depths=probe.depths,
             default_depths=default_depths(probe.depths),
@@ -74,7 +84,7 @@ class Encoder:
             size_multiple=probe.sizes.multiple,
             licence=licence or model.pretrained_cfg.get("license") or "unknown",
         )
-        self.recipe = recipe
+        self.spec = spec
         self.sizes: InputSizes = probe.sizes
         self._taps: dict[int, Tap | NotACutPoint] = {}
         self.model = model.to(self.device)
@@ -89,12 +99,12 @@ class Encoder:
         weights: Path | None = None,
         **model_args: Any,
     ) -> "Encoder":
-        """A timm architecture (``resnet18``, or with a tag ``resnet18.a1_in1k``) with random weights or those of a file."""
-        recipe = Recipe(timm.models.get_arch_name(architecture), json.dumps(model_args, sort_keys=True))
+        """The encoder of a timm architecture (``resnet18``, with a tag ``resnet18.a1_in1k``), with random weights or a file's."""
+        spec = NetworkSpec(timm.models.get_arch_name(architecture), json.dumps(model_args, sort_keys=True))
         options: dict[str, Any] = {"pretrained": weights is not None}
         if weights is not None:
             options["pretrained_cfg_overlay"] = {"file": str(weights), "custom_load": False}
-        return cls(build_model(architecture, model_args, seed, **options), recipe, name or architecture, device)
+        return cls(build_model(architecture, model_args, seed, **options), spec, name or architecture, device)
 
     @classmethod
     def from_folder(
@@ -105,17 +115,18 @@ class Encoder:
         licence: str = "",
         weights: Mapping[str, Tensor] | None = None,
     ) -> "Encoder":
-        """A folder in timm's ``local-dir`` format: ``config.json``, and ``model.safetensors`` unless ``weights`` are given."""
+        """The encoder in a folder of timm's ``local-dir`` format: ``config.json``, and ``model.safetensors`` unless ``weights``
+        (tensors by name, each of the shape the network needs) are given."""
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        recipe = Recipe(config["architecture"], json.dumps(config.get("model_args") or {}, sort_keys=True))
+        spec = NetworkSpec(config["architecture"], json.dumps(config.get("model_args") or {}, sort_keys=True))
         model = build_model(f"local-dir:{folder}", {}, pretrained=weights is None)
         if weights is not None:
             model.load_state_dict(weights)
-        return cls(model, recipe, name or str(folder), device, licence)
+        return cls(model, spec, name or str(folder), device, licence)
 
     @property
     def n_bytes(self) -> int:
-        """Memory of weights and buffers."""
+        """Memory that weights and buffers take."""
         tensors = (*self.model.parameters(), *self.model.buffers())
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
@@ -131,7 +142,11 @@ class Encoder:
         aspect = (photo_shape[0] / photo_shape[1]) ** 0.5
         longest = max(self.sizes.min_side, input_size**2 / self.sizes.min_side)
         sides = (min(input_size * aspect, longest), min(input_size / aspect, longest))
-        return tuple(max(self.sizes.min_side, _nearest_multiple(side, self.sizes.multiple)) for side in sides)
+        height, width = (self._nearest_side(side) for side in sides)
+        return height, width
+
+    def _nearest_side(self, side: float) -> int:
+        return max(self.sizes.min_side, round(side / self.sizes.multiple) * self.sizes.multiple)
 
     def prepare(self, photo: Photo, input_size: int) -> Tensor:
         """The photo as the encoder sees it, (3, H, W) on the CPU."""
@@ -139,7 +154,7 @@ class Encoder:
 
     @torch.no_grad()
     def feature_maps(self, images: Tensor, depths: Sequence[int]) -> list[Tensor]:
-        """One (N, C, H, W) map per depth, in the order asked for, for images (N, 3, H, W)."""
+        """Per depth, in the order of ``depths``, the maps (N, C, h, w) of the images (N, 3, H, W)."""
         self._require_depths(depths)
         wanted = sorted(set(depths))
         options = {"indices": wanted, "intermediates_only": True, "output_fmt": "NCHW", "stop_early": True}
@@ -149,11 +164,11 @@ class Encoder:
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
-        """What the network answers, (N, n_classes); an embedding where ``info.has_classifier`` is false."""
+        """What the network answers to images (N, 3, H, W), (N, n_classes); an embedding without ``info.has_classifier``."""
         return self.model(images.to(self.device)).float()
 
     def head_from(self, depth: int) -> Callable[[Tensor], Head]:
-        """A callable that takes one image and gives the rest of the network after ``depth`` for it.
+        """A callable that takes one image, (3, H, W) or (1, 3, H, W), and gives the rest of the network after ``depth`` for it.
 
         The image runs only up to the depth, once. Raises NotACutPoint, with the reason, where the depth's activation
         alone does not decide the logits (tried once per depth, on two small images).
@@ -196,24 +211,25 @@ class Encoder:
         return CutPointTrials(self.model, self.info.depths, images, maps)
 
     def _trial_images(self) -> tuple[Tensor, Tensor]:
-        """Two small images with coarse and fine structure, always the same ones."""
+        """Two small images (1, 3, h, w) with coarse and fine structure, always the same ones."""
         generator = torch.Generator().manual_seed(0)
         coarse = torch.randn(2, 3, 4, 4, generator=generator)
         coarse = nn.functional.interpolate(coarse, self.sizes.trial, mode="bilinear", align_corners=False)
         images = coarse + 0.5 * torch.randn(coarse.shape, generator=generator)
-        return tuple(images.to(self.device).split(1))
+        first, second = images.to(self.device).split(1)
+        return first, second
 
 
 def randomised(encoder: Encoder, seed: int = 0) -> Encoder:
-    """The same network with random weights: what the architecture alone would show."""
+    """The encoder's network with random weights: what the architecture alone would show."""
     config = {key: value for key, value in encoder.model.pretrained_cfg.items() if key not in ("file", "source")}
-    recipe = encoder.recipe
-    model = build_model(recipe.architecture, recipe.arguments, seed, pretrained_cfg=config, pretrained=False)
-    return Encoder(model, recipe, f"{encoder.info.name} (random weights)", encoder.device, encoder.info.licence)
+    spec = encoder.spec
+    model = build_model(spec.architecture, spec.arguments, seed, pretrained_cfg=config, pretrained=False)
+    return Encoder(model, spec, f"{encoder.info.name} (random weights)", encoder.device, encoder.info.licence)
 
 
 def default_depths(depths: Sequence[Depth]) -> tuple[int, ...]:
-    """The depths that a segmentation uses unless told otherwise; the same rule for every encoder.
+    """The depths that a segmentation uses unless others are chosen, by one rule for all encoders.
 
     A pyramid gives its stages at 1/8 to 1/32 of the input: what is finer adds specks, not parts (README, Measured). A network
     of one resolution gives about four depths, evenly spaced, the last one included.
@@ -225,13 +241,9 @@ def default_depths(depths: Sequence[Depth]) -> tuple[int, ...]:
     return tuple(depths[round(len(depths) * part / n_chosen) - 1].idx for part in range(1, n_chosen + 1))
 
 
-def _nearest_multiple(value: float, multiple: int) -> int:
-    return max(1, round(value / multiple)) * multiple
-
-
-def _labelling(model: nn.Module, recipe: Recipe) -> dict[str, Any]:
+def _labelling(model: TimmModel, spec: NetworkSpec) -> dict[str, Any]:
     """The configuration that says what the outputs stand for, with the classes the model really has."""
-    config = dict(model.pretrained_cfg, architecture=recipe.architecture)
+    config = dict(model.pretrained_cfg, architecture=spec.architecture)
     if model.num_classes != config.get("num_classes"):  # a head of another size than the weights came with
         config.update(label_names=None, tag=None)
     return dict(config, num_classes=model.num_classes)

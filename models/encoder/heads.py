@@ -6,13 +6,13 @@ to what they returned, and the tapped one to the activation; everything after it
 
     tap        the module whose output is the feature map of a depth, and where in that output the map is
     layout     how that output holds a map: (N, C, H, W), (N, H, W, C), or tokens (N, P + H*W, C) with P prefix tokens
-    cut point  a depth whose activation alone decides the logits; where something bypasses it, it is none
+    cut point  a depth whose activation alone decides the logits, because nothing in the network bypasses it
 
 Whether a depth is a cut point is tried, not assumed: finishing from the activation of image B while everything else is
 that of image A must give the logits of B. So is whether a short-cut after the tap (models/encoder/token_heads.py) gives them too.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -38,7 +38,7 @@ class Layout:
     n_prefix_tokens: int = 0
 
     def map_of(self, activation: Tensor, grid: tuple[int, int]) -> Tensor:
-        """The activation as (N, C, H, W), without prefix tokens."""
+        """An activation in this layout as (N, C, H, W), without prefix tokens."""
         if self.name == "NCHW":
             return activation
         if self.name == "tokens":
@@ -69,10 +69,11 @@ class Head:
 
     @property
     def n_prefix_tokens(self) -> int:
+        """How many tokens of the activation belong to no position of the map."""
         return self.layout.n_prefix_tokens
 
     def map_of(self, activation: Tensor) -> Tensor:
-        """An activation (or its gradient) as (N, C, H, W), without prefix tokens."""
+        """An activation (or its gradient) in the block's own layout as (N, C, H, W), without prefix tokens."""
         return self.layout.map_of(activation, self.grid)
 
     def prefix_of(self, activation: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ def head_for(model: nn.Module, tap: Tap, image: Tensor) -> Head:
     image = image if image.ndim == 4 else image[None]
     recording = _record(model, tap, image)
     activation = _pick(recording.tapped, tap.slot)
-    grid = _grid_of(activation, tap, image.shape[-2:])
+    grid = _grid_of(activation, tap, image.shape[-2])
     return Head(tap.depth, activation, grid, tap.layout, partial(_finish, model, tap, recording))
 
 
@@ -104,22 +105,22 @@ class CutPointTrials:
     """Tries depths on two small images; what all depths need is computed once."""
 
     def __init__(self, model: nn.Module, depths: Sequence[Depth], images: tuple[Tensor, Tensor], maps: Sequence[Tensor]):
-        """``maps``: the feature maps of the second image, one per depth."""
+        """``images``: (1, 3, H, W) each; ``maps``: the feature maps (1, C, h, w) of the second one, one per depth."""
         self.model = model
         self.image_a, image_b = images
         with torch.no_grad():
             self.logits_a, self.logits_b = model(self.image_a), model(image_b)
-        self.found = find_taps(model, depths, image_b, maps)
+        self.taps = find_taps(model, depths, image_b, maps)
 
     def require_cut_point(self, depth: Depth) -> Tap:
         """The depth's tap; raises NotACutPoint unless its activation alone decides the logits."""
-        if depth.idx not in self.found:
+        if depth.idx not in self.taps:
             raise NotACutPoint(_refusal(depth, "no single module returns its feature map"))
         if self._distance(self.logits_a, self.logits_b) == 0:
             raise NotACutPoint(
                 _refusal(depth, "the network answers the same to different images, so there is nothing to attribute")
             )
-        tap, activation_b = self.found[depth.idx]
+        tap, activation_b = self.taps[depth.idx]
         try:
             with torch.no_grad():
                 crossed = head_for(self.model, tap, self.image_a).logits_of(activation_b)
@@ -130,7 +131,7 @@ class CutPointTrials:
         return self._short_cut(tap, activation_b, crossed)
 
     def _short_cut(self, tap: Tap, activation_b: Tensor, crossed: Tensor) -> Tap:
-        """The tap with the short-cut, if there is one and it answers the same; else as it was."""
+        """The tap with the short-cut, if there is one and it gives the logits ``crossed`` (1, n_classes) too; else as it was."""
         shorter = replace(tap, short_cut=True)
         try:
             if not short_cuts(self.model):
@@ -139,8 +140,8 @@ class CutPointTrials:
                 answer = head_for(self.model, shorter, self.image_a).logits_of(activation_b)
         except MODEL_ERRORS:
             return tap
-        same = answer.shape == crossed.shape and self._distance(answer, crossed) <= _ROUNDING * float(crossed.abs().max())
-        return shorter if same else tap
+        agree = answer.shape == crossed.shape and self._distance(answer, crossed) <= _ROUNDING * float(crossed.abs().max())
+        return shorter if agree else tap
 
     @property
     def _tolerance(self) -> float:
@@ -155,35 +156,38 @@ class CutPointTrials:
 
 
 def find_taps(model: nn.Module, depths: Sequence[Depth], image: Tensor, maps: Sequence[Tensor]) -> dict[int, tuple[Tap, Tensor]]:
-    """Per depth the module that returns its map, the declared one or else the outermost, and what it returned."""
+    """Per depth the module that returns its map, the declared one or else the outermost, and what it returned.
+
+    ``maps`` are the feature maps (1, C, h, w) of ``image`` (1, 3, H, W), one per depth; modules return them in their own layouts.
+    """
     declared = {depth.idx: {depth.module_name} for depth in depths}
-    found = _match_outputs(model, dict(zip(depths, maps, strict=True)), image, declared)
-    missing = {depth: feature_map for depth, feature_map in zip(depths, maps, strict=True) if depth.idx not in found}
+    taps = _match_outputs(model, dict(zip(depths, maps, strict=True)), image, declared)
+    missing = {depth: feature_map for depth, feature_map in zip(depths, maps, strict=True) if depth.idx not in taps}
     if missing:
         anywhere = {name for name, _ in model.named_modules() if name}
-        found |= _match_outputs(model, missing, image, {depth.idx: anywhere for depth in missing})
-    return found
+        taps |= _match_outputs(model, missing, image, {depth.idx: anywhere for depth in missing})
+    return taps
 
 
 def _match_outputs(
     model: nn.Module, maps: Mapping[Depth, Tensor], image: Tensor, candidates: Mapping[int, set[str]]
 ) -> dict[int, tuple[Tap, Tensor]]:
-    """One forward pass, in which the outputs of candidate modules are compared with the maps."""
-    found: dict[int, tuple[Tap, Tensor]] = {}
+    """Runs the image once and looks for the maps among the outputs of the candidate modules."""
+    taps: dict[int, tuple[Tap, Tensor]] = {}
 
     def compare(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
         for depth, feature_map in maps.items():
             if name not in candidates[depth.idx]:
                 continue
-            known = found.get(depth.idx)
+            known = taps.get(depth.idx)
             for slot, tensor in _tensors_in(output):
                 layout = _layout_of(tensor, feature_map)
                 if layout and (known is None or name.count(".") < known[0].module_name.count(".")):
-                    found[depth.idx] = (Tap(depth, name, layout, slot), tensor.detach().clone())
+                    taps[depth.idx] = (Tap(depth, name, layout, slot), tensor.detach().clone())
 
     with _hooked(model, compare), torch.no_grad():
         model(image)
-    return found
+    return taps
 
 
 def _refusal(depth: Depth, reason: str) -> str:
@@ -195,9 +199,10 @@ class _TapReached(Exception):
 
 
 def _record(model: nn.Module, tap: Tap, image: Tensor) -> Recording:
-    """One forward pass up to the tap; notes outputs of the outermost modules that ran before it."""
+    """Runs the image up to the tap and notes what the outermost modules before it returned."""
     tapped = model.get_submodule(tap.module_name)
-    ancestors = _ancestors(model, tap.module_name)
+    path = tap.module_name.split(".")
+    ancestors = {model.get_submodule(".".join(path[:n])) for n in range(len(path))}  # the model included
     recording: dict[nn.Module, list[Any]] = {}
     running: list[nn.Module] = []
     reached: list[Any] = []
@@ -230,8 +235,8 @@ def _finish(model: nn.Module, tap: Tap, recording: Recording, activation: Tensor
 
 
 @contextmanager
-def _forwarding(forwards: dict[nn.Module, Callable[..., Any]]) -> Iterator[None]:
-    """While active, the modules compute as given."""
+def _forwarding(forwards: dict[nn.Module, Callable[..., Any]]) -> Generator[None]:
+    """While active, each module computes what its given forward does."""
     before = {module: vars(module).get("forward") for module in forwards}
     for module, forward in forwards.items():
         module.forward = forward
@@ -260,8 +265,8 @@ def _first_answering(outputs: list[Any], compute: Callable[..., Any]) -> Callabl
 def _hooked(
     model: nn.Module,
     leave: Callable[[str, nn.Module, Any, Any], None],
-    enter: Callable[[nn.Module], None] = lambda module: None,
-) -> Iterator[None]:
+    enter: Callable[[nn.Module], object] = lambda module: None,
+) -> Generator[None]:
     """While active, ``enter(module)`` and ``leave(name, module, inputs, output)`` are called around every module."""
     handles = []
     for name, module in model.named_modules():
@@ -274,39 +279,33 @@ def _hooked(
             handle.remove()
 
 
-def _ancestors(model: nn.Module, module_name: str) -> set[nn.Module]:
-    """The modules that contain the named one, the model included."""
-    parts = module_name.split(".")
-    return {model.get_submodule(".".join(parts[:n])) for n in range(len(parts))}
-
-
 def _layout_of(tensor: Tensor, feature_map: Tensor) -> Layout | None:
     """How the tensor holds the map; None if it does not."""
     n, c, h, w = feature_map.shape
     shape = tuple(tensor.shape)
-    if shape == (n, c, h, w) and _same(tensor, feature_map):
+    if shape == (n, c, h, w) and _agrees(tensor, feature_map):
         return Layout("NCHW")
     channels_last = feature_map.permute(0, 2, 3, 1)
-    if shape == (n, h, w, c) and _same(tensor, channels_last):
+    if shape == (n, h, w, c) and _agrees(tensor, channels_last):
         return Layout("NHWC")
     n_prefix_tokens = shape[1] - h * w if len(shape) == 3 and shape[2] == c else -1
-    if n_prefix_tokens >= 0 and _same(tensor[:, n_prefix_tokens:], channels_last.flatten(1, 2)):
+    if n_prefix_tokens >= 0 and _agrees(tensor[:, n_prefix_tokens:], channels_last.flatten(1, 2)):
         return Layout("tokens", n_prefix_tokens)
     return None
 
 
-def _same(tensor: Tensor, other: Tensor) -> bool:
+def _agrees(tensor: Tensor, other: Tensor) -> bool:
     return torch.allclose(tensor.float(), other, rtol=1e-4, atol=1e-5 * float(other.abs().max()))
 
 
-def _grid_of(activation: Tensor, tap: Tap, image_shape: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of the map; for tokens, the split of their number that is nearest to the image's shape."""
+def _grid_of(activation: Tensor, tap: Tap, image_height: int) -> tuple[int, int]:
+    """Height and width of the map; for tokens, the split of their number that is nearest to the image's height."""
     if tap.layout.name != "tokens":
         first = 2 if tap.layout.name == "NCHW" else 1
-        return tuple(activation.shape[first : first + 2])
+        return activation.shape[first], activation.shape[first + 1]
     n_positions = activation.shape[1] - tap.layout.n_prefix_tokens
     heights = [height for height in range(1, n_positions + 1) if n_positions % height == 0]
-    height = min(heights, key=lambda height: abs(height - image_shape[0] / tap.depth.reduction))
+    height = min(heights, key=lambda height: abs(height - image_height / tap.depth.reduction))
     return height, n_positions // height
 
 
@@ -329,7 +328,7 @@ def _replaced(output: Any, slot: int | None, tensor: Tensor) -> Any:
 
 
 def _mapped(change: Callable[[Tensor], Tensor], output: Any) -> Any:
-    """The same structure of tuples, lists and dicts, every tensor changed."""
+    """What a module returned, tuples, lists and dicts included, with every tensor changed."""
     match output:
         case Tensor():
             return change(output)

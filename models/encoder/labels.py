@@ -7,6 +7,7 @@ from typing import Any
 
 import timm
 import torch
+from timm.data import ImageNetInfo, infer_imagenet_subset
 from torch import Tensor
 
 # Sizes of timm's classifiers whose labels timm does not list: ImageNet-W21k (mvitv2) and Bamboo.
@@ -21,7 +22,7 @@ def has_classifier(config: Mapping[str, Any]) -> bool:
     n_classes = config.get("num_classes", 1000) or 0
     if n_classes <= 0:
         return False
-    if config.get("label_names") or timm.data.infer_imagenet_subset({"num_classes": n_classes}):
+    if config.get("label_names") or infer_imagenet_subset({"num_classes": n_classes}):
         return True
     return n_classes in _UNLISTED_CLASSIFIERS or n_classes != _n_outputs_in_timm(config)
 
@@ -29,7 +30,8 @@ def has_classifier(config: Mapping[str, Any]) -> bool:
 def _n_outputs_in_timm(config: Mapping[str, Any]) -> int | None:
     """What timm itself says of the weights this configuration is about; None if it does not know them."""
     name = f"{config.get('architecture')}.{config.get('tag')}"
-    return timm.models.get_pretrained_cfg(name).num_classes if timm.models.is_model_pretrained(name) else None
+    known = timm.models.get_pretrained_cfg(name) if timm.models.is_model_pretrained(name) else None
+    return known.num_classes if known else None
 
 
 def class_names(config: Mapping[str, Any], n_outputs: int) -> tuple[str, ...]:
@@ -40,15 +42,17 @@ def class_names(config: Mapping[str, Any], n_outputs: int) -> tuple[str, ...]:
     if len(labels) == n_outputs:
         descriptions = config.get("label_descriptions") or {}
         return tuple(str(descriptions.get(label, label)) for label in labels)
-    subset = timm.data.infer_imagenet_subset({"num_classes": n_outputs})
+    subset = infer_imagenet_subset({"num_classes": n_outputs})
     return imagenet_names(subset) if subset else tuple(f"class {idx}" for idx in range(n_outputs))
 
 
 @lru_cache(maxsize=8)
 def imagenet_names(subset: str) -> tuple[str, ...]:
-    """Per class its first word; all its synonyms, or its definition, where that is needed to tell classes apart."""
-    info = timm.data.ImageNetInfo(subset)
-    full, defined = info.label_descriptions(), info.label_descriptions(detailed=True)
+    """The name of every class: its first word; all its synonyms, or its definition, where that is needed to tell it apart."""
+    info = ImageNetInfo(subset)
+    full, defined = (
+        [info.index_to_description(idx, detailed) for idx in range(info.num_classes())] for detailed in (False, True)
+    )
     names = _unless_ambiguous([name.split(",")[0] for name in full], full)
     return tuple(_unless_ambiguous(names, [text.split(";")[0] for text in defined]))
 
@@ -59,9 +63,9 @@ def _unless_ambiguous(names: list[str], longer: list[str]) -> list[str]:
 
 
 def probabilities(logits: Tensor) -> Tensor:
-    """The probability of every class, from the logits (n_classes,) of one image, on the CPU.
+    """The probability of every class, (n_classes,) on the CPU, from the logits (n_classes,) of one image.
 
-    A network with a single logit has two classes, (2,): that of the logit, and that it is not that one.
+    A network with a single logit, (1,), has two classes, (2,): that of the logit, and that the image does not show it.
     """
     if len(logits) > 1:
         return logits.softmax(0).cpu()
@@ -69,7 +73,10 @@ def probabilities(logits: Tensor) -> Tensor:
 
 
 def class_logits(logits: Tensor) -> Tensor:
-    """One logit per class of ``probabilities``, on the CPU; that of "not the first class" is the negative of a single logit."""
+    """One logit per class of ``probabilities``, (n_classes,) on the CPU, from the logits (n_classes,) of one image.
+
+    Of a single logit, (1,), two are made, (2,): the second, that of "not the first class", is its negative.
+    """
     return logits.cpu() if len(logits) > 1 else torch.cat([logits, -logits]).cpu()
 
 

@@ -7,14 +7,14 @@ What its last block makes of the other tokens nobody reads, so while the network
     queries, attention output, projection, residual, MLP      for the P prefix tokens
 
 and returns these (N, P, C); the norm after it works token by token. Of the block's twelve products of C x C per token two
-are left, forward and backward. Here stands for which models this is meant; that the logits stay the same is tried
-(models/encoder/heads.py).
+are left, forward and backward. This module says for which models that is meant; models/encoder/heads.py tries whether the
+logits stay the same.
 """
 
 from collections.abc import Callable
 from functools import partial
 
-from timm.models import vision_transformer
+from timm.models.vision_transformer import Attention, Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -23,22 +23,23 @@ _ATTENTION_PARTS = {"qkv", "q_norm", "k_norm", "attn_drop", "norm", "proj", "pro
 
 
 def short_cuts(model: nn.Module) -> dict[nn.Module, Callable[[Tensor], Tensor]]:
-    """The last block, and how it computes its prefix tokens from all tokens; empty if the model is none of those meant."""
-    if not isinstance(model, vision_transformer.VisionTransformer) or model.training:
+    """How the last block computes its prefix tokens (N, P, C) from all tokens (N, T, C); empty for models not meant here."""
+    if not isinstance(model, VisionTransformer) or model.training or model.global_pool != "token":
         return {}
-    if model.global_pool != "token" or not _is_as_known(model.blocks[-1]):
+    block = model.blocks[-1]
+    if type(block) is not Block or (attn := _known_attention(block)) is None:
         return {}
-    return {model.blocks[-1]: partial(_prefix_of_block, model.blocks[-1], model.num_prefix_tokens)}
+    return {block: partial(_prefix_of_block, block, attn, model.num_prefix_tokens)}
 
 
-def _is_as_known(block: nn.Module) -> bool:
-    """Whether the block computes what is written below, and whoever watches its parts still sees them run."""
-    if type(block) is not vision_transformer.Block or set(dict(block.named_children())) != _BLOCK_PARTS:
-        return False
+def _known_attention(block: Block) -> Attention | None:
+    """The block's attention; None unless block and attention compute what is written below and nobody watches their parts run."""
     attn = block.attn
-    if type(attn) is not vision_transformer.Attention or set(dict(attn.named_children())) != _ATTENTION_PARTS:
-        return False
-    return type(attn.qkv) is nn.Linear and not any(map(_is_watched, (block, attn, attn.qkv, attn.attn_drop)))
+    if type(attn) is not Attention or type(attn.qkv) is not nn.Linear:
+        return None
+    if set(dict(block.named_children())) != _BLOCK_PARTS or set(dict(attn.named_children())) != _ATTENTION_PARTS:
+        return None
+    return None if any(_is_watched(module) for module in (block, attn, attn.qkv, attn.attn_drop)) else attn
 
 
 def _is_watched(module: nn.Module) -> bool:
@@ -46,14 +47,14 @@ def _is_watched(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or "forward" in vars(module))
 
 
-def _prefix_of_block(block: nn.Module, n_prefix_tokens: int, tokens: Tensor) -> Tensor:
+def _prefix_of_block(block: Block, attn: Attention, n_prefix_tokens: int, tokens: Tensor) -> Tensor:
     """The first tokens of the block's output, (N, T, C) -> (N, P, C)."""
     prefix = tokens[:, :n_prefix_tokens]
-    prefix = prefix + block.drop_path1(block.ls1(_prefix_of_attention(block.attn, n_prefix_tokens, block.norm1(tokens))))
+    prefix = prefix + block.drop_path1(block.ls1(_prefix_of_attention(attn, n_prefix_tokens, block.norm1(tokens))))
     return prefix + block.drop_path2(block.ls2(block.mlp(block.norm2(prefix))))
 
 
-def _prefix_of_attention(attn: nn.Module, n_prefix_tokens: int, tokens: Tensor) -> Tensor:
+def _prefix_of_attention(attn: Attention, n_prefix_tokens: int, tokens: Tensor) -> Tensor:
     """What the first tokens gather from all tokens, (N, T, C) -> (N, P, C)."""
     n_query = attn.qkv.out_features // 3
     parts = [n_query, 2 * n_query]

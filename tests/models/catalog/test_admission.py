@@ -7,12 +7,9 @@ import timm
 import torch
 from safetensors.torch import save
 
-from models.catalog import self_check as self_check_module
 from models.catalog.admission import admit
 from models.catalog.catalog import Catalog
 from models.catalog.checkpoints import Upload, config_by_hand
-from models.catalog.self_check import self_check
-from models.encoder.encoder import Encoder
 from models.errors import BadCheckpoint, Cancelled
 from models.photo import photo_from_array
 from models.progress import IGNORED, Progress
@@ -76,12 +73,6 @@ def test_an_encoder_without_classes_joins_without_a_prediction(catalog, photo):
     assert all("no classifier" in depth.refusal for depth in admission.check.depths)
 
 
-def test_depths_that_are_bypassed_are_told(photo):
-    encoder = Encoder.from_timm("pit_ti_224", img_size=64, num_classes=4)
-    check = self_check(encoder, photo)
-    assert check.n_cut_points == 0 and all("bypasses" in depth.refusal for depth in check.depths)
-
-
 def test_weights_that_do_not_fit_are_refused_with_the_first_that_does_not(catalog, photo):
     with pytest.raises(BadCheckpoint, match=r"^fc.weight is \(3, \d+\) in the file, but \(5, \d+\) is needed, and 1 more"):
         admitted(catalog, upload(weights_of(), n_classes=5), photo)
@@ -137,11 +128,3 @@ def test_no_pickle_gets_in_by_any_door(catalog, photo):
     with pytest.raises(BadCheckpoint, match="pickle"):
         admitted(catalog, Upload("mine", json.dumps(config_by_hand(ARCHITECTURE, 3)), b"PK\x03\x04" + b"\0" * 100), photo)
     assert is_untouched(catalog)
-
-
-def test_the_check_looks_at_every_depth(photo, monkeypatch):
-    asked = []
-    monkeypatch.setattr(self_check_module, "_require_finite", lambda values, what: asked.append(what))
-    encoder = Encoder.from_timm(ARCHITECTURE, num_classes=3)
-    self_check(encoder, photo)
-    assert len(asked) == len(encoder.info.depths) + 1

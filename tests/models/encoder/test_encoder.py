@@ -5,17 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import timm
 import torch
 from torch import nn
 
 from explainers.service.concepts import evidence_at, usable_depths
 from explainers.visual_tcav.attribution import contributions
 from explainers.visual_tcav.cav import Cavs, fit_cav
-from models.encoder.building import Depth, build_model, probe_model
+from models.encoder.building import Depth
 from models.encoder.encoder import Encoder, default_depths, randomised
-from models.encoder.heads import Layout
-from models.errors import BadSettings, NotACutPoint, UnsupportedEncoder
+from models.errors import BadSettings
 from models.photo import photo_from_array
 from tests.models.encoder.families import FAMILIES, Family
 
@@ -176,19 +174,6 @@ def test_the_seed_decides_the_random_counterpart():
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]
 
 
-def test_the_fingerprint_sees_one_changed_weight_and_the_preprocessing():
-    model = build_model("test_vit", {})
-    recipe = tiny().recipe
-    first = Encoder(model, recipe, "a").info.fingerprint
-    assert Encoder(model, recipe, "another name").info.fingerprint == first
-    model.pretrained_cfg["mean"] = (0.1, 0.2, 0.3)
-    second = Encoder(model, recipe, "a").info.fingerprint
-    with torch.no_grad():
-        model.head.bias[0] += 1
-    third = Encoder(model, recipe, "a").info.fingerprint
-    assert len({first, second, third}) == 3
-
-
 @pytest.mark.parametrize(
     ("architecture", "n_prefix_tokens"),
     [("deit_tiny_patch16_224", 1), ("deit_tiny_distilled_patch16_224", 2), ("vit_small_patch14_reg4_dinov2", 5)],
@@ -279,89 +264,7 @@ def test_default_depths(reductions, expected):
     assert default_depths(depths(*reductions)) == expected
 
 
-# --- heads, by hand --------------------------------------------------------------------------------------------------
-
-
-def test_layouts_take_a_map_apart():
-    tokens = torch.arange(2 * 7 * 3.0).reshape(2, 7, 3)  # one prefix token, a grid of 2 x 3, three channels
-    feature_map = Layout("tokens", 1).map_of(tokens, (2, 3))
-    assert feature_map.shape == (2, 3, 2, 3)
-    assert feature_map[0, :, 0, 0].tolist() == tokens[0, 1].tolist()
-    assert feature_map[1, :, 1, 2].tolist() == tokens[1, 6].tolist()
-    nhwc = tokens[:, 1:].reshape(2, 2, 3, 3)
-    assert torch.equal(Layout("NHWC").map_of(nhwc, (2, 3)), feature_map)
-
-
-def test_the_gradient_of_a_head_is_that_of_the_whole_network():
-    encoder = Encoder.from_timm("test_resnet", seed=4)
-    image = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    block, kept = encoder.model.layer2, []
-    handle = block.register_forward_hook(lambda *call: kept.append(call[-1].requires_grad_()))
-    logits = encoder.model(image)
-    handle.remove()
-    expected = torch.autograd.grad(logits[0, 7], kept[0])[0]
-    depth = next(depth.idx for depth in encoder.info.depths if depth.module_name == "layer2")
-    head = encoder.head_from(depth)(image)
-    activation = head.activation.clone().requires_grad_()
-    gradient = torch.autograd.grad(head.logits_of(activation)[0, 7], activation)[0]
-    torch.testing.assert_close(gradient, expected)
-
-
-def test_a_head_does_not_run_what_comes_before_its_depth():
-    encoder = Encoder.from_timm("test_vit")
-    calls = []
-    blocks = encoder.model.blocks
-    handles = [module.register_forward_hook(lambda module, *_: calls.append(module)) for module in blocks[0].modules()]
-    last = len(blocks) - 1
-    encoder.head_from(last)
-    calls.clear()
-    head = encoder.head_from(last)(torch.zeros(3, 96, 96))
-    n_inner_calls = sum(module is blocks[0].attn for module in calls)
-    for _ in range(5):
-        head.logits_of(head.activation.repeat(4, 1, 1))
-    for handle in handles:
-        handle.remove()
-    assert n_inner_calls == 1 and sum(module is blocks[0].attn for module in calls) == 1
-
-
-def test_a_bypassed_depth_is_refused_with_the_reason():
-    encoder = Encoder.from_timm("hrnet_w18_small")
-    with pytest.raises(NotACutPoint, match=r"Depth 2 .*bypasses it"):
-        encoder.head_from(2)
-    encoder.head_from(0)
-
-
-def test_one_activation_shared_by_several_calls_of_one_module():
-    """A ReLU that serves before and after the tap: its early calls are answered, its late ones compute."""
-    encoder = Encoder.from_timm("test_resnet", seed=4)
-    shared = nn.ReLU()
-    for name, module in list(encoder.model.named_modules()):
-        if isinstance(module, nn.ReLU):
-            parent = encoder.model.get_submodule(name.rpartition(".")[0])
-            setattr(parent, name.rpartition(".")[2], shared)
-    image = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    for depth in encoder.cut_points():
-        head = encoder.head_from(depth)(image)
-        torch.testing.assert_close(head.logits_of(head.activation), encoder.logits(image))
-
-
 # --- refusals --------------------------------------------------------------------------------------------------------
-
-
-def test_a_network_that_hands_out_no_maps_is_refused():
-    with pytest.raises(UnsupportedEncoder, match="no forward_intermediates"):
-        probe_model(nn.Conv2d(3, 8, 3), "handmade")
-
-
-def test_a_network_that_declares_other_maps_than_it_gives_is_refused():
-    model = timm.create_model("test_resnet").eval()
-    model.feature_info = [dict(entry) for entry in model.feature_info]
-    model.feature_info[1]["num_chs"] += 1
-    with pytest.raises(UnsupportedEncoder, match="depth 1, but its feature map is"):
-        probe_model(model, "test_resnet")
-    model.feature_info = model.feature_info[:2]
-    with pytest.raises(UnsupportedEncoder, match="declares 2 depths but hands out"):
-        probe_model(model, "test_resnet")
 
 
 @pytest.mark.parametrize("depth", [-1, 99])
@@ -370,8 +273,3 @@ def test_a_depth_that_does_not_exist_is_refused(depth):
     for use in (encoder.head_from, lambda depth: encoder.feature_maps(torch.zeros(1, 3, 96, 96), [depth])):
         with pytest.raises(BadSettings, match=f"no depth {depth}"):
             use(depth)
-
-
-def test_only_colour_images_are_served():
-    with pytest.raises(UnsupportedEncoder, match=r"1 channel\(s\)"):
-        Encoder.from_timm("test_resnet", in_chans=1)
