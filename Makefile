@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-.PHONY: app test quick measure bench browser clean
+.PHONY: app test quick measure bench house browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -21,14 +21,19 @@ test: $(VENV)/.installed-dev browser
 quick: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not browser and not slow"
 
-# The tables of the README; needs ../shared/fixtures.
+# The tables of segmentation quality; without ../shared/fixtures it says so and ends.
 measure: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.benchmarks quality
 
 # Speed, memory and growth of segmentation beside what a user would write instead: a table each, and JSON in out/.
+# DeiT-Tiny and MobileNetV2 take random weights where ../shared/fixtures is missing.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(BENCH_PACKAGES)
 	$(BIN)/python -m tests.benchmarks bench
+
+# Rooms, floors and arrows of the source, functions called once, docstrings without shapes, words in README.md.
+house: $(VENV)/bin/python
+	$(BIN)/python -m tests.house
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Encoderscope needs Python 3.11 or newer; set PYTHON=/path/to/python3")'

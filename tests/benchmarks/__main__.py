@@ -1,4 +1,4 @@
-"""The README's tables, printed as Markdown and written as JSON to out/.
+"""The tables of RESULTS.md, printed as Markdown and written as JSON to out/.
 
 python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
@@ -15,6 +15,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ GROUPS = {
     "truth": ("maps", "correlation", "watermark", "noise"),
     "bench": tuple(segmentation_speed.TABLES),
 }
+NEEDS_FIXTURES = {"davis", "bsds", "agreement", "precision", "stream"}  # photographs with ground truth, or real weights
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
 
@@ -83,6 +85,15 @@ def as_markdown(rows: Sequence[dict]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def why_skipped(name: str) -> str | None:
+    """Why a table cannot be made here, in one sentence; None if it can."""
+    if name in NEEDS_FIXTURES and not SHARED_FIXTURES.is_dir():
+        return f"{name}: skipped, it needs real weights and photographs with ground truth in {SHARED_FIXTURES}."
+    if name == "speed" and find_spec("captum") is None:
+        return "speed: skipped, it needs captum (pip install captum)."
+    return None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("what", choices=[*GROUPS, *TABLES])
@@ -92,6 +103,9 @@ def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0)))))
     options.out.mkdir(exist_ok=True)
     for name in GROUPS.get(options.what, [options.what]):
+        if reason := why_skipped(name):
+            print(f"\n{reason}", flush=True)
+            continue
         rows = TABLES[name](range(options.seeds))
         print(f"\n{name}\n{as_markdown(rows)}", flush=True)
         (options.out / f"{name}.json").write_text(json.dumps(rows, indent=1, default=float))

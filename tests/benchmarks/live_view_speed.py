@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.conftest import CHROMIUM, Server, running_server
 
-ENCODERS = ("scenes-cnn", "deit_tiny_patch16_224")
+BUNDLED = ("scenes-cnn",)
+ENCODERS = (*BUNDLED, "deit_tiny_patch16_224")  # those that are not bundled are left out where their weights are missing
 PHOTO = "china"
 SIDE_PX = 448
 PIXEL_RATIOS = (1, 2)
@@ -55,7 +56,8 @@ def live_table(encoders: Path) -> list[dict]:
         sync_playwright() as playwright,
         playwright.chromium.launch(executable_path=CHROMIUM, args=options, headless=True) as browser,
     ):
-        return [_row(browser, server, name, ratio) for name in ENCODERS for ratio in PIXEL_RATIOS]
+        names = [name for name in ENCODERS if name in BUNDLED or (encoders / name).is_dir()]
+        return [_row(browser, server, name, ratio) for name in names for ratio in PIXEL_RATIOS]
 
 
 def _row(browser: Browser, server: Server, encoder: str, pixel_ratio: int) -> dict:
