@@ -1,33 +1,41 @@
 """Batches that fit: when the memory does not suffice, the batch is halved and the work goes on."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator
+from typing import Protocol, Self, TypeVar
 
 import torch
 
 from models.errors import OutOfMemory
+from models.progress import IGNORED, Progress
 
-Item = TypeVar("Item")
+
+class Divisible(Protocol):
+    """What can be cut into batches: a list, a range, a tensor along its first axis."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, idx: slice, /) -> Self: ...
+
+
+Items = TypeVar("Items", bound=Divisible)
 Output = TypeVar("Output")
 
 _CPU_SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "alloc_failed")
 
 
-def in_batches(
-    fn: Callable[[Sequence[Item]], Output], items: Sequence[Item], batch_size: int, check: Callable[[], None] = lambda: None
-) -> Iterator[Output]:
+def in_batches(fn: Callable[[Items], Output], items: Items, batch_size: int, progress: Progress = IGNORED) -> Generator[Output]:
     """``fn`` of consecutive batches of at most ``batch_size`` items, in order; a size that did not fit is not tried again.
 
-    ``check`` is called before every batch and may raise. Raises OutOfMemory if not even one item fits.
+    Items may be a tensor (N, ...), which is cut along N. Before every batch, ``progress`` may end the work. Raises OutOfMemory
+    if not even one item fits.
     """
     start = 0
     while start < len(items):
-        check()
+        progress.check()
         batch = items[start : start + batch_size]
-        fits, output = _attempt(fn, batch)
-        if fits:
-            yield output
+        outputs = _attempt(fn, batch)
+        if outputs:
+            yield outputs[0]
             start += len(batch)
         elif len(batch) == 1:
             raise OutOfMemory(
@@ -36,16 +44,19 @@ def in_batches(
             )
         else:
             batch_size = len(batch) // 2
-            _give_back()  # here, outside of the handler, nothing refers to the failed attempt's tensors any more
+            gc.collect()  # here, outside of the handler, nothing refers to the failed attempt's tensors any more
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
 
-def _attempt(fn: Callable[[Sequence[Item]], Output], batch: Sequence[Item]) -> tuple[bool, Output | None]:
+def _attempt(fn: Callable[[Items], Output], batch: Items) -> tuple[Output, ...]:
+    """The output alone; nothing if the batch did not fit into memory."""
     try:
-        return True, fn(batch)
+        return (fn(batch),)
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
         if not is_out_of_memory(error):
             raise
-        return False, None
+        return ()
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -53,9 +64,3 @@ def is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _CPU_SIGNS)
-
-
-def _give_back() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -34,7 +34,7 @@ class LruCache(Generic[V]):
     A value larger than the whole bound is not kept, unless ``always_newest``: then the newest one stays whatever its size.
     """
 
-    def __init__(self, max_bytes: int, size_of: Callable[[V], int], always_newest: bool = False):
+    def __init__(self, max_bytes: int, size_of: Callable[[V], int], *, always_newest: bool = False):
         self._max_bytes, self._size_of, self._n_always = max_bytes, size_of, int(always_newest)
         self._values: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()  # least recently used first
         self._lock = threading.Lock()

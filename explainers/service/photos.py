@@ -53,7 +53,7 @@ class PhotoExplainer:
             return self._side_by_side(encoder, batch, settings, part, seconds)
 
         for _, alike in groupby(photos, key=lambda photo: encoder.input_shape(photo.shape, settings.input_size)):
-            for found in in_batches(side_by_side, list(alike), n_side_by_side(settings.input_size), task.check):
+            for found in in_batches(side_by_side, list(alike), n_side_by_side(settings.input_size), Progress(check=task.check)):
                 segmentations += found
         return SegmentationsResult(
             segmentations=tuple(segmentations),

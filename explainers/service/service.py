@@ -366,7 +366,7 @@ class ExplainerService:
         for shape, group in groupby(photos, key=lambda photo: encoder.input_shape(photo.shape, input_size)):
             compute = partial(self._maps_of_batch, encoder, shape, input_size, depths)
             batch_size = min(BATCH_SIZE, max(1, CPU_PIXELS // math.prod(shape))) if self.device == "cpu" else BATCH_SIZE
-            for maps in in_batches(compute, list(group), batch_size, task.check):
+            for maps in in_batches(compute, list(group), batch_size, Progress(check=task.check)):
                 yield from maps
 
     def _maps_of_batch(

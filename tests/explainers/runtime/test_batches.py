@@ -5,6 +5,7 @@ import torch
 
 from explainers.runtime.batches import in_batches, is_out_of_memory
 from models.errors import Cancelled, OutOfMemory
+from models.progress import Progress
 
 
 class Machine:
@@ -69,7 +70,7 @@ def test_the_check_comes_before_every_batch():
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        list(in_batches(machine, [1, 2, 3, 4], batch_size=1, check=check))
+        list(in_batches(machine, [1, 2, 3, 4], batch_size=1, progress=Progress(check=check)))
     assert calls == [0, 1, 2]
 
 
