@@ -9,7 +9,7 @@ class EncoderscopeError(Exception):
 
 
 class UnreadableImage(EncoderscopeError):
-    """The bytes are no picture that can be shown safely."""
+    """The bytes are not a picture that can be shown safely."""
 
 
 class UnknownEncoder(EncoderscopeError):
@@ -21,7 +21,7 @@ class EncoderUnavailable(EncoderscopeError):
 
 
 class BadCheckpoint(EncoderscopeError):
-    """Weights that somebody brought and that cannot be taken, for the reasons given."""
+    """What somebody brought cannot be taken as an encoder, for the reason given."""
 
 
 class PickledCheckpoint(BadCheckpoint):

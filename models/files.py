@@ -5,7 +5,7 @@ A file appears under its name only when it is whole: a process that dies leaves 
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +20,7 @@ def home() -> Path:
 
 
 @contextmanager
-def written_atomically(path: Path) -> Iterator[BinaryIO]:
+def written_atomically(path: Path) -> Generator[BinaryIO]:
     """A file to write into, which takes its name when the block ends and disappears if it fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -32,7 +32,7 @@ def written_atomically(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def written_through(path: Path) -> Iterator[BinaryIO]:
+def written_through(path: Path) -> Generator[BinaryIO]:
     """A new file to write into, which has reached the disk when the block ends."""
     with path.open("wb") as file:
         yield file

@@ -5,7 +5,7 @@ the hub answers and has the file, and only then the download starts: without a n
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,12 +22,11 @@ from huggingface_hub.errors import (
 )
 from tqdm import tqdm
 
+from models.catalog.formats import PICKLED_NAMES, WEIGHTS_NAMES, only_pickled
 from models.errors import EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
 from models.progress import IGNORED, Progress
 
 QUESTION_TIMEOUT_S = 5
-SAFETENSORS_NAMES = ("model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
-PICKLE_NAMES = ("pytorch_model.bin", "open_clip_pytorch_model.bin", "pytorch_model.pth", "model.pth")
 
 
 class Unreachable(EncoderUnavailable):
@@ -38,15 +37,15 @@ def cached_file(repo: str, filename: str) -> Path | None:
     """Where the file of a repository (``team/name`` or ``team/name@revision``) lies on this machine, if it does."""
     repo_id, revision = _split_revision(repo)
     try:
-        found = try_to_load_from_cache(repo_id, filename, revision=revision)
+        path = try_to_load_from_cache(repo_id, filename, revision=revision)
     except HFValidationError:
         return None
-    return Path(found) if isinstance(found, str) else None
+    return Path(path) if isinstance(path, str) else None
 
 
 def cached_weights(repo: str) -> Path | None:
     """The weights of a repository on this machine, if they are there."""
-    return next((path for name in SAFETENSORS_NAMES if (path := cached_file(repo, name))), None)
+    return next((path for name in WEIGHTS_NAMES if (path := cached_file(repo, name))), None)
 
 
 def cached_repos() -> list[str]:
@@ -59,7 +58,7 @@ def cached_repos() -> list[str]:
 
 def load_weights(repo: str, progress: Progress = IGNORED) -> Path:
     """The safetensors file of a repository, fetched if need be."""
-    return cached_weights(repo) or _fetch_first(repo, SAFETENSORS_NAMES, progress)
+    return cached_weights(repo) or _fetch_first(repo, WEIGHTS_NAMES, progress)
 
 
 def load_file(repo: str, filename: str, progress: Progress = IGNORED) -> Path:
@@ -72,8 +71,10 @@ def _fetch_first(repo: str, filenames: Sequence[str], progress: Progress) -> Pat
     repo_id, revision = _split_revision(repo)
     for filename in filenames:
         if _has(repo_id, revision, filename):
-            return _download(repo_id, revision, filename, progress)
-    raise _missing(repo, repo_id, revision, filenames[0])
+            with _readable(repo_id):
+                bar = _bar_reporting_to(progress, repo_id)
+                return Path(hf_hub_download(repo_id, filename, revision=revision, tqdm_class=bar))
+    raise _missing(repo, filenames[0])
 
 
 def _has(repo_id: str, revision: str | None, filename: str) -> bool:
@@ -86,23 +87,14 @@ def _has(repo_id: str, revision: str | None, filename: str) -> bool:
     return True
 
 
-def _download(repo_id: str, revision: str | None, filename: str, progress: Progress) -> Path:
-    with _readable(repo_id):
-        return Path(hf_hub_download(repo_id, filename, revision=revision, tqdm_class=_bar_reporting_to(progress, repo_id)))
-
-
-def _missing(repo: str, repo_id: str, revision: str | None, filename: str) -> EncoderUnavailable | UnsupportedEncoder:
-    pickled = filename in SAFETENSORS_NAMES and any(_has(repo_id, revision, name) for name in PICKLE_NAMES)
-    if pickled:
-        return UnsupportedEncoder(
-            f"'{repo}' offers its weights only as a pickle file, which can run code when opened. "
-            "A model.safetensors file is needed."
-        )
-    return UnsupportedEncoder(f"'{repo}' has no {filename}, so it is no timm encoder that can be opened here.")
+def _missing(repo: str, filename: str) -> UnsupportedEncoder:
+    if filename in WEIGHTS_NAMES and any(_has(*_split_revision(repo), name) for name in PICKLED_NAMES):
+        return only_pickled(repo)
+    return UnsupportedEncoder(f"'{repo}' has no {filename}, so it is not a timm encoder that can be opened here.")
 
 
 @contextmanager
-def _readable(repo_id: str) -> Iterator[None]:
+def _readable(repo_id: str) -> Generator[None]:
     """What the hub's client raises becomes one sentence; only "no such file" stays what it is."""
     try:
         yield
@@ -124,14 +116,11 @@ def _reason(error: Exception, repo_id: str) -> EncoderUnavailable | UnknownEncod
         case RepositoryNotFoundError() | RevisionNotFoundError() | HFValidationError():
             return UnknownEncoder(f"There is no repository '{repo_id}' on {host} that this machine may read.")
         case HfHubHTTPError():
-            return Unreachable(f"{host} answered the request for '{repo_id}' with an error ({_status(error)})")
+            status = f"HTTP {error.response.status_code}" if error.response is not None else "no status"
+            return Unreachable(f"{host} answered the request for '{repo_id}' with an error ({status})")
         case httpx2.HTTPError() | httpx2.InvalidURL() | ConnectionError() | TimeoutError():
             return Unreachable(f"'{repo_id}' is not on this machine and {host} cannot be reached")
     return EncoderUnavailable(f"Fetching '{repo_id}' failed: {error}. Is there room on the disk? Try again.")
-
-
-def _status(error: HfHubHTTPError) -> str:
-    return f"HTTP {error.response.status_code}" if error.response is not None else "no status"
 
 
 def _bar_reporting_to(progress: Progress, repo_id: str) -> type[tqdm]:

@@ -10,7 +10,7 @@ A folder takes its name in one rename, when it is complete, so readers need no l
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,13 @@ class OwnEncoders:
         self.folder = Path(folder) if folder is not None else default_folder()
 
     def names(self) -> tuple[str, ...]:
-        """Of all that is here, also of what does not open any more."""
+        """The names of all encoders that are here, also of those that do not open any more, sorted."""
         folders = self.folder.iterdir() if self.folder.is_dir() else ()
         return tuple(sorted(path.name for path in folders if path.is_dir() and not path.name.startswith(".")))
 
     @contextmanager
-    def staged(self) -> Iterator[Path]:
-        """An empty folder to fill; it disappears with all that is in it unless it joins before the block ends."""
+    def staged(self) -> Generator[Path]:
+        """An empty folder to fill; it disappears with everything in it unless it joins before the block ends."""
         with self._writing():
             self._sweep()
             folder = self.folder / _STAGING / uuid.uuid4().hex
@@ -56,19 +56,19 @@ class OwnEncoders:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def written(self, path: Path) -> Iterator[BinaryIO]:
+    def written(self, path: Path) -> Generator[BinaryIO]:
         """A new file, which has reached the disk when the block ends."""
         with self._writing(), written_through(path) as file:
             yield file
 
-    def join(self, folder: Path, name: str, replace: bool = False) -> Removed | None:
+    def join(self, folder: Path, name: str, *, replace: bool = False) -> Removed | None:
         """Gives a staged folder its name; what it replaces, if anything. Raises BadCheckpoint if the name is taken."""
         name = require_name(name)
         with self._writing():
-            there = self._called(name)
-            if there is not None and not replace:
-                raise BadCheckpoint(f"There is an encoder '{there}' already. Choose another name, or have it replaced.")
-            removed = self.remove(there) if there is not None else None
+            taken = self._called(name)
+            if taken is not None and not replace:
+                raise BadCheckpoint(f"There is an encoder '{taken}' already. Choose another name, or have it replaced.")
+            removed = self.remove(taken) if taken is not None else None
             self._rename(folder, name)
         return removed
 
@@ -96,18 +96,16 @@ class OwnEncoders:
             place.parent.rmdir()
 
     def _called(self, name: str) -> str | None:
-        """Who has this name already, in whatever case: some file systems make no difference."""
-        return next((there for there in self.names() if there.casefold() == name.casefold()), None)
+        """The encoder that has this name already, in whatever case: some file systems make no difference."""
+        return next((taken for taken in self.names() if taken.casefold() == name.casefold()), None)
 
     def _rename(self, folder: Path, name: str) -> None:
         try:
             folder.rename(self.folder / name)
-        except (FileExistsError, NotADirectoryError) as error:  # somebody was faster
-            raise BadCheckpoint(f"There is an encoder '{name}' already. Choose another name.") from error
         except OSError as error:
-            if (self.folder / name).exists():  # "directory not empty" has no class of its own
-                raise BadCheckpoint(f"There is an encoder '{name}' already. Choose another name.") from error
-            raise
+            if not (self.folder / name).exists():
+                raise
+            raise BadCheckpoint(f"There is an encoder '{name}' already. Choose another name.") from error  # somebody was faster
         flush_folder(self.folder)
 
     def _sweep(self) -> None:
@@ -117,7 +115,7 @@ class OwnEncoders:
                 shutil.rmtree(path, ignore_errors=True)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _writing(self) -> Generator[None]:
         """A disk that refuses becomes one sentence."""
         try:
             yield

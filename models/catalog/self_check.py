@@ -29,7 +29,7 @@ class DepthCheck:
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """What an encoder was found to do."""
+    """What trying an encoder on one photo showed."""
 
     encoder: EncoderInfo
     depths: tuple[DepthCheck, ...]
@@ -39,6 +39,7 @@ class SelfCheck:
 
     @property
     def n_cut_points(self) -> int:
+        """From how many depths attribution works."""
         return sum(not check.refusal for check in self.depths)
 
 
@@ -68,12 +69,13 @@ def _require_finite(values: Tensor, what: str) -> None:
     n_bad = int((~torch.isfinite(values)).sum())
     if n_bad:
         raise BadCheckpoint(
-            f"The encoder was built, but {what} has {n_bad} of {values.numel()} values that are no finite numbers. "
+            f"The encoder was built, but {what} has {n_bad} of {values.numel()} values that are not finite numbers. "
             "Look for a training that diverged, or for weights saved in too small a type."
         )
 
 
 def _refusal(encoder: Encoder, depth: Depth) -> str:
+    """Why attribution cannot start at the depth; empty if it can."""
     if not encoder.info.has_classifier:
         return "There is no classifier, so there is nothing to attribute."
     try:
@@ -84,8 +86,9 @@ def _refusal(encoder: Encoder, depth: Depth) -> str:
 
 
 def _best(info: EncoderInfo, logits: Tensor) -> tuple[str, float]:
+    """Name and probability of the most probable class; empty and 0 without a classifier."""
     if not info.has_classifier:
         return "", 0.0
-    of_classes = probabilities(logits)
-    best = int(of_classes.argmax())
-    return class_name(info.class_names, best), float(of_classes[best])
+    class_probabilities = probabilities(logits)
+    class_idx = int(class_probabilities.argmax())
+    return class_name(info.class_names, class_idx), float(class_probabilities[class_idx])

@@ -13,9 +13,10 @@ import streamlit as st
 from sklearn.datasets import load_sample_image
 
 from explainers.service.service import ExplainerService, Job
-from models.catalog import checkpoints
+from models.catalog import checkpoints, configs
 from models.catalog.admission import Admission
 from models.catalog.checkpoints import Checkpoint, CheckpointMatch, Upload
+from models.catalog.formats import MB, PICKLE_SUFFIXES
 from models.catalog.own_encoders import MAX_NAME
 from models.errors import BadCheckpoint, EncoderscopeError, PickledCheckpoint
 from models.photo import Photo, photo_from_array
@@ -89,7 +90,7 @@ def _filled_in(service: ExplainerService) -> Upload | None:
     checkpoint = checkpoints.read_checkpoint(weights, weights.name)
     st.caption(_facts(checkpoint))
     if config_file is not None:
-        config = checkpoints.read_config(config_file.getvalue(), config_file.name)
+        config = configs.read_config(config_file.getvalue(), config_file.name)
         st.caption(plain(_described(config)))
     else:
         config = _config_by_hand(checkpoint)
@@ -105,9 +106,9 @@ def _files() -> tuple[Any, Any]:
     left, right = st.columns([3, 2], gap="medium")
     weights = left.file_uploader(
         "Weights: model.safetensors",
-        [checkpoints.SUFFIX.removeprefix("."), *(suffix.removeprefix(".") for suffix in checkpoints.PICKLE_SUFFIXES)],
+        [checkpoints.SUFFIX.removeprefix("."), *(suffix.removeprefix(".") for suffix in PICKLE_SUFFIXES)],
         key=_fresh("weights"),
-        max_upload_size=checkpoints.MAX_BYTES // checkpoints.MB,
+        max_upload_size=checkpoints.MAX_BYTES // MB,
         help="Safetensors holds numbers and nothing else. Pickle files (.pt, .pth, .bin, .ckpt) can run code when they are "
         "opened: they are refused, with the way out.",
     )
@@ -115,7 +116,7 @@ def _files() -> tuple[Any, Any]:
         "Configuration: config.json (optional)",
         ["json"],
         key=_fresh("config"),
-        max_upload_size=checkpoints.MAX_CONFIG_BYTES // checkpoints.MB,
+        max_upload_size=configs.MAX_CONFIG_BYTES // MB,
         help="As timm writes it beside its weights: architecture, classes, normalisation. Without it, you enter these below.",
     )
     return weights, config
@@ -145,7 +146,7 @@ def _config_by_hand(checkpoint: Checkpoint) -> dict[str, Any] | None:
     """What a config.json would say; None until an architecture is chosen."""
     architecture = st.selectbox(
         "Architecture",
-        checkpoints.architectures(),
+        configs.architectures(),
         index=None,
         key=_fresh("architecture"),
         placeholder="resnet50, vit_small_patch16_224 …",
@@ -155,13 +156,13 @@ def _config_by_hand(checkpoint: Checkpoint) -> dict[str, Any] | None:
         st.caption("Choose the architecture, or add a config.json above.")
         return None
     of = f"of {architecture} {checkpoint.header_sha256[:12]}"  # suggestions start afresh with every file and architecture
-    usual = checkpoints.usual(architecture)
+    usual = configs.usual(architecture)
     count, side = st.columns(2, gap="medium")
     n_classes = count.number_input(
         "Number of classes",
         0,
         1_000_000,
-        checkpoints.suggested_n_classes(checkpoint, architecture),
+        configs.suggested_n_classes(checkpoint, architecture),
         key=_fresh(f"classes {of}"),
         help="Filled in from the classifier in the file. 0 means that there is none: maps yes, attribution no.",
     )
@@ -175,10 +176,10 @@ def _config_by_hand(checkpoint: Checkpoint) -> dict[str, Any] | None:
     )
     mean, std = _normalisation(usual, of)
     names = _class_names(n_classes, of)
-    return checkpoints.config_by_hand(architecture, n_classes, names, mean, std, input_size)
+    return configs.config_by_hand(architecture, n_classes, names, mean, std, input_size)
 
 
-def _normalisation(usual: checkpoints.Usual, of: str) -> tuple[Sequence[float], Sequence[float]]:
+def _normalisation(usual: configs.Usual, of: str) -> tuple[Sequence[float], Sequence[float]]:
     default = next((name for name, values in NORMALISATIONS.items() if values == (usual.mean, usual.std)), _BY_HAND)
     choice = st.segmented_control(
         "Normalisation",

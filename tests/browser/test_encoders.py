@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, expect
 from safetensors.torch import save
 
-from models.catalog.checkpoints import config_by_hand
+from models.catalog.configs import config_by_hand
 from tests.browser.conftest import watched_pages
 from tests.browser.test_concepts import choose_files, file
 from tests.browser.test_explore import take_whole

@@ -13,7 +13,8 @@ from explainers.nave.settings import NaveSettings
 from explainers.service.service import ExplainerService
 from models.catalog import admission
 from models.catalog.catalog import Catalog
-from models.catalog.checkpoints import Upload, config_by_hand, read_checkpoint
+from models.catalog.checkpoints import Upload, read_checkpoint
+from models.catalog.configs import config_by_hand
 from models.errors import BadCheckpoint, Cancelled
 from models.photo import photo_from_array
 from models.scenes.scenes import render, sample_scene

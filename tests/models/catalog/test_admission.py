@@ -9,7 +9,8 @@ from safetensors.torch import save
 
 from models.catalog.admission import admit
 from models.catalog.catalog import Catalog
-from models.catalog.checkpoints import Upload, config_by_hand
+from models.catalog.checkpoints import Upload
+from models.catalog.configs import config_by_hand
 from models.errors import BadCheckpoint, Cancelled
 from models.photo import photo_from_array
 from models.progress import IGNORED, Progress
@@ -80,11 +81,11 @@ def test_weights_that_do_not_fit_are_refused_with_the_first_that_does_not(catalo
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_weights_that_are_no_finite_numbers_are_refused_by_what_they_do(catalog, photo, bad):
+def test_weights_that_are_not_finite_numbers_are_refused_by_what_they_do(catalog, photo, bad):
     weights = weights_of()
     name = next(name for name in weights if name.startswith("layer3") and name.endswith("weight") and weights[name].ndim == 4)
     weights[name] = torch.full_like(weights[name], bad)
-    with pytest.raises(BadCheckpoint, match=r"depth 3 \(layer3\).*no finite numbers"):
+    with pytest.raises(BadCheckpoint, match=r"depth 3 \(layer3\).*not finite numbers"):
         admitted(catalog, upload(weights), photo)
     assert is_untouched(catalog)
 

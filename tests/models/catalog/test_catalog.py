@@ -127,9 +127,9 @@ def test_names_of_other_encoders_are_not_free(tmp_path, name):
 @pytest.mark.parametrize(
     ("damage", "error", "expected"),
     [
-        ({"config": "{"}, EncoderUnavailable, "no readable JSON"),
+        ({"config": "{"}, EncoderUnavailable, "not a readable JSON"),
         ({"config": "[1]"}, EncoderUnavailable, "no JSON object"),
-        ({"config": '{"architectures": ["BertModel"]}'}, UnsupportedEncoder, "no timm encoder"),
+        ({"config": '{"architectures": ["BertModel"]}'}, UnsupportedEncoder, "not a timm encoder"),
         ({"config": '{"architecture": "resnet999"}'}, UnsupportedEncoder, "resnet999"),
         ({"config": '{"architecture": "resnet18", "num_classes": 5}'}, EncoderUnavailable, "do not fit"),
         ({"config": '{"architecture": "resnet18", "model_args": {"layers": 7}}'}, EncoderUnavailable, "do not fit"),

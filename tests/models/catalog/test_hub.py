@@ -70,9 +70,9 @@ REFUSED = {  # repository: (its files, the error, what the message says)
     "pickled": (repository(model__safetensors=None, pytorch_model__bin=b"pickle"), "UnsupportedEncoder", "pickle"),
     "empty": (repository(model__safetensors=None), "UnsupportedEncoder", "no model.safetensors"),
     "bare": (repository(config__json=None), "UnsupportedEncoder", "no config.json"),
-    "bert": (repository(config__json=b'{"architectures": ["BertModel"]}'), "UnsupportedEncoder", "no timm encoder"),
+    "bert": (repository(config__json=b'{"architectures": ["BertModel"]}'), "UnsupportedEncoder", "not a timm encoder"),
     "unheard": (repository(config__json=b'{"architecture": "vit_unheard"}'), "UnsupportedEncoder", "vit_unheard"),
-    "page": (repository(config__json=b"<html>"), "EncoderUnavailable", "no readable JSON"),
+    "page": (repository(config__json=b"<html>"), "EncoderUnavailable", "not a readable JSON"),
     "broken": (repository(model__safetensors=b"\0" * 100), "EncoderUnavailable", "do not fit"),
     "foreign": (repository(model__safetensors=save({"a": torch.zeros(2)})), "EncoderUnavailable", "do not fit"),
 }
@@ -159,7 +159,7 @@ def test_what_cannot_be_fetched_is_said_with_what_opens_instead(runs, run):
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_safe_timm_encoder_is_refused_in_one_sentence(runs, name):
+def test_what_is_not_a_safe_timm_encoder_is_refused_in_one_sentence(runs, name):
     _, error, reason = REFUSED[name]
     refused = runs.online[f"hf-hub:team/{name}"]
     assert refused["error"] == error and reason in refused["message"] and "\n" not in refused["message"]

@@ -18,7 +18,7 @@ def join(own: OwnEncoders, name: str, content: str = "{}", replace: bool = False
     with own.staged() as folder:
         with own.written(folder / "config.json") as file:
             file.write(content.encode())
-        return own.join(folder, name, replace)
+        return own.join(folder, name, replace=replace)
 
 
 def content(own: OwnEncoders, name: str) -> str:

@@ -14,9 +14,9 @@ from explainers.library.library import ConceptLibrary
 from explainers.nave.settings import NaveSettings
 from explainers.runtime.caches import CacheStatus
 from explainers.service.service import ExplainerService
-from models.catalog import checkpoints
+from models.catalog import checkpoints, configs
 from models.catalog.catalog import Catalog
-from models.catalog.checkpoints import config_by_hand
+from models.catalog.configs import config_by_hand
 from models.photo import photo_from_array
 from models.scenes.scenes import render, sample_scene
 from pages.common import jobs, link
@@ -170,7 +170,7 @@ def test_without_a_config_the_architecture_is_chosen_by_hand(page, service):
 
     def fill(app: AppTest) -> None:
         assert app.number_input(key(app, "classes")).value == 4  # from the classifier in the file
-        assert app.number_input(key(app, "size")).value == checkpoints.usual(ARCHITECTURE).input_size
+        assert app.number_input(key(app, "size")).value == configs.usual(ARCHITECTURE).input_size
         app.text_area(key(app, "names")).set_value("ant\nbee\n\n cat \ndog\n")
         app.number_input(key(app, "size")).set_value(96)
 
@@ -230,7 +230,7 @@ def test_weights_that_fit_but_fail_their_check_do_not_join(page, service):
     app.file_uploader(key(app, "weights")).upload("model.safetensors", save(weights))
     app.file_uploader(key(app, "config")).upload("config.json", config())
     app.button(key(app, "add")).click().run()
-    assert "no finite numbers" in app.error[0].value and service.catalog.own.names() == ()
+    assert "not finite numbers" in app.error[0].value and service.catalog.own.names() == ()
     app.run()
     assert [e.value for e in app.error] == []  # told once, not asked again
 
@@ -261,7 +261,7 @@ def test_a_damaged_own_encoder_can_still_be_deleted(page, service, tmp_path):
     (tmp_path / "own" / "broken").mkdir(parents=True)
     (tmp_path / "own" / "broken" / "config.json").write_text("{")
     app = page()
-    assert "no readable JSON" in sentences(app) and not app.exception
+    assert "not a readable JSON" in sentences(app) and not app.exception
     app.button(key="delete broken").click().run()
     assert service.catalog.own.names() == ()
 
