@@ -1,6 +1,6 @@
 """The architecture families the contract is tried on: the smallest variant of each, made smaller where that is possible.
 
-python -m tests.models.families        prints the table of the README
+python -m tests.models.encoder.families        prints the table behind assets/docs/encoders.md
 """
 
 from dataclasses import dataclass, field
