@@ -1,6 +1,7 @@
 """Encoderscope in the browser: page config and navigation, nothing else."""
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 PAGES = {  # address -> title, icon, what the page answers; the first one is what opens
     "explore": ("Explore", ":material/layers:", "The parts of a photo that an encoder treats alike."),
@@ -10,17 +11,21 @@ PAGES = {  # address -> title, icon, what the page answers; the first one is wha
     "encoders": ("Encoders", ":material/memory:", "What is loaded, and a way in for your checkpoint."),
 }
 
-st.set_page_config(
-    page_title="Encoderscope",
-    page_icon="assets/icon.svg",  # not an emoji or a font icon: the browser would fetch those from the network
-    layout="wide",
-    initial_sidebar_state="auto",
-    menu_items={"About": "**Encoderscope** looks inside frozen vision encoders. Photos stay on the machine that runs it."},
-)
-st.navigation(
-    [
-        st.Page(f"pages/{address}/page.py", url_path=address, title=title, icon=icon, help=meaning)
-        for address, (title, icon, meaning) in PAGES.items()
-    ],
-    position="top",
-).run()
+if __name__ != "__main__":  # imported by `streamlit run` before the first visit; every visit runs this file as a script
+    PagesManager.uses_pages_directory = False  # or the first visit would meet pages/ as Streamlit's old kind of app
+    app = st.App(__file__)
+else:
+    st.set_page_config(
+        page_title="Encoderscope",
+        page_icon="assets/icon.svg",  # not an emoji or a font icon: the browser would fetch those from the network
+        layout="wide",
+        initial_sidebar_state="auto",
+        menu_items={"About": "**Encoderscope** looks inside frozen vision encoders. Photos stay on the machine that runs it."},
+    )
+    st.navigation(
+        [
+            st.Page(f"pages/{address}/page.py", url_path=address, title=title, icon=icon, help=meaning)
+            for address, (title, icon, meaning) in PAGES.items()
+        ],
+        position="top",
+    ).run()

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 Value = TypeVar("Value", bound=str | int | bool | list | None)
@@ -33,7 +32,6 @@ def begin() -> None:
     Another page starts with a bare address, which asks for nothing: what was chosen so far is kept. The browser may report
     that address a run or two after the page has turned, so from the first turn on a bare address is never a wish.
     """
-    _insist_on_app()
     state, page = st.session_state, _page()
     address = st.query_params.to_dict()
     state[_TURNED] = state.get(_TURNED, False) or page != state.get(_PAGE, page)
@@ -56,13 +54,6 @@ def rerun() -> NoReturn:
     be older than what was written meanwhile, so it asks for nothing."""
     st.session_state[_OURS] = True
     st.rerun()
-
-
-def _insist_on_app() -> None:
-    """Until app.py has run once, Streamlit takes our folder for its old kind of app and shows a page without the rest."""
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
 
 
 def _page() -> str:

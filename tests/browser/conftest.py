@@ -24,8 +24,8 @@ CHROMIUM = next(
 FAST = f"encoder={VIT}&size=224"
 START_SECONDS, PICTURE_SECONDS, PATIENCE_SECONDS = 240, 400, 120  # for a busy machine; nothing waits longer than it must
 HURRIED = """
-from explainers import clustering, nave
-nave.N_SWEEPS, nave.GRID_STRIDE, clustering.MAX_ITERATIONS = 2, 16, 5  # a page needs maps, not good ones
+from explainers.nave import kmeans, segmentation
+segmentation.N_SWEEPS, segmentation.GRID_STRIDE, kmeans.MAX_ITERATIONS = 2, 16, 5  # a page needs maps, not good ones
 from streamlit.web.cli import main
 main()
 """

@@ -18,7 +18,7 @@ from explainers.visual_tcav.significance import CavHealth
 from explainers.visual_tcav.verdicts import DOUBTS, SENTENCES, Verdict
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
-from pages.common import jobs, link
+from pages.common import jobs
 from pages.common.text import plain
 from pages.concepts import editing as concept_editing
 from pages.concepts import figures as concept_figures
@@ -77,7 +77,6 @@ def library(one_service, starters, tmp_path, monkeypatch) -> ConceptLibrary:
     monkeypatch.setattr(one_service, "library", fresh)
     monkeypatch.setattr(jobs, "service", lambda: one_service)
     monkeypatch.setattr(concept_views, "SETTINGS", FEW)
-    monkeypatch.setattr(link, "_insist_on_app", lambda: None)  # AppTest forgets between runs that app.py has run
     return fresh
 
 

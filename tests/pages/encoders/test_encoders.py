@@ -19,7 +19,7 @@ from models.catalog.catalog import Catalog
 from models.catalog.configs import config_by_hand
 from models.photo import photo_from_array
 from models.scenes.scenes import render, sample_scene
-from pages.common import jobs, link
+from pages.common import jobs
 from pages.encoders import checkpoint_form
 from pages.encoders import status as encoder_status
 from tests.pages.conftest import app_at
@@ -33,7 +33,6 @@ def service(tmp_path, monkeypatch) -> Iterator[ExplainerService]:
     catalog = Catalog(write_tiny_encoders(tmp_path / "operators"), tmp_path / "own")
     service = ExplainerService(catalog, device="cpu", library=ConceptLibrary(tmp_path / "library"))
     monkeypatch.setattr(jobs, "service", lambda: service)
-    monkeypatch.setattr(link, "_insist_on_app", lambda: None)  # AppTest forgets between runs that app.py has run
     yield service
     service.close()
 
