@@ -12,9 +12,10 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from explainers.visual_tcav.attribution import ClassEstimate, Estimate
+from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from explainers.visual_tcav.fitting import FitSettings
-from explainers.visual_tcav.significance import CavHealth, holm
+from explainers.visual_tcav.health import CavHealth
+from explainers.visual_tcav.significance import holm
 from models.encoder.encoder import EncoderInfo
 from models.errors import BadSettings
 

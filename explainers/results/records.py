@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from explainers.results.explanations import ClassConcept, ClassExplanation, ConceptAtDepth, LocalExplanation
-from explainers.visual_tcav.attribution import Estimate
+from explainers.visual_tcav.estimates import Estimate
 from models.encoder.encoder import EncoderInfo
 
 Record = dict[str, Any]

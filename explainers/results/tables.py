@@ -18,7 +18,7 @@ from explainers.results.explanations import (
     DepthFacts,
     LocalExplanation,
 )
-from explainers.visual_tcav.attribution import ClassEstimate, Estimate
+from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from explainers.visual_tcav.verdicts import Verdict
 from models.encoder.encoder import EncoderInfo
 

@@ -33,16 +33,9 @@ from explainers.results.explanations import (
     require_valid,
 )
 from explainers.runtime.scheduler import Task
-from explainers.visual_tcav.attribution import (
-    Contributions,
-    Estimate,
-    Evidence,
-    class_estimate,
-    contributions,
-    estimates_of,
-    evidence_of,
-)
+from explainers.visual_tcav.attribution import Contributions, Evidence, contributions, evidence_of
 from explainers.visual_tcav.cav import Cavs, concept_map
+from explainers.visual_tcav.estimates import Estimate, class_estimate, estimates_of
 from explainers.visual_tcav.fitting import FitSettings, FittedConcept, as_tensors, fit_concepts, from_tensors
 from models.encoder.encoder import Encoder, EncoderInfo
 from models.encoder.labels import class_name, probabilities

@@ -1,7 +1,7 @@
 """Visual-TCAV: where does a network see a concept, and how much does the concept contribute to a class?
 
 Source: De Santis, Campi, Bianchi, Brambilla, *Visual-TCAV*, arXiv 2411.05698. Numerically equal to its official implementation
-(tests/explainers/test_oracle.py); what is ours: many CAVs at a time, prefix tokens, the negative part.
+(tests/explainers/visual_tcav/test_oracle.py); what is ours: many CAVs at a time, prefix tokens, the negative part.
 
     F   feature map of one image (C, H, W)
     v   CAV (C,): mean pooled activation of the concept images minus that of the random images
@@ -47,19 +47,19 @@ class Cavs:
     def __getitem__(self, idx: int) -> Cav:
         return Cav(self.vectors[idx], float(self.concept_emblems[idx]), float(self.random_emblems[idx]))
 
-    def split(self, n: int) -> "list[Cavs]":
-        """In parts of n, the last one shorter."""
+    def split(self, n: int | list[int]) -> "list[Cavs]":
+        """Parts of n CAVs each, the last one shorter, or of as many as listed."""
         columns = (part.split(n) for part in (self.vectors, self.concept_emblems, self.random_emblems))
         return [Cavs(*parts) for parts in zip(*columns, strict=True)]
 
     @staticmethod
     def of(cav: Cav) -> "Cavs":
-        """One alone."""
+        """A single CAV as a stack of one."""
         return Cavs(cav.vector[None], cav.vector.new_tensor([cav.concept_emblem]), cav.vector.new_tensor([cav.random_emblem]))
 
     @staticmethod
     def joined(parts: Sequence["Cavs"]) -> "Cavs":
-        """One after the other."""
+        """The CAVs of all the parts, one part after the other."""
         columns = zip(*((p.vectors, p.concept_emblems, p.random_emblems) for p in parts), strict=True)
         return Cavs(*(torch.cat(column) for column in columns))
 
@@ -72,9 +72,9 @@ def fit_cav(concept_maps: Tensor, random_maps: Tensor) -> Cav:
     for name, maps in {"concept": concept_maps, "random": random_maps}.items():
         if len(maps) == 0:
             raise TooFewExamples(f"There are no {name} images; at least 1 is needed, 30 or more are better.")
-    vector = pooled(concept_maps).mean(0) - pooled(random_maps).mean(0)
-    emblems = (emblem(responses(maps, vector[None])[:, 0]) for maps in (concept_maps, random_maps))
-    return Cav(vector, *(float(e) for e in emblems))
+    vector = mean_difference(pooled(concept_maps), pooled(random_maps))
+    concept_responses, random_responses = (responses(maps, vector[None])[:, 0] for maps in (concept_maps, random_maps))
+    return with_emblems(vector, concept_responses, random_responses)
 
 
 def pooled(maps: Tensor) -> Tensor:
@@ -82,10 +82,21 @@ def pooled(maps: Tensor) -> Tensor:
     return maps.mean((2, 3))
 
 
+def mean_difference(concept_pooled: Tensor, random_pooled: Tensor) -> Tensor:
+    """The vector of a CAV, (C,), from the pooled activations (n, C) of concept and random images (section 3)."""
+    return concept_pooled.mean(0) - random_pooled.mean(0)
+
+
 def responses(maps: Tensor, vectors: Tensor) -> Tensor:
-    """How strongly every image responds to every CAV, (N, J): the contraharmonic mean of its positive projections."""
+    """How strongly every image responds to every CAV, (N, J): the contraharmonic mean of its positive projections.
+
+    ``maps`` is (N, C, H, W), ``vectors`` (J, C).
+    """
     positions = maps.flatten(2)  # (N, C, P)
-    parts = [_contraharmonic(positions, part) for part in vectors.split(at_a_time(positions[:, 0].numel()))]
+    parts = []
+    for part in vectors.split(at_a_time(positions[:, 0].numel())):
+        raw = torch.einsum("jc,ncp->njp", part, positions).clamp_min(0)
+        parts.append(raw.square().sum(2) / (raw.sum(2) + EPSILON))
     return torch.cat(parts, 1)
 
 
@@ -94,27 +105,30 @@ def at_a_time(n_positions: int) -> int:
     return max(1, MAX_PROJECTIONS // n_positions)
 
 
-def _contraharmonic(positions: Tensor, vectors: Tensor) -> Tensor:
-    raw = torch.einsum("jc,ncp->njp", vectors, positions).clamp_min(0)
-    return raw.square().sum(2) / (raw.sum(2) + EPSILON)
+def with_emblems(vector: Tensor, concept_responses: Tensor, random_responses: Tensor) -> Cav:
+    """The CAV of a vector (C,), with emblems from the responses (n,) of concept and of random images to it (section 4)."""
+    return Cav(vector, float(emblem(concept_responses)), float(emblem(random_responses)))
 
 
-def emblem(of_images: Tensor) -> Tensor:
-    """The median over images (first axis) by the nearest rank, half to even: never between two values."""
-    rank = round((len(of_images) - 1) / 2)
-    return of_images.sort(0).values[rank]
+def emblem(responses: Tensor) -> Tensor:
+    """The median over images, of responses (N, ...), by the nearest rank, half to even: never between two values."""
+    rank = round((len(responses) - 1) / 2)
+    return responses.sort(0).values[rank]
 
 
 # --- where the concept is -----------------------------------------------------------------------------------------------
 
 
 def concept_map(feature_map: Tensor, cav: Cav) -> Tensor:
-    """Where the concept is seen, (H, W) in [0, 1]; all zero if the random images respond as strongly (section 5)."""
+    """Where the concept is seen in a feature map (C, H, W), (H, W) in [0, 1] (section 5).
+
+    All zero if the random images respond as strongly.
+    """
     return concept_maps(feature_map, Cavs.of(cav))[0]
 
 
 def concept_maps(feature_map: Tensor, cavs: Cavs) -> Tensor:
-    """Where each of J concepts is seen, (J, H, W) in [0, 1]."""
+    """Where each of J concepts is seen in a feature map (C, H, W), (J, H, W) in [0, 1]."""
     raw = torch.einsum("jc,chw->jhw", cavs.vectors, feature_map).clamp_min(0)
     low, high = cavs.random_emblems[:, None, None], cavs.concept_emblems[:, None, None]
     window = high - low
@@ -126,9 +140,10 @@ def concept_maps(feature_map: Tensor, cavs: Cavs) -> Tensor:
 
 
 def class_attribution(gradient_times_activation: Tensor, logits: Tensor, baseline_logits: Tensor, class_idx: int) -> Tensor:
-    """The positive evidence for a class, summing to the class's share of the largest logit rise; same shape, >= 0 (section 7).
+    """The positive evidence for a class, summing to the class's share of the largest rise of a logit (section 7).
 
-    A network with a single logit has two classes: POSITIVE, and NEGATIVE with the evidence against the first.
+    Of the shape of ``gradient_times_activation``, (C, H, W) or any other, and >= 0. The logits are those of all classes,
+    (n_classes,). A network with a single logit has two classes: POSITIVE, and NEGATIVE with the evidence against the first.
     """
     if len(logits) == 1:
         return _binary_attribution(gradient_times_activation, class_idx)
@@ -137,12 +152,16 @@ def class_attribution(gradient_times_activation: Tensor, logits: Tensor, baselin
 
 
 def class_share(logits: Tensor, baseline_logits: Tensor, class_idx: int) -> float:
-    """How much a class's logit rises above the baseline, relative to the class that rises most; 0 if none rises."""
+    """How much a class's logit rises above the baseline, relative to the class that rises most; 0 if none rises.
+
+    Both arguments are the logits of all classes, (n_classes,).
+    """
     rises = (logits - baseline_logits).clamp_min(0)
     return float(rises[class_idx] / rises.max()) if rises.max() > 0 else 0.0
 
 
 def _binary_attribution(gradient_times_activation: Tensor, class_idx: int) -> Tensor:
+    """The evidence for one of the two classes of a single logit, of the same shape; all zero where there is none for either."""
     parts = {POSITIVE: gradient_times_activation.clamp_min(0), NEGATIVE: (-gradient_times_activation).clamp_min(0)}
     largest = max(float(part.sum()) for part in parts.values())
     own = parts[class_idx]
@@ -155,12 +174,18 @@ def _binary_attribution(gradient_times_activation: Tensor, class_idx: int) -> Te
 
 
 def concept_attribution(class_attribution: Tensor, concept_map: Tensor, feature_map: Tensor, cav: Cav) -> float:
-    """The class's evidence that lies where the concept is seen, in channels that point along the CAV (section 8)."""
+    """The class's evidence that lies where the concept is seen, in channels that point along the CAV (section 8).
+
+    ``class_attribution`` and ``feature_map`` are (C, H, W), ``concept_map`` is (H, W).
+    """
     return float(concept_attributions(class_attribution[None], concept_map[None], feature_map, cav.vector[None])[0, 0])
 
 
 def concept_attributions(class_attributions: Tensor, maps: Tensor, feature_map: Tensor, vectors: Tensor) -> Tensor:
-    """The same for n_classes attributions (n_classes, C, H, W) and J concepts' maps (J, H, W) at a time: (n_classes, J)."""
+    """What each of J concepts contributes to each of several classes, (n_classes, J) (section 8).
+
+    Attributions (n_classes, C, H, W), concept maps (J, H, W), the feature map (C, H, W) and the CAVs' vectors (J, C).
+    """
     seen = maps.flatten(1).T  # (P, J)
     per_channel = class_attributions.flatten(2) @ seen  # (n_classes, C, J)
     return torch.einsum("kcj,jc->kj", per_channel, channel_weights(vectors, maps, feature_map))
@@ -169,7 +194,8 @@ def concept_attributions(class_attributions: Tensor, maps: Tensor, feature_map: 
 def channel_weights(vectors: Tensor, maps: Tensor, feature_map: Tensor) -> Tensor:
     """How far each channel points along each CAV, (J, C) in [0, 1].
 
-    Where activations can be negative, a channel counts by the sign it has on the concept's map.
+    Vectors (J, C), concept maps (J, H, W), the feature map (C, H, W). Where activations can be negative, a channel counts by
+    the sign it has on the concept's map.
     """
     if feature_map.min() < 0:
         on_map = maps.flatten(1) @ feature_map.flatten(1).T  # (J, C)

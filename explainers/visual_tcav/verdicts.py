@@ -35,12 +35,12 @@ class Verdict(Enum):
 
 SENTENCES = {
     Verdict.NOT_SEEN: "Random images respond to this CAV as strongly, so its map is empty at this depth.",
-    Verdict.WEAK: "Held-out images of the concept are barely told from random ones.",
+    Verdict.WEAK: "Held-out images of the concept are barely distinguished from random ones.",
     Verdict.FEW_IMAGES: "The figures rest on fewer than 10 images.",
     Verdict.UNSTEADY: "Other images of the same concept would give another CAV.",
     Verdict.NARROW: "Concept and random images respond nearly alike, so little moves the map a lot.",
-    Verdict.FAIR: "Most held-out images of the concept are told from random ones.",
-    Verdict.SOUND: "Held-out images are told from random ones, and the CAV hardly depends on which images were taken.",
+    Verdict.FAIR: "Most held-out images of the concept are distinguished from random ones.",
+    Verdict.SOUND: "Held-out images are distinguished from random ones, and the CAV hardly depends on which images were taken.",
 }
 DOUBTS: dict[Verdict, Doubt] = {
     Verdict.NOT_SEEN: "serious",

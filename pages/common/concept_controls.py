@@ -7,7 +7,7 @@ import streamlit as st
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageSet, OpenSet
 from explainers.results.explanations import ExplainSettings
-from explainers.visual_tcav.significance import LEVEL
+from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
 from models.catalog import EncoderInfo
 from pages.common import link
 from pages.common.controls import INPUT_SIZES, MAX_SEED
@@ -135,4 +135,4 @@ def _input_size(info: EncoderInfo, sizes: list[int]) -> int:
 
 def needed_draws(n_figures: int) -> int:
     """The fewest pseudo-concepts to choose with which one of so many figures can be significant after Holm's correction."""
-    return next((n for n in DRAWS if n >= ExplainSettings.n_null and n_figures / (n + 1) <= LEVEL), DRAWS[-1])
+    return next((n for n in DRAWS if n >= ExplainSettings.n_null and n_figures / (n + 1) <= SIGNIFICANCE_LEVEL), DRAWS[-1])

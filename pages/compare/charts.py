@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from explainers.maps.agreement import Spread
+from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
 
 _MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 _GREY = "#8B979E"
@@ -39,7 +40,7 @@ class Contribution:
 
     @property
     def significant(self) -> bool:
-        return self.corrected_p_value <= 0.05
+        return self.corrected_p_value <= SIGNIFICANCE_LEVEL
 
 
 def agreement(curves: Sequence[Curve], metric: str, k: int | None = None) -> go.Figure:

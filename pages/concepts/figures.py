@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from explainers.results.explanations import ConceptHealth, HealthReport
-from explainers.visual_tcav.significance import CavHealth
+from explainers.visual_tcav.health import CavHealth
 from explainers.visual_tcav.verdicts import Verdict
 
 _BLUE, _ORANGE, _GREEN = "#2E8BB0", "#D9822B", "#2F9E6E"  # readable on light and on dark

@@ -10,7 +10,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, ShownDepth
-from explainers.visual_tcav.attribution import ClassEstimate, Estimate
+from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 
 STAR = " ★"
 _BLUE, _ORANGE = "#2E8BB0", "#D9822B"  # readable on light and on dark

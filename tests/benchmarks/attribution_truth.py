@@ -19,9 +19,10 @@ from torch.nn import functional as F
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ExplainSettings, ShownDepth
 from explainers.service.concepts import evidence_at
 from explainers.service.service import ExplainerService
-from explainers.visual_tcav.attribution import Contributions, contributions, estimates_of
+from explainers.visual_tcav.attribution import Contributions, contributions
+from explainers.visual_tcav.estimates import estimates_of
 from explainers.visual_tcav.fitting import FitSettings, fit_concepts
-from explainers.visual_tcav.significance import LEVEL, holm
+from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, holm
 from models.catalog.catalog import Catalog
 from models.encoder.encoder import Encoder
 from models.photo import Photo, photo_from_array
@@ -132,7 +133,7 @@ def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) 
     found = pairs(service, Catalog().open(name), name, range(len(CLASSES)), n_scenes)
     own = np.array([[concept in (c.texture, c.colour) for concept in CONCEPTS] for c in CLASSES])
     t_values = np.abs(found.causal) / np.maximum(found.causal_error, 1e-9)  # no scatter at all: no scene shows the concept
-    real = np.array(holm(2 * t_distribution.sf(t_values.ravel(), n_scenes - 1))).reshape(own.shape) <= LEVEL
+    real = np.array(holm(2 * t_distribution.sf(t_values.ravel(), n_scenes - 1))).reshape(own.shape) <= SIGNIFICANCE_LEVEL
     rows = []
     for n, depth in enumerate(found.depths):
         row = {"encoder": name, "depth": depth}
@@ -143,7 +144,9 @@ def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) 
         for method, (figures, p) in methods.items():
             row[f"{method}: ordered"] = order_correlation(figures, np.where(real, found.causal, 0))
             row[f"{method}: own"] = rank_correlation(figures[own], found.causal[own])
-            row[f"{method}: all"] = rank_correlation(np.where(p <= LEVEL, figures, 0), np.where(real, found.causal, 0))
+            row[f"{method}: all"] = rank_correlation(
+                np.where(p <= SIGNIFICANCE_LEVEL, figures, 0), np.where(real, found.causal, 0)
+            )
             row[f"{method}: first"] = int((figures[own] >= figures.max(1)).sum())
         rows.append(row)
     return rows
@@ -173,7 +176,7 @@ def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> 
     for depth in _shown(found):
         figures = {concept: found.estimate_at(concept, depth) for concept in found.concept_names}
         order = sorted(figures, key=lambda concept: figures[concept].mean, reverse=True)
-        told = [concept for concept in order if figures[concept].p_value <= LEVEL]
+        told = [concept for concept in order if figures[concept].p_value <= SIGNIFICANCE_LEVEL]
         rows.append({"encoder": name, "depth": depth, "attribution": figures[WATERMARK].mean, "p": figures[WATERMARK].p_value,
                      "rank": order.index(WATERMARK) + 1, "first": order[0],
                      "more than chance, in order": ", ".join(told) or "none"})  # fmt: skip
@@ -199,6 +202,6 @@ def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_i
         ]
         given.append(Contributions.over_depths(given))
         p_values.append([estimates_of(fits[0], g.attributions, g.negatives)[0].p_value for g in given])
-    shares = (np.array(p_values) <= LEVEL).mean(0)
+    shares = (np.array(p_values) <= SIGNIFICANCE_LEVEL).mean(0)
     return [{"encoder": name, "depth": d, "noise concepts": n_concepts, "significant at 0.05": share}
             for d, share in zip((*depths, ALL_DEPTHS), shares, strict=True)]  # fmt: skip

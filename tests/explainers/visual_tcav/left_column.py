@@ -1,11 +1,14 @@
-"""A concept one can see: maps of noise whose channel 1 is on in the left column."""
+"""A concept one can see: maps of noise whose channel 1 is on in the left column; and linear networks on such maps."""
 
 import torch
 
+from explainers.integrated_gradients import path_gradients
+from explainers.visual_tcav.attribution import Evidence, evidence_of
 from explainers.visual_tcav.fitting import FitSettings, fit_concepts
 
 QUICK = FitSettings(n_null=40, n_bootstrap=20, seed=0)
 N_CHANNELS = 64  # few pseudo-concepts point along any one of them
+WEIGHT = torch.eye(N_CHANNELS)[[1, 0]]  # class 0 is the sum of channel 1, class 1 that of channel 0
 
 
 def noise(n: int, seed: int, n_channels: int = N_CHANNELS) -> torch.Tensor:
@@ -26,3 +29,14 @@ def source(maps: torch.Tensor):
 def fitted(maps: torch.Tensor, settings: FitSettings = QUICK):
     (of_depth,) = fit_concepts({"left": source(maps)}, source(noise(40, 9)), settings)["left"]
     return of_depth
+
+
+def linear(weight: torch.Tensor):
+    """A network whose logits are weighted sums of channels."""
+    return lambda maps: maps.sum((2, 3)) @ weight.T
+
+
+def evidence(maps: torch.Tensor, weight: torch.Tensor = WEIGHT, class_idx: tuple[int, ...] = (0, 1)) -> Evidence:
+    """What speaks for some classes of the linear network with these weights (n_classes, C), in maps (C, H, W)."""
+    path = path_gradients(linear(weight), maps, list(class_idx) if len(weight) > 1 else [0], n_steps=2)
+    return evidence_of(path, maps, class_idx, lambda batch: batch)

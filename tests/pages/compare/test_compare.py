@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explainers.results.comparisons import SegmentedPhotos
 from explainers.results.explanations import ConceptHealth, HealthReport
-from explainers.visual_tcav.significance import CavHealth
+from explainers.visual_tcav.health import CavHealth
 from models.errors import Cancelled
 from pages.compare import charts as compare_charts
 from pages.compare import concepts as compare_concepts

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from explainers.library.library import ConceptLibrary
 from explainers.results.explanations import ConceptHealth, ExplainSettings, HealthReport, SetUsed
 from explainers.service.service import ExplainerService
-from explainers.visual_tcav.significance import CavHealth
+from explainers.visual_tcav.health import CavHealth
 from explainers.visual_tcav.verdicts import DOUBTS, SENTENCES, Verdict
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory

@@ -13,8 +13,8 @@ from explainers.results.explanations import (
     LocalExplanation,
     SetUsed,
 )
-from explainers.visual_tcav.attribution import ClassEstimate, Estimate
-from explainers.visual_tcav.significance import CavHealth
+from explainers.visual_tcav.estimates import ClassEstimate, Estimate
+from explainers.visual_tcav.health import CavHealth
 from tests.pages.hand_made import ENCODER
 
 HEALTH = CavHealth(auc=0.95, emblem_gap=0.5, stability=0.9, n_concept=40, n_random=100)

@@ -1,0 +1,36 @@
+"""Pseudo-concepts, on numbers one can count."""
+
+import numpy as np
+import pytest
+import torch
+
+from explainers.visual_tcav.cav import Cavs
+from explainers.visual_tcav.nulls import effect_size, mean_differences, null_subsets, raised_to_effect_size
+from models.errors import TooFewExamples
+
+
+def test_subsets_are_as_large_as_the_concept_but_leave_half():
+    assert set(null_subsets(40, 12, 9, seed=0).sum(1)) == {12}
+    assert set(null_subsets(40, 30, 9, seed=0).sum(1)) == {20}
+    assert (null_subsets(40, 12, 9, 0) == null_subsets(40, 12, 9, 0)).all()
+    assert len({tuple(row) for row in null_subsets(40, 12, 50, 0)}) == 50
+    with pytest.raises(TooFewExamples, match="has 9 images"):
+        null_subsets(9, 3, 9, 0)
+
+
+def test_pseudo_cavs_are_differences_of_means():
+    pooled = torch.tensor([[1.0], [3.0], [8.0], [10.0]])
+    chosen = np.array([[True, True, False, False], [False, True, False, True]])
+    assert mean_differences(pooled, chosen).flatten().tolist() == [-7.0, 2.0]
+
+
+def test_an_effect_size_is_in_standard_deviations_of_random_images():
+    assert effect_size(torch.tensor([6.0, 7.0, 8.0]), torch.tensor([-1.0, 1.0, 3.0, 1.0])) == pytest.approx(6 / 2**0.5)
+    assert effect_size(torch.tensor([0.0]), torch.tensor([1.0, 3.0])) < 0
+    assert effect_size(torch.tensor([1.0]), torch.zeros(5)) == 0
+
+
+def test_pseudo_concepts_stand_out_at_least_like_the_concept():
+    nulls = Cavs(torch.ones(2, 1), torch.tensor([1.1, 9.0]), torch.tensor([1.0, 2.0]))
+    assert raised_to_effect_size(nulls, torch.tensor([0.5, 1.0]), 3.0).concept_emblems.tolist() == [2.5, 9.0]
+    assert torch.equal(raised_to_effect_size(nulls, torch.tensor([0.5, 1.0]), -1.0).concept_emblems, nulls.concept_emblems)
