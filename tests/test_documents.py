@@ -18,6 +18,7 @@ from tests.house import ROOT, read_sources
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "assets/docs").glob("*.md"))]
 RESULTS = ROOT / "tests/benchmarks/RESULTS.md"
 EVERY = [*DOCUMENTS, RESULTS]
+CARDS = sorted((ROOT / "assets/encoders").glob("*/README.md"))
 README_LINES = 130
 FORTHCOMING = {"explainers/service/questions.py", "explainers/service/answers.py"}
 FIRST_WORDS = {"docker", "pip", "pre-commit"}  # commands of others, which are taken at their word
@@ -183,7 +184,7 @@ def test_links_and_pictures_lead_somewhere(path):
         assert not anchor or anchor in anchors(there.read_text()), target
 
 
-@pytest.mark.parametrize("path", [path for path in EVERY if path.name != "CHANGELOG.md"], ids=of)
+@pytest.mark.parametrize("path", [*CARDS, *(path for path in EVERY if path.name != "CHANGELOG.md")], ids=of)
 def test_files_that_a_document_names_exist(path):
     named = re.findall(r"`((?:explainers|models|pages|tests|assets)/[\w/.-]+)`", path.read_text())
     assert not [name for name in named if name not in FORTHCOMING and not (ROOT / name).exists()]
