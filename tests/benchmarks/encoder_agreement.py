@@ -1,7 +1,7 @@
 """Do encoders agree with each other less than each agrees with itself under another seed of clustering?
 
 If not, differences between two encoders on the Compare page would be the noise of clustering. And does an encoder agree with
-itself in half precision, so that it may run in it, and up to rounding? Photographs: BSDS500's of ../shared/fixtures. Every figure
+itself in half precision, so that it may run in it, and up to rounding? Photographs: BSDS500's of ../shared/fixtures. Every number
 is a mean over the photographs, with the standard deviation between them.
 """
 
@@ -53,8 +53,8 @@ def precision_table(fixtures: Path, encoders: Sequence[Encoder], ks: Sequence[in
             pairs = list(zip(whole, (_segmented(lower, photo, dtype, noise) for photo in photos), strict=True))
             row: dict = {"encoder": encoder.info.name, "precision": name}
             for k in ks:
-                figure = spread([adjusted_rand_index(a.at(k), b.at(k), k) for a, b in pairs])
-                row |= {f"k = {k}": figure.mean, f"k = {k}, deviation": figure.std}
+                over_photos = spread([adjusted_rand_index(a.at(k), b.at(k), k) for a, b in pairs])
+                row |= {f"k = {k}": over_photos.mean, f"k = {k}, deviation": over_photos.std}
             rows.append(row)
     return rows
 
@@ -77,9 +77,9 @@ def _short(name: str) -> str:
 
 
 def _row(pair: str, a: SegmentedPhotos, b: SegmentedPhotos, ks: Sequence[int]) -> dict:
-    found = agreement_over_photos(a, b)
+    agreement = agreement_over_photos(a, b)
     row: dict = {"pair": pair}
     for k in ks:
-        figure = spread(found.adjusted_rand[:, found.ks.index(k)])
-        row |= {f"k = {k}": figure.mean, f"k = {k}, deviation": figure.std}
+        over_photos = spread(agreement.adjusted_rand[:, agreement.ks.index(k)])
+        row |= {f"k = {k}": over_photos.mean, f"k = {k}, deviation": over_photos.std}
     return row

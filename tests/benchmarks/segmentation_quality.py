@@ -1,9 +1,9 @@
 """How well NAVE's maps agree with people, beside what one gets without the trained encoder.
 
 Photographs and truth: ../shared/fixtures (DAVIS 2016 frames with object masks, BSDS500 with every annotator's regions).
-    oracle figures     majority-vote and best-match IoU: the truth chooses the clusters
-    label-free figures covering, probabilistic Rand index: regions are compared as they come
-The two kinds stand in tables of their own. Every figure is a mean over the photographs and, where a method is random, over seeds.
+    oracle measures      majority-vote and best-match IoU: the truth chooses the clusters
+    label-free measures  covering, probabilistic Rand index: regions are compared as they come
+The two kinds stand in tables of their own. Every number is a mean over the photographs and, where a method is random, over seeds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,11 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from skimage.segmentation import slic
 from sklearn.cluster import KMeans
-from torch.nn import functional as F
 
+from explainers.drawing.clusters import at_size
 from explainers.maps.localization import best_match_iou, majority_vote_iou, mean_covering, probabilistic_rand_index
 from explainers.maps.regions import region_map
 from explainers.nave.segmentation import Segmentation, segment
@@ -46,9 +45,9 @@ class Annotated:
 
 
 def load_davis(fixtures: Path) -> list[Masked]:
-    read_mask = lambda path: np.asarray(Image.open(path).convert("L")) > 127  # noqa: E731
     files = sorted((fixtures / "images/davis2016").glob("*.jpg"))
-    return [Masked(read_photo_file(f), read_mask(fixtures / f"masks/davis2016/{f.stem}.png")) for f in files]
+    masks = [np.asarray(Image.open(fixtures / f"masks/davis2016/{f.stem}.png").convert("L")) > 127 for f in files]
+    return [Masked(read_photo_file(f), mask) for f, mask in zip(files, masks, strict=True)]
 
 
 def load_bsds(fixtures: Path) -> list[Annotated]:
@@ -60,7 +59,7 @@ def load_bsds(fixtures: Path) -> list[Annotated]:
 def segmentations(
     encoder: Encoder, photo: Photo, max_clusters: int, depths: Sequence[int] = (), seeds: Sequence[int] = (0,)
 ) -> Iterator[Segmentation]:
-    """NAVE as the service runs it, once per seed; with the encoder's default depths unless told otherwise."""
+    """NAVE as the service runs it, once per seed; with the encoder's default depths unless others are named."""
     depths = tuple(depths) or encoder.info.default_depths
     image = encoder.prepare(photo, INPUT_SIZE)
     maps = [m[0] for m in encoder.feature_maps(image[None], depths)]
@@ -69,48 +68,41 @@ def segmentations(
         yield segment(maps, settings, tuple(image.shape[1:]))
 
 
-def at_truth_size(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A map (H, W) at another size, nearest neighbour."""
-    image = torch.from_numpy(labels.astype(np.int32))[None, None].float()
-    return F.interpolate(image, size=shape, mode="nearest-exact")[0, 0].numpy().astype(np.int64)
-
-
 def colour_and_position_map(photo: Photo, k: int, seed: int) -> np.ndarray:
     """k-means of colour and position, all scaled to unit variance, on a quarter of the size; (H, W)."""
     small = np.asarray(Image.fromarray(photo.pixels).resize((112, 112), Image.Resampling.BILINEAR)).reshape(-1, 3) / 255
     rows, cols = (axis.ravel() / 112 for axis in np.mgrid[:112, :112])
     values = np.column_stack([small, rows, cols])
     values = (values - values.mean(0)) / values.std(0)
-    return at_truth_size(KMeans(k, n_init=3, random_state=seed).fit_predict(values).reshape(112, 112), photo.shape)
+    return at_size(KMeans(k, n_init=3, random_state=seed).fit_predict(values).reshape(112, 112), photo.shape)
 
 
 def slic_map(photo: Photo, n_regions: int, n_tries: int = 3) -> np.ndarray:
-    """SLIC with as many regions as it can be brought to give: it makes fewer than it is asked for, so it is asked for more."""
-    best, asked = None, float(n_regions)
+    """SLIC with as many regions as it can be brought to give, (H, W): it makes fewer than requested, so more are requested."""
+    tries, n_requested = [], float(n_regions)
     for _ in range(n_tries):
-        found = slic(photo.pixels, n_segments=max(1, round(asked)), start_label=0)
-        if best is None or abs(found.max() + 1 - n_regions) < abs(best.max() + 1 - n_regions):
-            best = found
-        asked *= n_regions / (found.max() + 1)
-    return best
+        regions = slic(photo.pixels, n_segments=max(1, round(n_requested)), start_label=0)
+        tries.append(regions)
+        n_requested *= n_regions / (regions.max() + 1)
+    return min(tries, key=lambda regions: abs(regions.max() + 1 - n_regions))
 
 
 def averaged(rows: Sequence[dict], names: Sequence[str]) -> list[dict]:
-    """One row per distinct group of ``names``: the mean of every figure, and ``sd_seeds``, how far the first one's mean over
+    """One row per distinct group of ``names``: the mean of every measure, and ``sd_seeds``, how far the first one's mean over
     the photographs scatters between seeds."""
-    figures = [name for name in rows[0] if name not in (*names, "seed")]
+    measures = [name for name in rows[0] if name not in (*names, "seed")]
     table = []
     for group in dict.fromkeys(tuple(row[name] for name in names) for row in rows):
         same = [row for row in rows if tuple(row[name] for name in names) == group]
-        by_seed = [np.mean([row[figures[0]] for row in same if row["seed"] == seed]) for seed in {row["seed"] for row in same}]
+        by_seed = [np.mean([row[measures[0]] for row in same if row["seed"] == seed]) for seed in {row["seed"] for row in same}]
         scatter = float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else float("nan")
-        means = {name: float(np.mean([row[name] for row in same])) for name in figures}
+        means = {name: float(np.mean([row[name] for row in same])) for name in measures}
         table.append({**dict(zip(names, group, strict=True)), **means, "sd_seeds": scatter})
     return table
 
 
-def oracle_figures(labels: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    labels = at_truth_size(labels, mask.shape)
+def oracle_measures(labels: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    labels = at_size(labels, mask.shape)
     return {"majority_iou": majority_vote_iou(labels, mask), "best_match_iou": best_match_iou(labels, mask)}
 
 
@@ -121,18 +113,18 @@ def davis_table(fixtures: Path, encoders: Sequence[Encoder], k: int = 10, seeds:
         last = (encoder.info.depths[-1].idx,)
         methods = {"composite": (encoder, ()), "last depth alone": (encoder, last), "random weights": (randomised(encoder), ())}
         for (method, (used, depths)), image in product(methods.items(), images):
-            for found in segmentations(used, image.photo, k, depths, seeds):
-                row = {"encoder": encoder.info.name, "method": method, "seed": found.settings.seed}
-                rows.append({**row, **oracle_figures(found.at(k), image.mask)})
+            for segmentation in segmentations(used, image.photo, k, depths, seeds):
+                row = {"encoder": encoder.info.name, "method": method, "seed": segmentation.settings.seed}
+                rows.append({**row, **oracle_measures(segmentation.at(k), image.mask)})
     for image in images:
-        rows.append({"encoder": "-", "method": "SLIC", "seed": 0, **oracle_figures(slic_map(image.photo, k), image.mask)})
+        rows.append({"encoder": "-", "method": "SLIC", "seed": 0, **oracle_measures(slic_map(image.photo, k), image.mask)})
         for seed in seeds:
             row = {"encoder": "-", "method": "colour and position", "seed": seed}
-            rows.append({**row, **oracle_figures(colour_and_position_map(image.photo, k, seed), image.mask)})
+            rows.append({**row, **oracle_measures(colour_and_position_map(image.photo, k, seed), image.mask)})
     return averaged(rows, ("encoder", "method"))
 
 
-def label_free_figures(regions: np.ndarray, image: Annotated) -> dict[str, float]:
+def label_free_measures(regions: np.ndarray, image: Annotated) -> dict[str, float]:
     return {
         "covering": mean_covering(regions, image.annotators),
         "rand_index": probabilistic_rand_index(regions, image.annotators),
@@ -152,11 +144,11 @@ def bsds_table(
             (trained,), (random,) = (list(segmentations(e, image.photo, max(ks), (), (seed,))) for e in (encoder, shuffled))
             for k in ks:
                 regions = {
-                    "composite": region_map(at_truth_size(trained.at(k), image.annotators[0].shape)),
-                    "random weights": region_map(at_truth_size(random.at(k), image.annotators[0].shape)),
+                    "composite": region_map(at_size(trained.at(k), image.annotators[0].shape)),
+                    "random weights": region_map(at_size(random.at(k), image.annotators[0].shape)),
                 }
                 regions["SLIC, as many regions"] = slic_map(image.photo, int(regions["composite"].max()) + 1)
-                for method, found in regions.items():
+                for method, region_of_pixel in regions.items():
                     row = {"encoder": encoder.info.name, "k": k, "method": method, "seed": seed}
-                    rows.append({**row, **label_free_figures(found, image)})
+                    rows.append({**row, **label_free_measures(region_of_pixel, image)})
     return averaged(rows, ("encoder", "k", "method"))

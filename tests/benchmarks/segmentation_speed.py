@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,7 +76,7 @@ def scene(seed: int) -> Photo:
 
 
 def mean_seconds(work: Callable[[T], Any], items: Sequence[T]) -> float:
-    """Of some work over its items, after a first try."""
+    """Seconds per item of some work over its items, after a first try."""
     work(items[0])
     started = time.perf_counter()
     for item in items:
@@ -123,12 +123,12 @@ def sweep_table(weights: Path) -> list[dict]:
             ours, theirs, inertia = [], [], []
             for photo in photos() if size == SIZES[0] else photos()[:1]:  # scikit-learn takes minutes for a large one
                 image = composite(encoder(name, weights), photo, size)
-                big, found = materialised(image), sweep([image], KS[-1], N_SWEEPS).clusterings
+                big, clusterings = materialised(image), sweep([image], KS[-1], N_SWEEPS).clusterings
                 ours.append(seconds(lambda: sweep([image], KS[-1], N_SWEEPS), N_RUNS))  # noqa: B023
                 started = time.perf_counter()
                 reference = [KMeans(k, n_init=3, random_state=0).fit(big).inertia_ for k in KS]
                 theirs.append(time.perf_counter() - started)
-                inertia += [found[k - 1].inertia / reference[k - KS[0]] for k in KS]
+                inertia += [clusterings[k - 1].inertia / reference[k - KS[0]] for k in KS]
             rows.append({"encoder": name, "size": size, "ours, s": np.mean(ours), "scikit-learn, s": np.mean(theirs),
                          "ratio": np.mean(theirs) / np.mean(ours), "inertia, mean": np.mean(inertia),
                          "inertia, worst": max(inertia)})  # fmt: skip
@@ -209,7 +209,7 @@ def memory_table(weights: Path) -> list[dict]:
             nave.segment(maps, NaveSettings(network.info.default_depths, input_size=SIZES[1], max_clusters=3), shape)  # warm
             started = time.perf_counter()
             extra = peak_bytes(lambda: nave.segment(maps, settings, shape))  # noqa: B023
-            composite_bytes = 4 * shape[0] * shape[1] * sum(len(one) for one in maps)
+            composite_bytes = 4 * shape[0] * shape[1] * sum(len(native) for native in maps)
             rows.append({"encoder": name, "fit": fit, "s": time.perf_counter() - started, "peak, MB": extra / MB,
                          "composite of every pixel, MB": composite_bytes / MB, "share": extra / composite_bytes})  # fmt: skip
     return rows
@@ -220,32 +220,39 @@ def growth_table(weights: Path) -> list[dict]:
     network, rows = encoder(RESNET, weights), []
     settings = NaveSettings(network.info.default_depths, input_size=SIZES[0])
 
-    def add(kind: str, asked: str, amount: float, taken: float, peak: int) -> None:
+    def add(kind: str, label: str, amount: float, taken: float, peak: int) -> None:
         first = next((row for row in rows if row["kind"] == kind), {"amount": amount, "s": taken})
-        rows.append({"kind": kind, "asked": asked, "amount": amount, "s": taken, "times as much": amount / first["amount"],
+        rows.append({"kind": kind, "asked": label, "amount": amount, "s": taken, "times as much": amount / first["amount"],
                      "times as long": taken / first["s"], "peak, MB": peak / MB})  # fmt: skip
         print(rows[-1], flush=True)
 
     scenes = [scene(seed) for seed in range(100)]
     shape = network.input_shape(scenes[0].shape, SIZES[0])
-    one_by_one = lambda some: deque((_to_maps(network, photo, SIZES[0]) for photo in some), maxlen=0)  # noqa: E731
+
+    def one_by_one(some: Sequence[Photo]) -> None:
+        deque((_to_maps(network, photo, SIZES[0]) for photo in some), maxlen=0)
+
     for n in (1, 10, 100):
         sets = _parts(scenes, n)
         add("photos one by one", f"{n}", n, mean_seconds(one_by_one, sets), peak_bytes(lambda: one_by_one(sets[0])))  # noqa: B023
     maps = [feature_maps(network, photo, SIZES[0]) for photo in scenes]
-    together = lambda some: nave.segment_together(some, settings, [shape] * len(some))  # noqa: E731
+    together = partial(_together, settings=settings, shape=shape)
     for n in (1, 10, 100):
         sets = _parts(maps, n)
         taken = mean_seconds(together, sets)
         add("photos together (clustering)", f"{n}", n, taken, peak_bytes(lambda: together(sets[0])))  # noqa: B023
     for size in (224, 320, 448, 640, 1024):
         shape = network.input_shape(photos()[0].shape, size)
-        work = lambda: _to_maps(network, photos()[0], size)  # noqa: B023, E731
+        work = partial(_to_maps, network, photos()[0], size)
         add("pixels", f"{size} px", shape[0] * shape[1], seconds(work, 2), peak_bytes(work))
     for k in (10, 20, 40):
-        work = lambda: _to_maps(network, photos()[0], SIZES[0], ks=range(2, k + 1))  # noqa: B023, E731
+        work = partial(_to_maps, network, photos()[0], SIZES[0], ks=range(2, k + 1))
         add("clusters", f"2 to {k}", sum(range(2, k + 1)), seconds(work, 3), peak_bytes(work))
     return rows
+
+
+def _together(maps: Sequence[Sequence[torch.Tensor]], settings: NaveSettings, shape: tuple[int, int]) -> None:
+    nave.segment_together(maps, settings, [shape] * len(maps))
 
 
 def _parts(items: Sequence[T], n: int) -> list[Sequence[T]]:
@@ -285,10 +292,10 @@ def _stream(service: ExplainerService, encoder_name: str, files: Sequence[Path],
     """As ``python -m explainers segment`` does, but for writing."""
     before, coming = None, read_ahead(files)
     while some := list(islice(coming, n_side_by_side(settings.input_size))):
-        asked = service.segment_each(encoder_name, some, settings)
+        job = service.segment_each(encoder_name, some, settings)
         if before is not None:
             before.result()
-        before = asked
+        before = job
     before.result()
 
 

@@ -25,7 +25,7 @@ def test_they_are_exact_for_a_square_whose_gradient_is_linear():
     torch.testing.assert_close(integrated_gradients(squares, activation, 0, n_steps=4), activation.square())
 
 
-def test_several_classes_share_the_walk_and_the_ends_are_told():
+def test_several_classes_share_the_walk_and_both_ends_are_known():
     activation = torch.tensor([1.0, -2.0])
     path = path_gradients(squares, activation, [1, 0], n_steps=3)
     torch.testing.assert_close(path.mean, torch.tensor([[2.0, 2.0], [1.0, -2.0]]))
@@ -43,9 +43,27 @@ def test_the_completeness_gap_of_a_kink_is_its_trapezoid():
 @pytest.mark.parametrize("chunk_size", [1, 2, 7, 100])
 def test_the_chunks_do_not_matter(chunk_size):
     activation = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
-    head = lambda x: torch.tanh(x.flatten(1) @ torch.ones(6, 2))  # noqa: E731
+
+    def head(maps: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(maps.flatten(1) @ torch.ones(6, 2)) + torch.tensor([3.0, 4.0])
+
     whole = path_gradients(head, activation, [0], n_steps=9)
-    torch.testing.assert_close(path_gradients(head, activation, [0], 9, chunk_size=chunk_size).mean, whole.mean)
+    chunked = path_gradients(head, activation, [0], n_steps=9, chunk_size=chunk_size)
+    assert chunked.baseline_logits.tolist() == [3.0, 4.0]
+    torch.testing.assert_close(chunked.logits, head(activation[None])[0])
+    for name in ("mean", "final", "logits", "completeness_gaps"):
+        torch.testing.assert_close(getattr(chunked, name), getattr(whole, name))
+
+
+def test_they_need_no_gradients_around_them_and_leave_none_behind():
+    activation = torch.tensor([1.0, -2.0], requires_grad=True)
+    with torch.no_grad():
+        path = path_gradients(squares, activation, [0], n_steps=30)
+    torch.testing.assert_close(path.mean, activation.detach()[None])
+    path = path_gradients(squares, activation, [0], n_steps=30)
+    assert not any(part.requires_grad for part in (path.mean, path.final, path.logits, path.baseline_logits))
+    assert activation.grad is None
+    assert path.final.untyped_storage().nbytes() == path.final.nbytes  # the other points of the path are let go
 
 
 def test_what_does_not_fit_is_halved():

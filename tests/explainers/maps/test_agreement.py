@@ -4,7 +4,6 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-import torch
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
 from explainers.drawing.clusters import at_size
@@ -17,7 +16,6 @@ from explainers.maps.agreement import (
     region_counts,
     spread,
 )
-from explainers.maps.cka import centred_gram, cka_matrix, linear_cka
 
 LEFT_RIGHT = np.array([[0, 0, 1, 1]] * 4, np.uint8)
 TOP_BOTTOM = LEFT_RIGHT.T.copy()
@@ -28,8 +26,8 @@ def random_map(seed: int, k: int, shape=(20, 30)) -> np.ndarray:
 
 
 def test_a_map_agrees_fully_with_itself_under_other_names():
-    found = map_agreement(LEFT_RIGHT, 1 - LEFT_RIGHT)
-    assert found.adjusted_rand == pytest.approx(1) and found.adjusted_mutual_information == pytest.approx(1)
+    agreement = map_agreement(LEFT_RIGHT, 1 - LEFT_RIGHT)
+    assert agreement.adjusted_rand == pytest.approx(1) and agreement.adjusted_mutual_information == pytest.approx(1)
 
 
 def test_maps_that_cross_agree_no_more_than_chance():
@@ -39,18 +37,17 @@ def test_maps_that_cross_agree_no_more_than_chance():
 def test_agreement_is_what_scikit_learn_says():
     a, b = random_map(0, 4), random_map(1, 6)
     b[:10] = a[:10]
-    found = map_agreement(a, b)
-    assert found.adjusted_rand == pytest.approx(adjusted_rand_score(a.ravel(), b.ravel()))
-    assert found.adjusted_mutual_information == pytest.approx(adjusted_mutual_info_score(a.ravel(), b.ravel()))
+    agreement = map_agreement(a, b)
+    assert agreement.adjusted_rand == pytest.approx(adjusted_rand_score(a.ravel(), b.ravel()))
+    assert agreement.adjusted_mutual_information == pytest.approx(adjusted_mutual_info_score(a.ravel(), b.ravel()))
 
 
 def test_maps_of_different_size_cover_the_same_photo():
     large = at_size(LEFT_RIGHT, (12, 12))
     assert map_agreement(LEFT_RIGHT, large).adjusted_rand == pytest.approx(1)
-    assert [found.adjusted_rand for found in agreement_over_k(np.stack([large, large]), np.stack([LEFT_RIGHT, TOP_BOTTOM]))] == [
-        pytest.approx(1),
-        pytest.approx(map_agreement(large, TOP_BOTTOM).adjusted_rand),
-    ]
+    over_k = agreement_over_k(np.stack([large, large]), np.stack([LEFT_RIGHT, TOP_BOTTOM]))
+    crossed = map_agreement(large, TOP_BOTTOM).adjusted_rand
+    assert [agreement.adjusted_rand for agreement in over_k] == [pytest.approx(1), pytest.approx(crossed)]
 
 
 @pytest.mark.parametrize("k", range(2, 8))
@@ -71,8 +68,8 @@ def test_more_clusters_than_the_reference_keep_apart():
 
 def test_disagreement_is_one_minus_the_overlap_of_the_two_clusters():
     three_one = np.array([[0, 0, 0, 1]] * 4, np.uint8)
-    found = disagreement(LEFT_RIGHT, three_one)
-    np.testing.assert_allclose(found[0], [1 / 3, 1 / 3, 1 - 1 / 4, 1 / 2], rtol=1e-6)
+    apart = disagreement(LEFT_RIGHT, three_one)
+    np.testing.assert_allclose(apart[0], [1 / 3, 1 / 3, 1 - 1 / 4, 1 / 2], rtol=1e-6)
     assert disagreement(LEFT_RIGHT, 1 - LEFT_RIGHT).max() == 0
 
 
@@ -85,40 +82,6 @@ def test_numbers_of_regions_to_choose_from_lie_where_all_encoders_reach():
     choices = region_counts([{2: 4, 20: 100}, {2: 10, 20: 400}])
     assert choices[0] == 10 and choices[-1] == 100 and list(choices) == sorted(set(choices))
     assert region_counts([{2: 4, 20: 8}, {2: 10, 20: 40}])[0] == 8
-
-
-def plain_cka(x: torch.Tensor, y: torch.Tensor) -> float:
-    """Kornblith et al., equation 4 in its feature form, on centred columns."""
-    x, y = x - x.mean(0), y - y.mean(0)
-    return float((y.T @ x).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm()))
-
-
-def test_cka_is_its_definition():
-    generator = torch.Generator().manual_seed(0)
-    x, y = torch.randn(12, 5, generator=generator).double(), torch.randn(12, 3, generator=generator).double()
-    y[:, 0] += x[:, 1]
-    assert linear_cka(centred_gram(x), centred_gram(y)) == pytest.approx(plain_cka(x, y), rel=1e-5)
-
-
-def test_cka_does_not_see_rotations_shifts_and_scales():
-    generator = torch.Generator().manual_seed(1)
-    x, y = torch.randn(15, 6, generator=generator), torch.randn(15, 4, generator=generator)
-    orthogonal = torch.linalg.qr(torch.randn(6, 6, generator=generator)).Q
-    before = linear_cka(centred_gram(x), centred_gram(y))
-    assert linear_cka(centred_gram(3 * x @ orthogonal + 7), centred_gram(y)) == pytest.approx(before, rel=1e-4)
-    assert linear_cka(centred_gram(x @ orthogonal), centred_gram(x)) == pytest.approx(1, rel=1e-5)
-
-
-def test_a_depth_where_nothing_varies_is_like_no_other():
-    assert linear_cka(centred_gram(torch.ones(6, 3)), centred_gram(torch.randn(6, 3))) == 0
-
-
-def test_every_depth_is_compared_with_every_other():
-    generator = torch.Generator().manual_seed(2)
-    a, b = ([centred_gram(torch.randn(9, c, generator=generator)) for c in widths] for widths in ((2, 3), (4, 5, 6)))
-    found = cka_matrix(a, b)
-    assert found.shape == (2, 3)
-    assert found[1, 2] == pytest.approx(linear_cka(a[1], b[2]))
 
 
 def test_the_spread_of_one_photo_is_none():

@@ -61,7 +61,7 @@ def test_another_grid_shares_the_maps(feature_maps):
 
 
 def test_images_side_by_side_are_as_they_are_alone(feature_maps):
-    alone = [composite_of(maps, GRID) for maps in (feature_maps, [one.flip(1) * 2 for one in feature_maps])]
+    alone = [composite_of(maps, GRID) for maps in (feature_maps, [native.flip(1) * 2 for native in feature_maps])]
     both = side_by_side(alone)
     vectors, weights = torch.randn(2, 7, sum(both.depth_channels)), torch.rand(2, 4, *GRID)
     positions, offsets = torch.tensor([3, 70, 300]), torch.arange(14.0).reshape(2, 7)

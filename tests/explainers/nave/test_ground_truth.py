@@ -11,7 +11,7 @@ from explainers.results.explanations import ExplainSettings
 from explainers.service.service import ExplainerService
 from models.encoder.encoder import Encoder
 from models.photo import read_photo_file
-from tests.benchmarks.segmentation_quality import load_davis, oracle_figures, segmentations
+from tests.benchmarks.segmentation_quality import load_davis, oracle_measures, segmentations
 
 pytestmark = [pytest.mark.slow, pytest.mark.fixtures]
 K = 10
@@ -20,7 +20,7 @@ CROSSWORD = 918  # the class and the photograph
 
 def mean_iou(encoder, images, depths=()):
     maps = (next(segmentations(encoder, image.photo, K, depths)).at(K) for image in images)
-    return np.mean([oracle_figures(m, image.mask)["majority_iou"] for m, image in zip(maps, images, strict=True)])
+    return np.mean([oracle_measures(m, image.mask)["majority_iou"] for m, image in zip(maps, images, strict=True)])
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def crossword(request, fixtures_dir, tmp_path_factory):
 
 def test_chequered_speaks_for_a_crossword_puzzle_and_bubbly_does_not(crossword):
     at_depths = {name: [crossword.at(name, facts.depth) for facts in crossword.depths] for name in crossword.concept_names}
-    assert any(found.estimates[0].significant for found in at_depths["chequered"])
-    assert not any(found.estimates[0].significant for found in at_depths["bubbly"])
+    assert any(at_depth.estimates[0].significant for at_depth in at_depths["chequered"])
+    assert not any(at_depth.estimates[0].significant for at_depth in at_depths["bubbly"])
 
 
 def test_chequered_is_seen_on_the_crossword_puzzle(crossword):
@@ -64,4 +64,4 @@ def test_chequered_is_seen_on_the_crossword_puzzle(crossword):
     height, width = seen[0].concept_map.shape
     on_grid = np.zeros((height, width), bool)
     on_grid[int(0.6 * height) :, int(0.58 * width) :] = True  # the lower right of the photograph; a hand and a pen elsewhere
-    assert all(found.concept_map[on_grid].mean() > 3 * found.concept_map[~on_grid].mean() for found in seen)
+    assert all(at_depth.concept_map[on_grid].mean() > 3 * at_depth.concept_map[~on_grid].mean() for at_depth in seen)

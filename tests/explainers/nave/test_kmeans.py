@@ -22,28 +22,28 @@ def feature_maps():
 
 def test_labels_and_inertia_equal_lloyd_on_the_big_matrix(feature_maps):
     composite, big = composite_of(feature_maps, GRID), materialised(feature_maps)
-    for found in sweep([composite], 8, n_sweeps=2).clusterings:
-        distances = torch.cdist(big, found.centroids).square()
-        assert (label_maps(composite, [found.centroids]).flatten() == distances.argmin(1)).float().mean() > 0.999
-        assert distances.min(1).values.sum().item() == pytest.approx(found.inertia, rel=1e-4)
+    for clustering in sweep([composite], 8, n_sweeps=2).clusterings:
+        distances = torch.cdist(big, clustering.centroids).square()
+        assert (label_maps(composite, [clustering.centroids]).flatten() == distances.argmin(1)).float().mean() > 0.999
+        assert distances.min(1).values.sum().item() == pytest.approx(clustering.inertia, rel=1e-4)
 
 
 def test_inertia_is_as_good_as_scikit_learns(feature_maps):
     smooth = [F.interpolate(m[None], scale_factor=4, mode="bilinear")[0] for m in feature_maps[:3]]
-    composite, big = composite_of(smooth, GRID), None
+    composite = composite_of(smooth, GRID)
     big = torch.cat([F.interpolate(m[None], size=GRID, mode="bilinear", antialias=m.shape[1] > GRID[0])[0] for m in smooth])
-    for found in sweep([composite], 8).clusterings[1:]:
-        reference = KMeans(found.k, n_init=3, random_state=0).fit(big.flatten(1).T.numpy())
-        assert found.inertia <= 1.02 * reference.inertia_
+    for clustering in sweep([composite], 8).clusterings[1:]:
+        reference = KMeans(clustering.k, n_init=3, random_state=0).fit(big.flatten(1).T.numpy())
+        assert clustering.inertia <= 1.02 * reference.inertia_
 
 
 def test_well_separated_patches_are_found_exactly_and_stably():
     patches = torch.zeros(2, 8, 8)
     patches[0, :, 4:], patches[1, 4:, :] = 10, 10  # four quadrants: (0,0) (10,0) (0,10) (10,10)
-    found = sweep([composite_of([patches], (8, 8))], 4).clusterings[3]
-    (labels,) = label_maps(composite_of([patches], (8, 8)), [found.centroids])
-    assert found.inertia == pytest.approx(0, abs=1e-3)
-    assert found.stability == pytest.approx(1)
+    at_four = sweep([composite_of([patches], (8, 8))], 4).clusterings[3]
+    (labels,) = label_maps(composite_of([patches], (8, 8)), [at_four.centroids])
+    assert at_four.inertia == pytest.approx(0, abs=1e-3)
+    assert at_four.stability == pytest.approx(1)
     assert len({int(labels[r, c]) for r in (0, 7) for c in (0, 7)}) == 4
 
 
@@ -53,13 +53,13 @@ def test_the_same_seed_gives_the_same_centroids(feature_maps):
 
 
 def test_inertia_never_grows_with_k(feature_maps):
-    inertia = [found.inertia for found in sweep([composite_of(feature_maps, GRID)], 12).clusterings]
+    inertia = [clustering.inertia for clustering in sweep([composite_of(feature_maps, GRID)], 12).clusterings]
     assert all(later <= earlier for earlier, later in pairwise(inertia))
 
 
 def test_a_constant_picture_has_one_cluster_that_explains_all():
-    found = sweep([composite_of([torch.full((3, 4, 4), 2.0)], (8, 8))], 4).clusterings
-    assert [f.inertia for f in found] == pytest.approx([0] * 4, abs=1e-3)
+    clusterings = sweep([composite_of([torch.full((3, 4, 4), 2.0)], (8, 8))], 4).clusterings
+    assert [clustering.inertia for clustering in clusterings] == pytest.approx([0] * 4, abs=1e-3)
 
 
 def test_whoever_waits_can_stop_the_sweep(feature_maps):
@@ -74,18 +74,18 @@ def test_whoever_waits_can_stop_the_sweep(feature_maps):
 def test_two_images_together_are_one_big_matrix(feature_maps):
     images = [composite_of(feature_maps, GRID), composite_of([maps.flip(1) * 2 for maps in feature_maps], GRID)]
     big = torch.cat([image.at(torch.arange(image.n_positions)) for image in images])
-    for found in sweep(images, 5).clusterings[1:]:
-        distances = torch.cdist(big, found.centroids).square()
-        assert distances.min(1).values.sum().item() == pytest.approx(found.inertia, rel=1e-4)
-        reference = KMeans(found.k, n_init=3, random_state=0).fit(big.numpy())
-        assert found.inertia <= 1.02 * reference.inertia_
+    for clustering in sweep(images, 5).clusterings[1:]:
+        distances = torch.cdist(big, clustering.centroids).square()
+        assert distances.min(1).values.sum().item() == pytest.approx(clustering.inertia, rel=1e-4)
+        reference = KMeans(clustering.k, n_init=3, random_state=0).fit(big.numpy())
+        assert clustering.inertia <= 1.02 * reference.inertia_
 
 
 def test_groups_of_centroids_give_what_all_together_give(feature_maps, monkeypatch):
     together = sweep([composite_of(feature_maps, GRID)], 6).clusterings
     monkeypatch.setattr(assignment, "MAX_COSTS", 5 * GRID[0] * GRID[1])
-    for one, other in zip(sweep([composite_of(feature_maps, GRID)], 6).clusterings, together, strict=True):
-        torch.testing.assert_close(one.centroids, other.centroids, rtol=1e-3, atol=1e-4)
+    for in_groups, at_once in zip(sweep([composite_of(feature_maps, GRID)], 6).clusterings, together, strict=True):
+        torch.testing.assert_close(in_groups.centroids, at_once.centroids, rtol=1e-3, atol=1e-4)
 
 
 def test_the_fast_way_is_near_the_exact_one_and_never_better(feature_maps):

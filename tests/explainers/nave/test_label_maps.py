@@ -19,7 +19,7 @@ def maps_and_centroids(native_shapes, ks=(1, 2, 5, 9)):
 
 def scored_everywhere(composite, centroids):
     activations = composite.at(torch.arange(composite.n_positions))
-    return torch.stack([torch.cdist(activations, one).argmin(1).reshape(composite.shape) for one in centroids])
+    return torch.stack([torch.cdist(activations, of_k).argmin(1).reshape(composite.shape) for of_k in centroids])
 
 
 @pytest.mark.parametrize("strides, side", STRIDES.values(), ids=STRIDES)
@@ -46,8 +46,8 @@ def test_a_border_lies_where_the_resized_activation_is_halfway():
 
 
 def test_of_two_centroids_equally_near_everywhere_the_first_has_all():
-    maps, (one, *_) = maps_and_centroids([(3, 3)], ks=(2,))
-    assert not label_maps(composite_of(maps, (24, 24)), [one[[0, 0]]]).any()
+    maps, (pair,) = maps_and_centroids([(3, 3)], ks=(2,))
+    assert not label_maps(composite_of(maps, (24, 24)), [pair[[0, 0]]]).any()
 
 
 def test_groups_of_centroids_give_what_all_together_give(monkeypatch):

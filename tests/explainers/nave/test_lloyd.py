@@ -31,16 +31,16 @@ def test_an_empty_cluster_moves_to_the_farthest_position():
     line = torch.tensor([[[0.0, 0.0, 1.0, 9.0]]])
     composite = composite_of([line], (1, 4))
     centroids = torch.tensor([[0.0], [100.0]])  # nobody is near 100
-    (found,) = finished([composite], [centroids])
-    torch.testing.assert_close(found[0], torch.tensor([[1 / 3], [9.0]]))
+    ((means, _),) = finished([composite], [centroids])
+    torch.testing.assert_close(means, torch.tensor([[1 / 3], [9.0]]))
 
 
 def test_of_two_centroids_equally_near_the_first_has_the_position():
     composite = composite_of([torch.tensor([[[0.0, 2.0, 4.0]]])], (1, 3))
     centroids = torch.tensor([[0.0], [4.0], [4.0]])
     assert label_maps(composite, [centroids]).tolist() == [[[0, 0, 1]]]
-    (found,) = finished([composite], [centroids])
-    assert found[1] == pytest.approx(0)  # the empty third one has moved to the farthest position
+    ((_, inertia),) = finished([composite], [centroids])
+    assert inertia == pytest.approx(0)  # the empty third one has moved to the farthest position
 
 
 def test_finishing_is_lloyds_algorithm_on_the_big_matrix(feature_maps, monkeypatch):
@@ -82,7 +82,7 @@ def test_on_blocks_too_an_empty_cluster_moves_to_the_farthest_pixel(pyramid):
     torch.testing.assert_close(centroids[1], big[(big - near).square().sum(1).argmax()])
 
 
-def test_without_iterations_the_centroids_stay_and_their_inertia_is_told(pyramid, feature_maps):
+def test_without_iterations_the_centroids_stay_and_their_inertia_is_given(pyramid, feature_maps):
     for image in (pyramid, composite_of(feature_maps, GRID)):
         big = image.at(torch.arange(image.n_positions))
         ((centroids, inertia),) = finished([image], [big[:4]], n_iterations=0)

@@ -42,10 +42,10 @@ def test_balanced_gives_a_scaled_depth_the_same_weight():
 
 def test_balanced_maps_of_several_images_keep_what_sets_the_images_apart():
     dark, bright = torch.zeros(1, 2, 2), torch.full((1, 4, 2), 3.0)
-    one, other = balanced([dark, bright])
-    assert one.mean() < 0 < other.mean()
-    assert (one.sum() + other.sum()).item() == pytest.approx(0, abs=1e-5)
-    assert ((one.square().sum() + other.square().sum()) / 12).item() == pytest.approx(1)
+    below, above = balanced([dark, bright])
+    assert below.mean() < 0 < above.mean()
+    assert (below.sum() + above.sum()).item() == pytest.approx(0, abs=1e-5)
+    assert ((below.square().sum() + above.square().sum()) / 12).item() == pytest.approx(1)
 
 
 def test_unit_maps_have_length_one_everywhere_and_zero_stays_zero():
@@ -96,20 +96,20 @@ def test_two_halves_are_found_and_a_third_cluster_leaves_one_of_them_alone():
     halves = torch.zeros(1, 8, 8)
     halves[0, :, 4:] = 5
     halves[0, 7:, 4:] = 7
-    found = segment([halves], NaveSettings(depths=(0,), scaling="raw", max_clusters=3), (32, 32))
-    two, three = found.at(2), found.at(3)
+    halved = segment([halves], NaveSettings(depths=(0,), scaling="raw", max_clusters=3), (32, 32))
+    two, three = halved.at(2), halved.at(3)
     assert (two[:, :14] == two[0, 0]).all() and (two[:, 18:] == 1 - two[0, 0]).all()
     assert (three[:, :14] == two[0, 0]).all() and (three[:20, 18:] == 1 - two[0, 0]).all()
     assert (three[30:, 18:] == 2).all()  # the part that split off has the new colour
-    assert found.quality[1].explained > 0.99 > found.quality[0].explained
-    assert found.quality[1].n_regions == 3
+    assert halved.quality[1].explained > 0.99 > halved.quality[0].explained
+    assert halved.quality[1].n_regions == 3
 
 
 def test_depth_shares_tell_which_depth_sets_a_cluster_apart():
     left_right, flat = torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)
     left_right[0, :, 4:] = 1
-    found = segment([left_right, flat], NaveSettings(depths=(0, 1), scaling="raw", max_clusters=2), (8, 8))
-    np.testing.assert_allclose(found.depth_shares[0], [[1, 0], [1, 0]], atol=1e-6)
+    segmentation = segment([left_right, flat], NaveSettings(depths=(0, 1), scaling="raw", max_clusters=2), (8, 8))
+    np.testing.assert_allclose(segmentation.depth_shares[0], [[1, 0], [1, 0]], atol=1e-6)
 
 
 def test_depth_shares_sum_to_one(segmentation):
@@ -119,8 +119,8 @@ def test_depth_shares_sum_to_one(segmentation):
 
 
 def test_a_constant_image_is_one_part_and_nothing_breaks():
-    found = segment([torch.ones(4, 4, 4)], NaveSettings(depths=(0,), max_clusters=5), (16, 16))
-    assert all(q.explained == 1 and np.isfinite(q.silhouette) for q in found.quality)
+    segmentation = segment([torch.ones(4, 4, 4)], NaveSettings(depths=(0,), max_clusters=5), (16, 16))
+    assert all(q.explained == 1 and np.isfinite(q.silhouette) for q in segmentation.quality)
 
 
 def test_the_scatter_points_lie_inside_the_map(segmentation):
@@ -131,9 +131,9 @@ def test_the_scatter_points_lie_inside_the_map(segmentation):
 
 def test_the_scatter_is_the_principal_plane():
     crossed = torch.tensor([[4.0, 0], [-4, 0], [0, 1], [0, -1]]).T.reshape(2, 2, 2)
-    found = segment([crossed], NaveSettings(depths=(0,), scaling="raw", max_clusters=2), (8, 8))
+    segmentation = segment([crossed], NaveSettings(depths=(0,), scaling="raw", max_clusters=2), (8, 8))
     resized = F.interpolate(crossed[None], (8, 8), mode="bilinear")[0].numpy()
-    np.testing.assert_allclose(np.abs(found.scatter), np.abs(resized)[:, *found.scatter_idx.T].T, atol=1e-5)
+    np.testing.assert_allclose(np.abs(segmentation.scatter), np.abs(resized)[:, *segmentation.scatter_idx.T].T, atol=1e-5)
 
 
 def test_silhouettes_are_scikit_learns():
@@ -152,11 +152,11 @@ def test_together_a_part_that_two_images_share_has_one_colour():
     left, right = torch.zeros(1, 8, 8), torch.zeros(1, 8, 4)
     left[0, :, 4:], right[0, :4], right[0, 4:] = 5, 5, 9
     settings = NaveSettings(depths=(0,), scaling="raw", max_clusters=3)
-    one, other = segment_together([[left], [right]], settings, [(8, 8), (8, 4)])
-    assert one.at(3)[0, 7] == other.at(3)[0, 0]  # fives
-    assert len({int(one.at(3)[0, 0]), int(other.at(3)[0, 0]), int(other.at(3)[7, 0])}) == 3
-    assert one.suggested_k == other.suggested_k and one.quality[1].inertia == other.quality[1].inertia
-    assert (one.quality[1].n_regions, other.quality[1].n_regions) == (2, 2)
+    first, second = segment_together([[left], [right]], settings, [(8, 8), (8, 4)])
+    assert first.at(3)[0, 7] == second.at(3)[0, 0]  # fives
+    assert len({int(first.at(3)[0, 0]), int(second.at(3)[0, 0]), int(second.at(3)[7, 0])}) == 3
+    assert first.suggested_k == second.suggested_k and first.quality[1].inertia == second.quality[1].inertia
+    assert (first.quality[1].n_regions, second.quality[1].n_regions) == (2, 2)
 
 
 def test_alone_and_together_with_nobody_are_the_same(feature_maps, segmentation):
@@ -170,8 +170,8 @@ def test_the_full_fit_lowers_the_inertia_over_all_pixels(feature_maps):
     scaled = [balanced([maps])[0] for maps in feature_maps]
     big = torch.cat([F.interpolate(m[None], IMAGE_SHAPE, mode="bilinear")[0].flatten(1) for m in scaled])
 
-    def inertia(found, n):
-        labels = torch.from_numpy(found.labels[n].ravel().astype(np.int64))
+    def inertia(segmented, n):
+        labels = torch.from_numpy(segmented.labels[n].ravel().astype(np.int64))
         means = torch.stack([big[:, labels == j].mean(1) for j in labels.unique()], 1)
         return (big - means[:, torch.unique(labels, return_inverse=True)[1]]).square().sum().item()
 
@@ -245,6 +245,6 @@ def test_images_side_by_side_are_segmented_as_each_would_be_alone(fit):
         alone = segment(maps, settings, IMAGE_SHAPE)
         assert (together.labels == alone.labels).mean() > 0.999
         assert together.suggested_k == alone.suggested_k
-        for one, other in zip(together.quality, alone.quality, strict=True):
-            assert dataclasses.astuple(one) == pytest.approx(dataclasses.astuple(other), rel=1e-3, abs=1e-3)
+        for quality, expected in zip(together.quality, alone.quality, strict=True):
+            assert dataclasses.astuple(quality) == pytest.approx(dataclasses.astuple(expected), rel=1e-3, abs=1e-3)
     assert seen == sorted(seen) and seen[0] > 0 and seen[-1] < 1
