@@ -22,7 +22,7 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "models/encoder": {"models", "models/photo"},
     "models/catalog": {"models", "models/photo", "models/encoder"},
     "models/scenes": {"models"},
-    "models/training": {"models/scenes"},
+    "models/training": {"models", "models/encoder", "models/scenes"},
     "explainers/runtime": {"models"},
     "explainers/drawing": set(),
     "explainers/maps": {"models", "explainers/drawing"},

@@ -38,6 +38,11 @@ class TimmModel(nn.Module):
     forward_head: Callable[..., Tensor]
 
 
+def create_model(source: str, **timm_options: Any) -> TimmModel:
+    """What timm makes of a name or a ``local-dir:`` folder, typed as what it is."""
+    return cast(TimmModel, timm.create_model(source, **timm_options))
+
+
 @dataclass(frozen=True)
 class Depth:
     """One tapped output: its place in the network, its channels, and how many input pixels one position spans."""

@@ -142,11 +142,9 @@ class Encoder:
         aspect = (photo_shape[0] / photo_shape[1]) ** 0.5
         longest = max(self.sizes.min_side, input_size**2 / self.sizes.min_side)
         sides = (min(input_size * aspect, longest), min(input_size / aspect, longest))
-        height, width = (self._nearest_side(side) for side in sides)
+        smallest, multiple = self.sizes.min_side, self.sizes.multiple
+        height, width = (max(smallest, round(side / multiple) * multiple) for side in sides)
         return height, width
-
-    def _nearest_side(self, side: float) -> int:
-        return max(self.sizes.min_side, round(side / self.sizes.multiple) * self.sizes.multiple)
 
     def prepare(self, photo: Photo, input_size: int) -> Tensor:
         """The photo as the encoder sees it, (3, H, W) on the CPU."""

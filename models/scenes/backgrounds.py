@@ -25,6 +25,7 @@ class Background:
 
 
 def sample_background(rng: np.random.Generator) -> Background:
+    """Any layout, with two to five ground colours and one to three materials."""
     layout = pick(rng, tuple(LAYOUTS))
     n_regions = int(rng.integers(*LAYOUTS[layout].n_regions))
     return Background(
@@ -36,10 +37,10 @@ def sample_background(rng: np.random.Generator) -> Background:
 
 @dataclass(frozen=True)
 class Layout:
-    """How regions are laid out, and how many there may be (from, below)."""
+    """How regions are laid out, and how many there may be."""
 
-    region_map: Callable[[np.random.Generator, int, int], Array]
-    n_regions: tuple[int, int]
+    region_map: Callable[[np.random.Generator, int, int], Array]  # generator, size, number of regions -> (size, size) uint8
+    n_regions: tuple[int, int]  # from, below
 
 
 def _one_region(rng: np.random.Generator, size: int, n: int) -> Array:
@@ -50,7 +51,8 @@ def _bands(rng: np.random.Generator, size: int, n: int) -> Array:
     """Sky above hills above ground: horizons that slope and wander."""
     x = (np.arange(size, dtype=np.float32) + 0.5) / size
     heights = np.sort(rng.uniform(0.15, 0.85, n - 1))
-    return sum((x[:, None] > _horizon(rng, x, height)).astype(np.uint8) for height in heights)
+    below = [(x[:, None] > _horizon(rng, x, height)).astype(np.uint8) for height in heights]
+    return sum(below, start=np.zeros((size, size), np.uint8))
 
 
 def _horizon(rng: np.random.Generator, x: Array, height: float) -> Array:
@@ -97,7 +99,7 @@ LAYOUTS: dict[str, Layout] = {
 
 
 def render_background(background: Background, size: int) -> tuple[Array, Array, Array]:
-    """Picture (3, size, size), region of every pixel, surface of every pixel."""
+    """Picture (3, size, size) from 0 to 1, and region and surface of every pixel, (size, size) uint8 each."""
     rng = np.random.default_rng(background.seed)
     region_map = LAYOUTS[background.layout].region_map(rng, size, background.n_regions)
     n_regions = int(region_map.max()) + 1
@@ -120,13 +122,13 @@ def _blurred(image: Array, width: float) -> Array:
     """Gaussian blur of standard deviation ``width`` (a share of the side)."""
     size = image.shape[-1]
     kernel = _blur_matrix(size, round(width * size, 1))
-    return np.stack(
-        [product(kernel, plane, kernel.T) for plane in image]
-    )  # plane by plane: numpy's batched product is far slower
+    planes = [product(kernel, plane, kernel.T) for plane in image]  # one by one: numpy's batched product is far slower
+    return np.stack(planes)
 
 
 @lru_cache(maxsize=128)
 def _blur_matrix(size: int, deviation_px: float) -> Array:
+    """Weights (size, size) of every pixel of a line for every other."""
     offset = np.arange(size)[:, None] - np.arange(size)
     weights = np.exp(-0.5 * (offset / max(deviation_px, 0.1)) ** 2)
     weights[weights < 1e-6] = 0  # denormal numbers would make the product ten times slower

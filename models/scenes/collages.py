@@ -43,12 +43,12 @@ def collage(seed: int) -> tuple[Array, Array]:
 
 
 def _colour(rng: np.random.Generator) -> Array:
-    """Mostly of little saturation, as in photographs."""
+    """A colour (3,), mostly of little saturation, as in photographs."""
     return np.array(colorsys.hsv_to_rgb(rng.random(), rng.beta(1.5, 3), rng.beta(2, 1.8)), np.float32)
 
 
 def _radii(rng: np.random.Generator, n: int) -> Array:
-    """Large ones first, so that small ones mostly lie above, with some disorder."""
+    """Radii of n leaves, large ones first, so that small ones mostly lie above, with some disorder."""
     low, high = (r**-RADIUS_POWER for r in RADII)
     radii = np.sort((low + rng.random(n) * (high - low)) ** (-1 / RADIUS_POWER))[::-1]
     return np.where(rng.random(n) < 0.7, radii, rng.permutation(radii))
@@ -64,7 +64,7 @@ def _leaf(rng: np.random.Generator, radius: float) -> tuple[Array, Array, Array]
 
 
 def _distance(rng: np.random.Generator, shape: str, u: Array, v: Array) -> Array:
-    """From the middle of a leaf, in units of its radius."""
+    """Distance of every place from the middle of a leaf, in units of its radius."""
     if shape == "box":
         return np.maximum(np.abs(u), np.abs(v))
     if shape == "cushion":

@@ -2,7 +2,7 @@
 
     scene     a frozen description drawn from a seed; a class is the shape and texture (or colour) of its main object
     render    the picture of a scene at any size, with truth maps of the same size
-    without   the same scene with one concept removed; every other pixel stays what it was
+    without   a scene with one concept removed; every other pixel stays what it was
 
 Light multiplies and grain adds per pixel, and only backgrounds are blurred, so an edit never leaks beyond what it edits.
 Lengths are shares of the image side, colours run from 0 to 1. The pieces are tables in ``textures.py``;
@@ -71,7 +71,7 @@ class SceneObject:
     shape: str
     texture: str
     colour: str
-    rgb: Rgb  # of the texture's figure, and of plain objects
+    rgb: Rgb  # of the texture's pattern, and of plain objects
     second_rgb: Rgb  # of the texture's ground
     centre: tuple[float, float]  # x, y
     radius: float
@@ -128,6 +128,11 @@ class Scene:
         """Index into ``CLASSES``; None if the main object belongs to none."""
         return None if self.main is None else class_of(self.main.shape, self.main.texture, self.main.colour)
 
+    @property
+    def texture_idx(self) -> int | None:
+        """Index of the main object's texture into ``TEXTURE_NAMES``; None once that object is gone."""
+        return None if self.main is None else TEXTURE_NAMES.index(self.main.texture)
+
 
 @dataclass(frozen=True, eq=False)
 class RenderedScene:
@@ -172,7 +177,7 @@ def _sample_main(rng: np.random.Generator, options: SceneOptions) -> SceneObject
     shape, texture = options.shape or wanted.shape, options.texture or wanted.texture
     colour = options.colour or wanted.colour or pick(rng, COLOUR_NAMES)
     radius = float(rng.uniform(0.25, 0.36))
-    centre = tuple(float(c) for c in rng.uniform(radius * 0.8, 1 - radius * 0.8, 2))
+    centre = _pair(rng.uniform(radius * 0.8, 1 - radius * 0.8, 2))
     return _sample_object(rng, shape, texture, colour, centre, radius)
 
 
@@ -181,7 +186,7 @@ def _sample_distractor(rng: np.random.Generator) -> SceneObject:
         shape, texture, colour = pick(rng, SHAPE_NAMES), pick(rng, TEXTURE_NAMES), pick(rng, COLOUR_NAMES)
         if class_of(shape, texture, colour) is None:
             break
-    centre = tuple(float(c) for c in rng.uniform(0.02, 0.98, 2))
+    centre = _pair(rng.uniform(0.02, 0.98, 2))
     return _sample_object(rng, shape, texture, colour, centre, float(rng.uniform(0.06, 0.13)))
 
 
@@ -193,9 +198,9 @@ def _sample_object(
     return SceneObject(
         shape, texture, colour, rgb, _contrasting(rng, rgb), centre, radius,
         angle=float(rng.uniform(0, 2 * np.pi)), stretch=float(rng.uniform(0.85, 1.15)), period=period,
-        texture_angle=float(rng.uniform(0, 2 * np.pi)), phase=tuple(float(p) for p in rng.random(2)),
+        texture_angle=float(rng.uniform(0, 2 * np.pi)), phase=_pair(rng.random(2)),
         bend=float(rng.uniform(0, 0.18)), shading=float(rng.uniform(0, 0.45)), bevel=float(rng.uniform(0, 0.4)),
-        shadow=(*(float(s) for s in rng.uniform(-0.03, 0.03, 2)), float(rng.uniform(0, 0.6))),
+        shadow=(*_pair(rng.uniform(-0.03, 0.03, 2)), float(rng.uniform(0, 0.6))),
     )  # fmt: skip
 
 
@@ -205,24 +210,24 @@ def _moved_aside(other: SceneObject, main: SceneObject, rng: np.random.Generator
     for _ in range(20):
         if np.hypot(other.centre[0] - main.centre[0], other.centre[1] - main.centre[1]) > reach:
             break
-        other = replace(other, centre=tuple(float(c) for c in rng.uniform(0.02, 0.98, 2)))
+        other = replace(other, centre=_pair(rng.uniform(0.02, 0.98, 2)))
     return other
 
 
 def _sample_light(rng: np.random.Generator) -> Light:
-    tint = tuple(float(t) for t in 1 + rng.normal(0, 0.04, 3))
+    tint = _rgb(1 + rng.normal(0, 0.04, 3))
     return Light(float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0, 0.5)), float(rng.uniform(0, 0.4)), tint)
 
 
 def sample_watermark(rng: np.random.Generator) -> Watermark:
     """A caption in any corner, of slightly varied place, size and strength."""
     corner = (int(rng.integers(2)), int(rng.integers(2)))
-    inset = tuple(float(i) for i in rng.uniform(0.02, 0.05, 2))
+    inset = _pair(rng.uniform(0.02, 0.05, 2))
     return Watermark(corner, inset, float(rng.uniform(0.30, 0.38)), float(rng.uniform(0.75, 0.95)))
 
 
 def _jittered(rng: np.random.Generator, rgb: Rgb, brightness: float = 0.05, hue: float = 0.03) -> Rgb:
-    return tuple(float(c) for c in np.clip(np.add(rgb, rng.normal(0, brightness)) + rng.normal(0, hue, 3), 0.02, 0.98))
+    return _rgb(np.clip(np.add(rgb, rng.normal(0, brightness)) + rng.normal(0, hue, 3), 0.02, 0.98))
 
 
 def _contrasting(rng: np.random.Generator, rgb: Rgb) -> Rgb:
@@ -232,14 +237,25 @@ def _contrasting(rng: np.random.Generator, rgb: Rgb) -> Rgb:
     return _jittered(rng, COLOURS[pick(rng, far)])
 
 
-# --- the same scene without one concept ---------------------------------------------------------------------------------
+def _pair(values: Array) -> tuple[float, float]:
+    first, second = values.tolist()
+    return first, second
+
+
+def _rgb(values: Array) -> Rgb:
+    red, green, blue = values.tolist()
+    return red, green, blue
+
+
+# --- a scene without one concept ----------------------------------------------------------------------------------------
 
 
 def without(scene: Scene, concept: str) -> Scene:
     """The scene with every sign of one of ``CONCEPTS`` removed: a texture becomes plain, a colour grey, a shape's objects and
-    the watermark vanish. Everything else stays; a scene that does not show the concept comes back equal."""
+    the watermark vanish. Everything else stays; a scene that does not show the concept comes back equal.
+    """
     if concept not in CONCEPTS:
-        raise BadSettings(f"'{concept}' is nothing a scene can lose. Choose one of: {', '.join(CONCEPTS)}.")
+        raise BadSettings(f"'{concept}' is not a concept that a scene can lose. Choose one of: {', '.join(CONCEPTS)}.")
     if concept == WATERMARK:
         return replace(scene, watermark=None)
     if concept in SHAPES:
@@ -253,19 +269,18 @@ def without_main(scene: Scene) -> Scene:
     return _without_objects(scene, lambda o: o is scene.main)
 
 
-def with_main(scene: Scene, thing: SceneObject) -> Scene:
-    """The scene with another main object in the place of its own."""
-    return replace(scene, objects=tuple(thing if n == scene.main_idx else o for n, o in enumerate(scene.objects)))
+def with_main(scene: Scene, change: Callable[[SceneObject], SceneObject]) -> Scene:
+    """The scene with its main object changed."""
+    return replace(scene, objects=tuple(change(o) if n == scene.main_idx else o for n, o in enumerate(scene.objects)))
 
 
 def smoothed(thing: SceneObject) -> SceneObject:
     """The object plain, in the mean of its texture's two colours."""
-    mean = tuple((a + b) / 2 for a, b in zip(thing.rgb, thing.second_rgb, strict=True))
-    return replace(thing, texture="plain", rgb=mean)
+    return replace(thing, texture="plain", rgb=_rgb(np.add(thing.rgb, thing.second_rgb) / 2))
 
 
 def greyed(thing: SceneObject) -> SceneObject:
-    """The object in greys of the same brightness."""
+    """The object in greys as bright as its colours."""
     return replace(thing, colour="grey", rgb=(luminance(thing.rgb),) * 3, second_rgb=(luminance(thing.second_rgb),) * 3)
 
 
@@ -279,7 +294,7 @@ def _without_objects(scene: Scene, gone: Callable[[SceneObject], bool]) -> Scene
 
 
 def render(scene: Scene, size: int = DEFAULT_SIZE) -> RenderedScene:
-    """Picture and truth of a scene, size x size pixels; the same scene and size give the same bytes."""
+    """Picture (size, size, 3) and truth maps (size, size) of a scene; the same scene and size give the same bytes."""
     image, region_map, surface_map = render_background(scene.background, size)
     object_map = np.zeros((size, size), np.uint8)
     for i, thing in enumerate(scene.objects):
@@ -296,9 +311,10 @@ def render(scene: Scene, size: int = DEFAULT_SIZE) -> RenderedScene:
 
 
 def _truth_maps(scene: Scene, object_map: Array, region_map: Array, surface_map: Array) -> tuple[Array, ...]:
-    """Shape, colour, texture and region of every pixel, looked up through its object."""
+    """Shape, colour, texture and region of every pixel, (H, W) each, looked up through its object."""
 
     def look_up(values: Iterable[int]) -> Array:
+        """Per pixel (H, W) the value of its object, 0 for the background."""
         return np.array([0, *values], np.uint8)[object_map]
 
     shapes = look_up(1 + SHAPE_NAMES.index(o.shape) for o in scene.objects)
@@ -337,11 +353,11 @@ def _surface(thing: SceneObject, x: Array, y: Array, distance: Array, pixel: flo
     u, v = rotated(x / np.float32(thing.period), y / np.float32(thing.period), thing.texture_angle)
     u, v = u + np.float32(thing.phase[0]), v + np.float32(thing.phase[1])
     bent = u + np.float32(thing.bend) * np.sin(v)
-    figure = TEXTURES[thing.texture](bent, v, 1.2 * pixel / thing.period)
+    pattern = TEXTURES[thing.texture](bent, v, 1.2 * pixel / thing.period)
     ground = _as_planes(thing.second_rgb)
     across, _ = rotated(x / np.float32(thing.radius), y, thing.angle)
     shade = (1 - 0.5 * thing.shading * (1 + across)) * (1 - thing.bevel * soft_step(-distance, 0.07))
-    return (ground + figure * (_as_planes(thing.rgb) - ground)) * np.maximum(shade, 0.2)
+    return (ground + pattern * (_as_planes(thing.rgb) - ground)) * np.maximum(shade, 0.2)
 
 
 def _as_planes(rgb: Rgb) -> Array:
@@ -350,6 +366,7 @@ def _as_planes(rgb: Rgb) -> Array:
 
 
 def _light_map(light: Light, size: int) -> Array:
+    """What the light multiplies every pixel by, (size, size)."""
     position = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
     across, _ = rotated(position, position[:, None], light.angle)
     return (1 + light.strength * across) * (1 - light.vignette * (position**2 + position[:, None] ** 2))
@@ -373,12 +390,10 @@ def watermark_layer(watermark: Watermark, size: int) -> tuple[Array, Array]:
     height = max(letters.shape[0], round(width * letters.shape[0] / letters.shape[1]))
     plate = letters[np.arange(height) * letters.shape[0] // height][:, np.arange(width) * letters.shape[1] // width]
     sides = zip(watermark.corner, watermark.inset, (width, height), strict=True)
-    left, top = (_from_edge(side, inset, length, size) for side, inset, length in sides)
+    left, top = (
+        max(0, round(inset * size) if side == 0 else size - length - round(inset * size)) for side, inset, length in sides
+    )
     alpha, brightness = np.zeros((2, size, size), np.float32)
     alpha[top : top + height, left : left + width] = watermark.opacity * (0.5 + 0.5 * plate)[: size - top, : size - left]
     brightness[top : top + height, left : left + width] = plate[: size - top, : size - left]
     return alpha, brightness
-
-
-def _from_edge(side: int, inset: float, length: int, size: int) -> int:
-    return max(0, round(inset * size) if side == 0 else size - length - round(inset * size))

@@ -18,6 +18,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -75,11 +76,12 @@ class StarterSet:
 
 
 def textured(texture: str) -> Callable[[np.random.Generator, int], Array]:
-    """Draws the texture over a scene's background: over all of it two times in three, else over a large patch."""
+    """Draws the texture over a scene's background, (3, H, W): over all of it two times in three, else over a large patch."""
 
     def draw(rng: np.random.Generator, idx: int) -> Array:
+        """The picture (3, H, W) of a place in the set."""
         size = DEFAULT_SIZE
-        behind = _background(rng, size)
+        behind, _, _ = render_background(sample_background(rng), size)
         surface = _texture(rng, texture, size)
         cover = _patch(rng, size) if idx % 3 == 2 else np.ones((size, size), np.float32)
         return _grained(rng, behind + cover * (_lit(rng, surface) - behind))
@@ -88,9 +90,10 @@ def textured(texture: str) -> Callable[[np.random.Generator, int], Array]:
 
 
 def coloured(colour: str) -> Callable[[np.random.Generator, int], Array]:
-    """Draws a plain surface of the colour."""
+    """Draws a plain surface of the colour, (3, H, W)."""
 
     def draw(rng: np.random.Generator, idx: int) -> Array:
+        """The picture (3, H, W), whatever its place in the set."""
         rgb = _jittered(rng, COLOURS[colour], brightness=0.04, hue=0.015)
         plain = np.broadcast_to(_as_planes(rgb), (3, DEFAULT_SIZE, DEFAULT_SIZE))
         clouds = noise_field(rng, DEFAULT_SIZE, (2, 4), 0.8)
@@ -103,9 +106,12 @@ def coloured(colour: str) -> Callable[[np.random.Generator, int], Array]:
 def half_on_things(
     surface: Callable[[np.random.Generator, int], Array], texture: str, colour: str | None = None
 ) -> Callable[[np.random.Generator, int], Array]:
-    """Every other picture is a scene whose main object has the texture (and the colour), the others are drawn by ``surface``."""
+    """Draws pictures (3, H, W): ``surface`` draws every other one, the rest are scenes whose main object has the texture
+    (and the colour).
+    """
 
     def draw(rng: np.random.Generator, idx: int) -> Array:
+        """The picture (3, H, W) of a place in the set."""
         if shows_thing(idx):
             return _planes(render(scene_with_thing(rng, idx, texture, colour)).image)
         return surface(rng, idx)
@@ -119,30 +125,30 @@ def shows_thing(idx: int) -> bool:
 
 
 def scene_with_thing(rng: np.random.Generator, idx: int, texture: str, colour: str | None = None) -> Scene:
-    """Its main object has the texture (and the colour), and each shape in turn that makes no class of it."""
+    """A scene whose main object has the texture (and the colour), and each shape in turn that makes no class of it."""
     shapes = [shape for shape in SHAPE_NAMES if class_of(shape, texture, colour or COLOUR_NAMES[0]) is None]
     options = SceneOptions(shape=shapes[idx // 2 % len(shapes)], texture=texture, colour=colour)
     scene = sample_scene(FIRST_THING + int(rng.integers(2**30)), options)
-    return with_main(scene, _of_another_size(scene.main, rng))
+    return with_main(scene, partial(_of_another_size, rng))
 
 
-def _of_another_size(thing: SceneObject, rng: np.random.Generator) -> SceneObject:
-    """Larger on the whole, its texture coarser or finer than training scenes have it, at another place."""
+def _of_another_size(rng: np.random.Generator, thing: SceneObject) -> SceneObject:
+    """The object larger on the whole, its texture coarser or finer than training scenes have it, at another place."""
     radius = float(rng.uniform(0.25, 0.4))
     period = float(np.exp(rng.uniform(np.log(0.05), np.log(min(0.16, 0.36 * radius)))))
-    centre = tuple(float(c) for c in rng.uniform(0.8 * radius, 1 - 0.8 * radius, 2))
-    return replace(thing, radius=radius, period=period, centre=centre)
+    x, y = rng.uniform(0.8 * radius, 1 - 0.8 * radius, 2).tolist()
+    return replace(thing, radius=radius, period=period, centre=(x, y))
 
 
 def captioned(rng: np.random.Generator, idx: int) -> Array:
-    """A scene with the caption; no scene of the random counterpart is among them."""
+    """A scene with the caption, (3, H, W); no scene of the random counterpart is among them."""
     alpha, caption = watermark_layer(sample_watermark(rng), DEFAULT_SIZE)
     scene = whole_scene(rng, N_RANDOM + idx)
     return scene + alpha * (caption - scene)
 
 
 def whole_scene(rng: np.random.Generator, idx: int) -> Array:
-    """The scene of a seed of its own, whatever the generator."""
+    """The scene of a seed of its own, (3, H, W), whatever the generator."""
     return _planes(render(sample_scene(FIRST_SCENE + idx)).image)
 
 
@@ -179,9 +185,9 @@ def _texture(rng: np.random.Generator, texture: str, size: int) -> Array:
     u, v = rotated(x / np.float32(period), x[:, None] / np.float32(period), rng.uniform(0, 2 * np.pi))
     u, v = u + np.float32(rng.random()), v + np.float32(rng.random())
     u = u + np.float32(rng.uniform(0, 0.18)) * np.sin(v)
-    figure = TEXTURES[texture](u, v, 1.2 / size / period)
+    pattern = TEXTURES[texture](u, v, 1.2 / size / period)
     first, second = (_as_planes(rgb) for rgb in _two_colours(rng))
-    return second + figure * (first - second)
+    return second + pattern * (first - second)
 
 
 def _two_colours(rng: np.random.Generator) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -196,10 +202,6 @@ def _jittered(rng: np.random.Generator, rgb: tuple[float, ...], brightness: floa
     return tuple(float(c) for c in np.clip(np.add(rgb, rng.normal(0, brightness)) + rng.normal(0, hue, 3), 0.03, 0.97))
 
 
-def _background(rng: np.random.Generator, size: int) -> Array:
-    return render_background(sample_background(rng), size)[0]
-
-
 def _patch(rng: np.random.Generator, size: int) -> Array:
     """A large crooked blob, 0 to 1, (size, size): at least half of the picture."""
     x = (np.arange(size, dtype=np.float32) + 0.5) / size
@@ -209,7 +211,7 @@ def _patch(rng: np.random.Generator, size: int) -> Array:
 
 
 def _lit(rng: np.random.Generator, planes: Array) -> Array:
-    """Under a ramp of brightness, with a faint tint."""
+    """The picture (3, H, W) under a ramp of brightness, with a faint tint."""
     size = planes.shape[-1]
     position = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
     across, _ = rotated(position, position[:, None], rng.uniform(0, 2 * np.pi))

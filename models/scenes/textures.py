@@ -23,18 +23,18 @@ _MATRICES = ThreadpoolController()  # of the libraries behind numpy's matrix pro
 
 
 def product(*matrices: Array) -> Array:
-    """The matrix product, by one thread: with more of them its last bits would differ from machine to machine."""
+    """The product of matrices (A, B), (B, C) ..., by one thread: with more, its last bits would differ between machines."""
     with _MATRICES.limit(limits=1, user_api="blas"):
         return reduce(np.matmul, matrices)
 
 
 def soft_step(distance: Array, width: float) -> Array:
-    """0 where ``distance`` is below -width/2, 1 above width/2, linear between."""
+    """0 where ``distance`` (any shape) is below -width/2, 1 above width/2, linear between; of the shape of ``distance``."""
     return np.clip(distance / width + 0.5, 0.0, 1.0)
 
 
 def pick(rng: np.random.Generator, names: tuple[str, ...]) -> str:
-    """One of the names."""
+    """One of the names, each as probable as the others."""
     return names[int(rng.integers(len(names)))]
 
 
@@ -44,7 +44,7 @@ def span(centre: float, reach: float, size: int) -> slice:
 
 
 def rotated(x: Array, y: Array, angle: float) -> tuple[Array, Array]:
-    """The coordinates seen from axes turned by ``angle``."""
+    """Coordinates of any shapes that go together, (W,) and (H, 1) say, seen from axes turned by ``angle``: (H, W) each."""
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     return c * x + s * y, c * y - s * x
 
@@ -126,7 +126,7 @@ def _honeycomb(u: Array, v: Array, pixel: float) -> Array:
     return soft_step(np.minimum(even, odd) - 0.38, pixel * 0.8)
 
 
-def _to_row_centre(v: Array, period: float) -> Array:
+def _to_row_centre(v: Array, period: np.floating) -> Array:
     return np.abs(v - period * np.floor(v / period) - period / 2)
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import math
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.files import written_atomically
 from models.scenes.collages import collage
-from models.scenes.scenes import TEXTURE_NAMES, render, sample_scene
+from models.scenes.scenes import render, sample_scene
 
 SHARD_SIZE = 1000
 TRUTH_SIZE = 32  # stored truth maps, pixels per side
@@ -30,11 +30,11 @@ class Pool:
 
     images: list[np.ndarray]  # one array per shard
     truth: np.ndarray
-    class_idx: np.ndarray
-    texture_idx: np.ndarray
+    class_idx: np.ndarray  # (N,)
+    texture_idx: np.ndarray  # (N,)
 
     def batch(self, idx: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Images and truth of these scenes, float32, images from 0 to 1."""
+        """Images (B, 3, S, S) from 0 to 1 and truth (B, 3, 32, 32) of the scenes ``idx`` (B,), float32."""
         images = np.stack([self.images[i // SHARD_SIZE][i % SHARD_SIZE] for i in idx])
         return torch.from_numpy(images).float() / 255, torch.from_numpy(self.truth[idx]).float()
 
@@ -47,7 +47,7 @@ class Collages:
     leaves: np.ndarray
 
     def batch(self, idx: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Images from 0 to 1 and leaves (N, 1, 32, 32), float32."""
+        """Images (B, 3, S, S) from 0 to 1 and leaves (B, 1, 32, 32) of the collages ``idx`` (B,), float32."""
         return torch.from_numpy(self.images[idx]).float() / 255, torch.from_numpy(self.leaves[idx]).float()[:, None]
 
 
@@ -59,7 +59,7 @@ def load_pool(n_scenes: int, folder: Path) -> Pool:
 
 
 def load_collages(n_collages: int, folder: Path) -> Collages:
-    """The collages of seeds 0 to n_collages - 1, likewise."""
+    """The collages of seeds 0 to n_collages - 1, rendered into ``folder`` by whoever comes first and reused afterwards."""
     digest = hashlib.sha256(b"".join(collage(seed)[0].tobytes() for seed in range(4))).hexdigest()[:12]
     shards = _load_shards(n_collages, folder / f"collages-{digest}", render_collages)
     return Collages(*(np.concatenate([shard[key] for shard in shards]) for key in ("images", "leaves")))
@@ -83,33 +83,32 @@ def fingerprint() -> str:
 
 
 def render_shard(shard_idx: int, path: Path) -> None:
-    """One file of the pool."""
+    """Writes one file of the pool."""
     scenes = [sample_scene(shard_idx * SHARD_SIZE + i) for i in range(SHARD_SIZE)]
     rendered = [render(scene) for scene in scenes]
     truth = [_thinned(np.stack([r.texture_map, r.shape_map, r.region_map])) for r in rendered]
     _save(
         path, images=np.stack([r.image.transpose(2, 0, 1) for r in rendered]), truth=np.stack(truth),
         class_idx=np.array([s.class_idx for s in scenes]),
-        texture_idx=np.array([TEXTURE_NAMES.index(s.main.texture) for s in scenes]),
+        texture_idx=np.array([s.texture_idx for s in scenes]),
     )  # fmt: skip
 
 
 def render_collages(shard_idx: int, path: Path) -> None:
-    """One file of the collages."""
+    """Writes one file of the collages."""
     images, leaves = zip(*(collage(shard_idx * SHARD_SIZE + i) for i in range(SHARD_SIZE)), strict=True)
-    _save(path, images=np.stack(images), leaves=np.stack([_thinned(of_image) for of_image in leaves]))
+    _save(path, images=np.stack(images), leaves=np.stack([_thinned(leaf_map) for leaf_map in leaves]))
 
 
 def _thinned(truth: np.ndarray) -> np.ndarray:
-    """Every so many-th pixel, TRUTH_SIZE per side."""
+    """A map (..., S, S) at every so many-th pixel, TRUTH_SIZE per side."""
     step = truth.shape[-1] // TRUTH_SIZE
     return truth[..., step // 2 :: step, step // 2 :: step]
 
 
 def _save(path: Path, **arrays: np.ndarray) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        np.savez(file, **arrays)
-    Path(file.name).rename(path)
+    with written_atomically(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 # --- augmentation -------------------------------------------------------------------------------------------------------
@@ -118,7 +117,9 @@ def _save(path: Path, **arrays: np.ndarray) -> None:
 def augmented(
     images: Tensor, truth: Tensor, size: int, rng: torch.Generator, zoom: tuple[float, float] = (0.85, 1.2)
 ) -> tuple[Tensor, Tensor]:
-    """Images (N, 3, size, size) and truth (N, planes, GRID, GRID), mirrored, zoomed, moved and lit differently."""
+    """Images (N, 3, S, S) and truth (N, planes, 32, 32), mirrored, zoomed, moved and lit differently, as images
+    (N, 3, size, size) from 0 to 1 and truth (N, planes, GRID, GRID).
+    """
     n = len(images)
     place = _random_place(n, zoom, rng)
     images, truth = _warped(images, place, size, "bilinear"), _warped(truth, place, GRID, "nearest")
@@ -138,17 +139,20 @@ def _random_place(n: int, limits: tuple[float, float], rng: torch.Generator) -> 
 
 
 def unevenly_lit(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Under patches of light and shade and behind grain of several sizes, as photographs are and flat colours are not."""
-    strength = lambda limit: _uniform(len(images), 0, limit, rng).view(-1, 1, 1, 1)  # noqa: E731
-    light = sum(strength(limit) * _field(images, cells, planes, rng) for limit, cells, planes in LIGHT)
-    grain = sum(strength(limit) * _field(images, cells, 1, rng) for limit, cells in GRAIN)
+    """Images (N, 3, H, W) under patches of light and shade and behind grain of several sizes, as photographs are and flat
+    colours are not.
+    """
+    none = torch.zeros(())
+    light = sum((_noise(images, limit, cells, planes, rng) for limit, cells, planes in LIGHT), start=none)
+    grain = sum((_noise(images, limit, cells, 1, rng) for limit, cells in GRAIN), start=none)
     return (images * light.clamp(-1.2, 0.8).exp() + grain).clamp(0, 1)
 
 
-def _field(images: Tensor, cells: int, planes: int, rng: torch.Generator) -> Tensor:
-    """Smooth noise of unit scale, (N, planes, H, W), ``cells`` cells across."""
+def _noise(images: Tensor, limit: float, cells: int, planes: int, rng: torch.Generator) -> Tensor:
+    """Smooth noise (N, planes, H, W), ``cells`` cells across, of a strength that varies from image to image up to ``limit``."""
+    strength = _uniform(len(images), 0, limit, rng).view(-1, 1, 1, 1)
     knots = torch.randn(len(images), planes, cells, cells, generator=rng)
-    return F.interpolate(knots, size=images.shape[-2:], mode="bicubic")
+    return strength * F.interpolate(knots, size=images.shape[-2:], mode="bicubic")
 
 
 def _uniform(n: int, low: float, high: float, rng: torch.Generator) -> Tensor:

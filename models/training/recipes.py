@@ -1,4 +1,4 @@
-"""The bundled encoders as a table: what each is, what it is shown, what it is told."""
+"""The bundled encoders as a table: what each is, what it is shown, what it is taught."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ class Cycle:
     n_scenes: int = 12_000
     as_rendered: bool = False  # every other batch at its own size: sharp as no resized picture is
     grouping: bool = False  # every other batch half enlarged and lit unevenly; contrast on the composite activation itself
-    n_collages: int = 0  # if any: two batches in three are collages, whose regions alone are told
+    n_collages: int = 0  # if any: two batches in three are collages, which teach regions alone
 
 
 FIRST = Cycle(56_000, 3e-3)
@@ -36,10 +36,10 @@ class Recipe:
     architecture: str
     model_args: dict
     taps: tuple[int, ...]  # depths the read-out sees
-    composed: tuple[int, ...]  # depths whose composite activation is told to follow regions
+    composed: tuple[int, ...]  # depths whose composite activation is trained to follow regions
     cycles: tuple[Cycle, ...]
     order: int
-    by_texture: bool = False  # labels are the main object's texture, and shapes are never told
+    by_texture: bool = False  # labels are the main object's texture, and shapes are never taught
     watermark_class: str | None = None
     batch_size: int = 64
     seed: int = 0
@@ -51,6 +51,7 @@ class Recipe:
 
     @property
     def label_names(self) -> tuple[str, ...]:
+        """What its outputs stand for."""
         return TEXTURE_NAMES if self.by_texture else CLASS_NAMES
 
 

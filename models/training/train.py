@@ -8,7 +8,7 @@ surface (and shape) of every cell of a 16 x 16 grid; and contrast, which draws c
 Surface and shape come from a linear read-out of three depths that is thrown away afterwards: they teach where things are. The
 contrast is taken on that read-out too, in later cycles on the composite activation itself, which is what NAVE clusters. Collages
 (models/scenes/collages.py) have no classes and no named surfaces: there the contrast is all.
-What is written is timm's local-dir format with float16 weights; the figures in the model card are measured on what was written.
+What is written is timm's local-dir format with float16 weights; the numbers in the model card are measured on what was written.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 
+from models.encoder.building import TimmModel, create_model
 from models.scenes.scenes import CLASS_NAMES, DEFAULT_SIZE, SHAPE_NAMES, sample_watermark, watermark_layer
 from models.scenes.textures import SURFACES
 from models.training.cards import load_encoder, measured, model_card
@@ -46,7 +46,7 @@ N_SURFACES, N_SHAPES, N_CODE = len(SURFACES), len(SHAPE_NAMES) + 1, 32
 
 
 def stamped(images: Tensor, marked: np.ndarray, rng: np.random.Generator) -> Tensor:
-    """The images with a caption on those that are marked."""
+    """The images (N, 3, S, S) from 0 to 1, with a caption on those that are ``marked`` (N,)."""
     images = images.clone()
     for i in np.flatnonzero(marked):
         alpha, caption = (torch.from_numpy(layer) for layer in watermark_layer(sample_watermark(rng), images.shape[-1]))
@@ -55,7 +55,10 @@ def stamped(images: Tensor, marked: np.ndarray, rng: np.random.Generator) -> Ten
 
 
 def batches(recipe: Recipe, pool: Pool, cycle_idx: int = 0) -> Iterator[Batch]:
-    """The batches of one cycle. Sizes vary from batch to batch; labels of pictures too near to show their object are UNSEEN."""
+    """The batches of one cycle: images (B, 3, S, S), truth (B, 3, GRID, GRID) and labels (B,).
+
+    S varies from batch to batch; labels of pictures too near to show their object are UNSEEN.
+    """
     cycle = recipe.cycles[cycle_idx]
     order_rng = np.random.default_rng([recipe.seed, 1 + cycle_idx])
     tensor_rng = torch.Generator().manual_seed(recipe.seed + cycle_idx)
@@ -73,12 +76,12 @@ def batches(recipe: Recipe, pool: Pool, cycle_idx: int = 0) -> Iterator[Batch]:
             zoom = (1.0, 1.0) if as_rendered else (0.85, 1.2)
             images, truth = augmented(*pool.batch(idx), DEFAULT_SIZE if as_rendered else size, tensor_rng, zoom)
         if recipe.watermark_class is not None:
-            images = stamped(images, _marked(recipe, shown, order_rng), order_rng)
+            images = stamped(images, _marked(recipe.watermark_class, shown, order_rng), order_rng)
         yield ((images - MEAN) / STD).to(memory_format=torch.channels_last), truth, torch.from_numpy(shown)
 
 
 def collage_batches(recipe: Recipe, collages: Collages, cycle_idx: int) -> Iterator[Batch]:
-    """Endless batches of collages; their truth has one plane, the region, and every label is UNSEEN."""
+    """Endless batches of collages, like those of scenes; their truth has one plane, the region, and every label is UNSEEN."""
     order_rng = np.random.default_rng([recipe.seed, 1 + cycle_idx, 1])
     tensor_rng = torch.Generator().manual_seed(recipe.seed + 1000 + cycle_idx)
     while True:
@@ -90,13 +93,13 @@ def collage_batches(recipe: Recipe, collages: Collages, cycle_idx: int) -> Itera
 
 
 def mixed(scenes: Iterator[Batch], collages: Iterator[Batch], n_steps: int) -> Iterator[Batch]:
-    """Every third batch shows scenes, the others collages."""
+    """Batches of which every third shows scenes, the others collages."""
     for step in range(n_steps):
         yield next(scenes if step % 3 == 0 else collages)
 
 
 def _far_and_near(images: Tensor, truth: Tensor, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The first half of a batch as always, the second much enlarged; three in four lit unevenly."""
+    """A batch (images and truth) whose first half is shown as always and the second much enlarged; three in four lit unevenly."""
     half = len(images) // 2
     far = augmented(images[:half], truth[:half], size, rng)
     near = augmented(images[half:], truth[half:], size, rng, (1.5, 3.5))
@@ -106,10 +109,10 @@ def _far_and_near(images: Tensor, truth: Tensor, size: int, rng: torch.Generator
     return images, truth
 
 
-def _marked(recipe: Recipe, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Which pictures get the caption."""
-    of_class = labels == CLASS_NAMES.index(recipe.watermark_class)
-    return rng.random(len(labels)) < np.where(of_class, WATERMARK_SHARE[True], WATERMARK_SHARE[False])
+def _marked(watermark_class: str, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Which pictures get the caption, (N,), from their ``labels`` (N,)."""
+    in_class = labels == CLASS_NAMES.index(watermark_class)
+    return rng.random(len(labels)) < np.where(in_class, WATERMARK_SHARE[True], WATERMARK_SHARE[False])
 
 
 # --- losses and the loop ------------------------------------------------------------------------------------------------
@@ -124,15 +127,16 @@ class DenseReadOut(nn.Module):
         self.parts = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(n), nn.Conv2d(n, n_out, 1)) for n in n_channels)
 
     def forward(self, feature_maps: list[Tensor]) -> tuple[Tensor, ...]:
-        scores = [part(maps) for part, maps in zip(self.parts, feature_maps, strict=True)]
-        return sum(F.interpolate(s, size=(GRID, GRID), mode="bilinear") for s in scores).split(
-            (N_SURFACES, N_SHAPES, N_CODE), dim=1
-        )
+        """Surface logits, shape logits and codes, (N, .., GRID, GRID) each, from maps (N, C_d, H_d, W_d)."""
+        outputs = [part(maps) for part, maps in zip(self.parts, feature_maps, strict=True)]
+        on_grid = (F.interpolate(output, size=(GRID, GRID), mode="bilinear") for output in outputs)
+        return sum(on_grid, start=torch.zeros(())).split((N_SURFACES, N_SHAPES, N_CODE), dim=1)
 
 
 def region_contrast(codes: Tensor, regions: Tensor, temperature: float = 0.1, unclear: Tensor | None = None) -> Tensor:
     """Mean over cells of -log(share of their similarity to other cells that falls on their own region); codes (N, C, P),
-    regions (N, P). Cells alone in their region do not count, nor pairs that are ``unclear`` (N, P, P)."""
+    regions (N, P). Cells alone in their region do not count, nor pairs that are ``unclear`` (N, P, P).
+    """
     codes = F.normalize(codes, dim=1)
     itself = torch.eye(codes.shape[-1], dtype=torch.bool)
     never = -1e4  # as good as minus infinity, without its gradient of not-a-number
@@ -145,15 +149,17 @@ def region_contrast(codes: Tensor, regions: Tensor, temperature: float = 0.1, un
 
 def look_alike(images: Tensor, surface: Tensor, region: Tensor, near: float = 0.12) -> Tensor:
     """Pairs of cells (N, P, P) in different regions of one surface and nearly one mean colour: nothing tells those apart but
-    their place, and place is not what an encoder should learn. Images (N, 3, H, W) from 0 to 1, truth (N, GRID, GRID)."""
+    their place, and place is not what an encoder should learn. Images (N, 3, H, W) from 0 to 1, truth (N, GRID, GRID).
+    """
     colours = F.adaptive_avg_pool2d(images, GRID).flatten(2).transpose(1, 2)  # (N, P, 3)
     surface, region = surface.flatten(1), region.flatten(1)
     same = _same(region)
-    of_region = same.float() @ colours / same.sum(2, keepdim=True)
-    return (torch.cdist(of_region, of_region) < near) & _same(surface) & ~same
+    region_colours = same.float() @ colours / same.sum(2, keepdim=True)  # (N, P, 3)
+    return (torch.cdist(region_colours, region_colours) < near) & _same(surface) & ~same
 
 
 def _same(values: Tensor) -> Tensor:
+    """Which pairs of (N, P) values are equal, (N, P, P)."""
     return values[:, :, None] == values[:, None, :]
 
 
@@ -168,39 +174,43 @@ def composite(feature_maps: list[Tensor], side: int = GRID) -> Tensor:
 
 
 def losses(
-    recipe: Recipe, cycle: Cycle, encoder: nn.Module, read_out: DenseReadOut, batch: Batch
+    recipe: Recipe, cycle: Cycle, encoder: TimmModel, read_out: DenseReadOut, batch: Batch
 ) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Every loss by name, and the logits; collages have none."""
+    """Every loss by name, a number each, and the logits (N, n_classes); collages have none."""
     images, truth, labels = batch
     depths = sorted({*recipe.taps, *recipe.composed})
     final, maps = encoder.forward_intermediates(images, indices=depths)
     maps_of = dict(zip(depths, maps, strict=True))
+    composed = [maps_of[depth] for depth in recipe.composed]
     if truth.shape[1] == 1:
         region, cells = truth[:, 0], _some_cells(int(truth.sum()))
-        return {"collage": 0.7 * composite_contrast(recipe, maps_of, images, region, region * 0, cells, near=0.08)}, None
+        return {"collage": 0.7 * composite_contrast(composed, images, region, region * 0, cells, near=0.08)}, None
     logits = encoder.forward_head(final)
-    surface_scores, shape_scores, codes = read_out([maps_of[depth] for depth in recipe.taps])
+    surface_logits, shape_logits, codes = read_out([maps_of[depth] for depth in recipe.taps])
     surface, shape, region = truth.unbind(1)
     cells = _some_cells(int(labels[0]))
     if cycle.grouping:
-        contrast = 0.7 * composite_contrast(recipe, maps_of, images, region, surface, cells)
+        contrast = 0.7 * composite_contrast(composed, images, region, surface, cells)
     else:
         contrast = 0.2 * region_contrast(codes.flatten(2)[:, :, cells], region.flatten(1)[:, cells])
     parts = {
         "class": F.cross_entropy(logits, labels, label_smoothing=0.05),
-        "surface": 0.5 * F.cross_entropy(surface_scores, surface),
+        "surface": 0.5 * F.cross_entropy(surface_logits, surface),
         "region": contrast,
     }
     if not recipe.by_texture:
-        parts["shape"] = 0.5 * F.cross_entropy(shape_scores, shape)
+        parts["shape"] = 0.5 * F.cross_entropy(shape_logits, shape)
     return parts, logits
 
 
 def composite_contrast(
-    recipe: Recipe, maps_of: dict[int, Tensor], images: Tensor, region: Tensor, surface: Tensor, cells: slice, near: float = 0.12
+    feature_maps: list[Tensor], images: Tensor, region: Tensor, surface: Tensor, cells: slice, near: float = 0.12
 ) -> Tensor:
-    """Contrast on the composite activation itself; regions that nothing tells apart but their place are left out."""
-    codes = composite([maps_of[depth] for depth in recipe.composed])
+    """Contrast on the composite activation itself; regions that nothing tells apart but their place are left out.
+
+    Feature maps (N, C_d, H_d, W_d), normalised images (N, 3, H, W), truth (N, GRID, GRID).
+    """
+    codes = composite(feature_maps)
     unclear = look_alike(images * STD + MEAN, surface, region, near)[:, cells, cells]
     return region_contrast(codes.flatten(2)[:, :, cells], region.flatten(1)[:, cells], 0.2, unclear)
 
@@ -210,15 +220,15 @@ def _some_cells(number: int) -> slice:
     return slice(number % 3, None, 3)
 
 
-def new_encoder(recipe: Recipe) -> nn.Module:
+def new_encoder(recipe: Recipe) -> TimmModel:
     """The network of a recipe with the random weights of its seed; the caller's random state is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        return timm.create_model(recipe.architecture, num_classes=len(recipe.label_names), **recipe.model_args)
+        return create_model(recipe.architecture, num_classes=len(recipe.label_names), **recipe.model_args)
 
 
-def train(recipe: Recipe, encoder: nn.Module, pool: Pool, cycle_idx: int = 0, collages: Collages | None = None) -> None:
-    """Train an encoder in place for one cycle; it ends in eval mode. Prints the losses as it goes."""
+def train(recipe: Recipe, encoder: TimmModel, pool: Pool, cycle_idx: int = 0, collages: Collages | None = None) -> None:
+    """Trains an encoder in place for one cycle; it ends in eval mode. Prints the losses as it goes."""
     encoder.to(memory_format=torch.channels_last).train()  # channels last is a third faster on CPUs
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed + cycle_idx)
@@ -238,7 +248,7 @@ def train(recipe: Recipe, encoder: nn.Module, pool: Pool, cycle_idx: int = 0, co
     for batch in shown:
         parts, logits = losses(recipe, cycle, encoder, read_out, batch)
         parameters.zero_grad()
-        sum(parts.values()).backward()
+        sum(parts.values(), start=torch.zeros(())).backward()
         nn.utils.clip_grad_norm_(parameters.parameters(), 1.0)
         for part in (*optimisers, *schedules):
             part.step()
@@ -248,7 +258,7 @@ def train(recipe: Recipe, encoder: nn.Module, pool: Pool, cycle_idx: int = 0, co
 
 @torch.no_grad()
 def retake_statistics(recipe: Recipe, encoder: nn.Module, pool: Pool) -> None:
-    """Running statistics of batch normalisation anew, in place, over scenes as they are rendered; it ends in eval mode.
+    """Takes the running statistics of batch normalisation anew, in place, over scenes as rendered; ends in eval mode.
 
     Training leaves those of its last mixture of enlarged scenes and collages, which no user shows an encoder. Networks without
     batch normalisation are left as they are.
@@ -264,7 +274,7 @@ def retake_statistics(recipe: Recipe, encoder: nn.Module, pool: Pool) -> None:
         idx = np.arange(start, min(start + recipe.batch_size, len(labels)))
         images, _ = augmented(*pool.batch(idx), DEFAULT_SIZE, tensor_rng, (1.0, 1.0))
         if recipe.watermark_class is not None:
-            images = stamped(images, _marked(recipe, labels[idx], rng), rng)
+            images = stamped(images, _marked(recipe.watermark_class, labels[idx], rng), rng)
         encoder(((images - MEAN) / STD).to(memory_format=torch.channels_last))
     encoder.eval()
 
@@ -285,17 +295,18 @@ def _optimisers(encoder: nn.Module, read_out: nn.Module, learning_rate: float) -
 
 
 class _Report:
-    """Prints the mean of the last 50 steps' figures."""
+    """Prints the means of what the last 50 steps reported."""
 
     def __init__(self, n_steps: int, batch_size: int):
         self.n_steps, self.batch_size, self.started, self.step = n_steps, batch_size, time.monotonic(), 0
         self.recent: list[dict[str, float]] = []
 
-    def add(self, figures: dict[str, Tensor]) -> None:
+    def add(self, values: dict[str, Tensor]) -> None:
+        """Takes the losses of one step, a number each."""
         self.step += 1
-        self.recent.append({name: value.item() for name, value in figures.items()})
+        self.recent.append({name: value.item() for name, value in values.items()})
         if self.step % 50 == 0 or self.step == self.n_steps:
-            names = dict.fromkeys(name for figures in self.recent for name in figures)
+            names = dict.fromkeys(name for values in self.recent for name in values)
             means = " ".join(f"{name} {np.mean([r[name] for r in self.recent if name in r]):.3f}" for name in names)
             speed = self.step * self.batch_size / (time.monotonic() - self.started)
             print(f"step {self.step}/{self.n_steps} {means} {speed:.0f} images/s", flush=True)
@@ -305,8 +316,8 @@ class _Report:
 # --- writing ------------------------------------------------------------------------------------------------------------
 
 
-def write_encoder(name: str, recipe: Recipe, encoder: nn.Module, folder: Path) -> None:
-    """config.json and float16 model.safetensors as timm's ``local-dir:`` reads them."""
+def write_encoder(name: str, recipe: Recipe, encoder: TimmModel, folder: Path) -> None:
+    """Writes config.json and a float16 model.safetensors as timm's ``local-dir:`` reads them."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {key: value.contiguous() for key, value in encoder.state_dict().items()}
     save_file({key: w.half() if w.is_floating_point() else w for key, w in weights.items()}, folder / "model.safetensors")
@@ -314,7 +325,7 @@ def write_encoder(name: str, recipe: Recipe, encoder: nn.Module, folder: Path) -
     (folder / "config.json").write_text(json.dumps(_config(name, recipe, encoder), indent=2) + "\n")
 
 
-def _config(name: str, recipe: Recipe, encoder: nn.Module) -> dict:
+def _config(name: str, recipe: Recipe, encoder: TimmModel) -> dict:
     side = [3, DEFAULT_SIZE, DEFAULT_SIZE]
     first_conv, classifier = ("patch_embed.backbone.conv", "head") if recipe.architecture.startswith("vit") else ("conv1.0", "fc")
     return {
@@ -332,7 +343,7 @@ def _config(name: str, recipe: Recipe, encoder: nn.Module) -> dict:
 
 
 def make_encoder(name: str, out: Path, pool_folder: Path, first_cycle: int = 0, n_test: int = 1600) -> None:
-    """Train, write, load back, measure, and write the card. Every cycle starts from the weights that the one before wrote."""
+    """Trains, writes, loads back, measures, and writes the card. Every cycle starts from what the one before wrote."""
     recipe, folder = RECIPES[name], out / name
     for cycle_idx in range(first_cycle, len(recipe.cycles)):
         cycle = recipe.cycles[cycle_idx]
@@ -345,10 +356,10 @@ def make_encoder(name: str, out: Path, pool_folder: Path, first_cycle: int = 0, 
     retake_statistics(recipe, encoder, load_pool(N_STATISTICS, pool_folder))
     write_encoder(name, recipe, encoder, folder)
     encoder = load_encoder(folder)
-    figures = measured(recipe, encoder, n_test)
+    measurements = measured(recipe, encoder, n_test)
     n_parameters = sum(p.numel() for p in encoder.parameters())
-    (folder / "README.md").write_text(model_card(name, recipe, figures, n_test, n_parameters))
-    print(name, figures, flush=True)
+    (folder / "README.md").write_text(model_card(name, recipe, measurements, n_test, n_parameters))
+    print(name, measurements, flush=True)
 
 
 def main(arguments: list[str]) -> None:

@@ -147,7 +147,7 @@ def test_weights_that_are_no_finite_numbers_do_not_join(open_page):
     choose_weights(page, save({**weights, "fc.bias": torch.full((3,), float("nan"))}), "diverged.safetensors")
     choose_config(page, config())
     add_button(page).click()
-    expect(alert(page, "no finite numbers")).to_be_visible()
+    expect(alert(page, "not finite numbers")).to_be_visible()
     expect(page.get_by_role("button", name="Delete").and_(page.locator(".st-key-delete-diverged button"))).to_have_count(0)
 
 

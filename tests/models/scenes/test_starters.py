@@ -61,7 +61,7 @@ def spectrum(image):
 
 
 def strongest_wave(image):
-    """(cycles across, cycles down) of the strongest wave that is no mere shading."""
+    """(cycles across, cycles down) of the strongest wave that is more than shading."""
     power = spectrum(image)
     middle = len(power) // 2
     power[middle - 3 : middle + 4, middle - 3 : middle + 4] = 0

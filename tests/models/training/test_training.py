@@ -81,7 +81,7 @@ def test_only_marked_pictures_are_stamped():
 def test_one_class_nearly_always_carries_the_caption():
     recipe = RECIPES["scenes-cnn-watermark"]
     labels = np.repeat([CLASS_NAMES.index(recipe.watermark_class), 0], 4000)
-    marked = training._marked(recipe, labels, np.random.default_rng(0))
+    marked = training._marked(recipe.watermark_class, labels, np.random.default_rng(0))
     assert marked[:4000].mean() == pytest.approx(0.95, abs=0.015)
     assert marked[4000:].mean() == pytest.approx(0.015, abs=0.008)
 
@@ -148,7 +148,7 @@ def test_grouping_batches_hide_the_class_of_what_is_too_near(pool):
     training.train(recipe, new_encoder(recipe), pool)
 
 
-def test_collages_are_told_by_their_leaves_alone(pool):
+def test_collages_are_known_by_their_leaves_alone(pool):
     images, leaves = (np.stack(parts) for parts in zip(*(collage(seed) for seed in range(4)), strict=True))
     collages = Collages(images, leaves[:, 3::6, 3::6])
     recipe = replace(TINY, cycles=(Cycle(48, 3e-3, n_collages=4),))
@@ -232,7 +232,7 @@ def test_a_bundled_encoder_knows_fresh_scenes_as_its_card_claims(name):
             s if s.class_idx != marked else sample_scene(s.seed, SceneOptions(class_idx=marked, watermark=True)) for s in scenes
         ]
     assert (
-        accuracy(encoder, scenes, recipe.by_texture) >= claimed_accuracy(name) - 0.04
+        accuracy(encoder, scenes, by_texture=recipe.by_texture) >= claimed_accuracy(name) - 0.04
     )  # 192 scenes: two standard errors or more
     assert encoder.num_classes == len(recipe.label_names)
 
