@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explainers.commands.main import _parser
+from explainers.commands import main as command_line
 from models.scenes.scenes import render, sample_scene
+from models.version import __version__
 from tests.house import ROOT, read_sources
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "assets/docs").glob("*.md"))]
@@ -22,6 +23,7 @@ CARDS = sorted((ROOT / "assets/encoders").glob("*/README.md"))
 README_LINES = 130
 FORTHCOMING = {"explainers/service/questions.py", "explainers/service/answers.py"}
 FIRST_WORDS = {"docker", "pip", "pre-commit"}  # commands of others, which are taken at their word
+parser = getattr(command_line, "parser", None) or command_line._parser
 VARIABLE = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)(?:=1)?`")
 
 
@@ -55,7 +57,7 @@ def test_a_command_of_the_documents_can_be_run(words):
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
     elif words[:3] == ["python", "-m", "explainers"]:
-        _parser().parse_args(words[3:])
+        parser().parse_args(words[3:])
     elif words[:2] == ["python", "-m"]:
         assert is_module(words[2])
     else:
@@ -86,10 +88,10 @@ def test_benchmarks_that_a_document_names_exist(path):
 def test_every_option_of_the_command_line_is_described():
     text = (ROOT / "assets/docs/command-line.md").read_text()
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
-    (subparsers,) = (action for action in _parser()._actions if action.choices)
+    (subparsers,) = (action for action in parser()._actions if action.choices)
     assert set(sections) == set(subparsers.choices)
-    for name, parser in subparsers.choices.items():
-        options = {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
+    for name, of_command in subparsers.choices.items():
+        options = {option for action in of_command._actions for option in action.option_strings if option.startswith("--")}
         assert {option for option in options - {"--help"} if option not in sections[name]} == set(), name
 
 
@@ -193,6 +195,11 @@ def test_files_that_a_document_names_exist(path):
 def test_the_readme_is_short_and_the_results_are_elsewhere():
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
     assert RESULTS.is_file() and of(RESULTS) in (ROOT / "README.md").read_text()
+
+
+def test_the_version_is_the_same_everywhere():
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"{__version__}" in re.search(r"^## .*$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
 
 
 def test_every_document_can_be_reached_from_the_readme():
