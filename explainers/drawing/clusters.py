@@ -37,14 +37,14 @@ def hex_colour(cluster_idx: int) -> str:
 
 
 def colour_map(labels: np.ndarray) -> np.ndarray:
-    """The clusters alone, (h, w, 3) uint8."""
+    """The colours of the clusters alone, (h, w, 3) uint8, for labels (h, w)."""
     return _COLOURS[labels % len(_COLOURS)]
 
 
 def overlay(
     photo: np.ndarray, labels: np.ndarray, opacity: float = 0.55, *, outlines: bool = True, only: Collection[int] = ()
 ) -> np.ndarray:
-    """The photo tinted in cluster colours, (H, W, 3) uint8 at the photo's size.
+    """The photo (H, W, 3) tinted in the colours of its clusters, labels (h, w); (H, W, 3) uint8.
 
     ``opacity`` 0 leaves the photo as it is, 1 hides it. With ``only``, all other clusters fade to a pale photo.
     The live view in the browser draws by the same rules; there, outlines are smooth.
@@ -61,7 +61,7 @@ def overlay(
 
 
 def at_size(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The label map resized to ``shape`` by nearest neighbour (pixel centres), so no label is invented."""
+    """The label map (h, w) resized to ``shape`` (H, W) by nearest neighbour (pixel centres), so no label is invented."""
     rows, columns = (_nearest(n_from, n_to) for n_from, n_to in zip(labels.shape, shape, strict=True))
     return labels[rows[:, None], columns[None, :]]
 

@@ -79,7 +79,7 @@ def disagreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def k_of_regions(n_regions: Mapping[int, int], wanted: int) -> int:
-    """The k whose map has the number of regions nearest to ``wanted``; the smallest of several. ``n_regions`` is by k."""
+    """The k whose map has the number of regions nearest to ``wanted``, the smallest of several; ``n_regions`` holds them by k."""
     return min(n_regions, key=lambda k: (abs(n_regions[k] - wanted), k))
 
 

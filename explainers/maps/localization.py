@@ -1,4 +1,4 @@
-"""How well do segmentation maps agree with what people drew? Masks, region maps, boxes.
+"""How well do segmentation maps agree with what people drew? Masks of objects, maps of regions.
 
 Label-free measures (covering, probabilistic Rand index) and oracle-chosen ones (majority vote, best match: the truth picks the
 clusters) answer different questions; they are never mixed in one column.

@@ -212,7 +212,7 @@ class _Sweeps:
 
     @property
     def best(self) -> Tensor:
-        """Of every problem the centroids of the sweep with the least inertia, (B, k, q)."""
+        """The centroids of every problem's sweep with the least inertia, (B, k, q)."""
         best = self.costs.sum(1).reshape(-1, self.n_sweeps).argmin(1)
         return self.centroids[best + self.n_sweeps * torch.arange(len(best), device=best.device)]
 

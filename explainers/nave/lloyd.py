@@ -75,7 +75,7 @@ class _EveryPosition:
         return self.image
 
     def assigned(self, costs: Tensor, sizes: Sequence[int]) -> _Assignment:
-        """From costs (B, K, h, w), which are overwritten."""
+        """The assignment by costs (B, K, h, w), which are overwritten; ``sizes`` are the k that K is made of."""
         parts = costs.split(list(sizes), dim=1)
         lowest = [part.amin(1) for part in parts]
         for part, of_part in zip(parts, lowest, strict=True):
@@ -98,7 +98,7 @@ class _ByCorners:
         return self.corners.at
 
     def assigned(self, costs: Tensor, sizes: Sequence[int]) -> _Assignment:
-        """From costs (B, K, h, w)."""
+        """The assignment by costs (B, K, h, w); ``sizes`` are the k that K is made of."""
         parts = costs.split(list(sizes), dim=1)
         weights = [torch.stack([self.corners.weights(of_problem) for of_problem in part]) for part in parts]
         lowest = [(part * of_k).sum((1, 2, 3), dtype=torch.float64) for part, of_k in zip(parts, weights, strict=True)]

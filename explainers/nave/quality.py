@@ -80,8 +80,8 @@ def depth_shares(depth_channels: tuple[int, ...], centroids: Sequence[Tensor], m
 
 
 def suggested_k(quality: Sequence[Quality]) -> int:
-    """Stability first, then the elbow: of the k whose stability is near the best, the one farthest above the straight line
-    from the first to the last explained share."""
+    """The k to show first. Stability decides before the elbow: of the k whose stability is near the best, the one farthest above
+    the straight line from the first to the last explained share."""
     best = max(q.stability for q in quality)
     first, last = quality[0], quality[-1]
     if first.k == last.k:
