@@ -17,8 +17,11 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from explainers.library.duplicates import look, warnings
-from explainers.library.packs import Entry, read_archive, read_pack_sets, starters_in, write_pack
+from explainers.library.archives import Entry, read_archive
+from explainers.library.duplicates import thumbprint
+from explainers.library.folders import read_folder
+from explainers.library.packs import read_pack_sets, write_pack
+from explainers.library.set_warnings import warnings
 from explainers.library.sets import (
     KINDS,
     MAX_NAME,
@@ -31,15 +34,17 @@ from explainers.library.sets import (
     Refusal,
     folded,
     joined,
+    nothing_usable,
     require_name,
     shown,
 )
-from explainers.library.sources import FromFolder, FromLibrary
+from explainers.library.sources import FromLibrary
+from explainers.library.starters import starters_in
 from explainers.library.store import Store, fitted_on
 from explainers.runtime.caches import LruCache, n_bytes
 from models.errors import BadConcept, UnknownConcept, UnreadableImage
 from models.files import home
-from models.photo import Photo, read_photo, read_photo_file
+from models.photo import Photo, read_photo
 
 STARTERS_FOLDER = Path(__file__).parents[2] / "assets/concepts"
 _WORDS = {"concept": "concept", "random": "random counterpart"}
@@ -56,27 +61,27 @@ class ConceptLibrary:
     def __init__(self, folder: Path | None = None, starters: Path | None = STARTERS_FOLDER):
         self._source = FromLibrary((folder or default_folder()).absolute(), starters.absolute() if starters else None)
         self._store, self._starters = Store(self._source.folder), starters_in(self._source.starters)
-        self._looks: LruCache = LruCache(64_000_000, n_bytes)
+        self._thumbprints: LruCache[np.ndarray] = LruCache(64_000_000, n_bytes)
 
     # --- finding ------------------------------------------------------------------------------------------------------------
 
     def sets(self, kind: Kind | None = None) -> tuple[ImageSet, ...]:
         """Every set, or those of one kind: starters first, then by name."""
-        found = [s for k in KINDS if kind in (None, k) for s in self._by_name(k).values()]
-        return tuple(sorted(found, key=lambda s: (not s.starter, s.name.casefold(), s.kind)))
+        image_sets = [s for k in KINDS if kind in (None, k) for s in self._by_name(k).values()]
+        return tuple(sorted(image_sets, key=lambda s: (not s.starter, s.name.casefold(), s.kind)))
 
     def get(self, name: str, kind: Kind = "concept") -> ImageSet:
         """The set of this name, in whatever case; raises UnknownConcept, which names what there is."""
-        found = self._by_name(kind).get(folded(name))
-        if found is None:
+        image_set = self._by_name(kind).get(folded(name))
+        if image_set is None:
             there_is = ", ".join(f"'{s.name}'" for s in self.sets(kind)) or "none yet"
             raise UnknownConcept(f"The library has no {_WORDS[kind]} '{name}'. There is: {there_is}.")
-        return found
+        return image_set
 
     def hidden_starters(self, kind: Kind | None = None) -> tuple[ImageSet, ...]:
         """Starters that were deleted or edited; ``restore`` brings one back as it was."""
-        shown = {(s.kind, s.key) for s in self.sets() if s.starter}
-        return tuple(s for s in self._starters.sets if (s.kind, s.key) not in shown and kind in (None, s.kind))
+        visible = {(s.kind, s.key) for s in self.sets() if s.starter}
+        return tuple(s for s in self._starters.sets if (s.kind, s.key) not in visible and kind in (None, s.kind))
 
     def photo(self, ref: ImageRef) -> Photo:
         """The photo of an image; raises UnreadableImage if it is gone or damaged."""
@@ -113,7 +118,7 @@ class ConceptLibrary:
         with self._store.lock():
             before = self._by_name(kind).get(folded(name))
             if before is None and not taken:
-                raise BadConcept(_nothing_usable(name, refused))
+                raise BadConcept(nothing_usable(name, refused))
             before = before or ImageSet(name, kind, (), starter=False)
             images, repeated = joined(before.images, taken)
             n_added = len(images) - len(before.images)
@@ -121,7 +126,7 @@ class ConceptLibrary:
         return Added(after, n_added, repeated, tuple(refused))
 
     def remove(self, name: str, kind: Kind, sha256s: Iterable[str]) -> ImageSet:
-        """Takes images out of a set; the set before. Raises BadConcept rather than leave none."""
+        """Takes images out of a set, and returns it as it was. Raises BadConcept if none would be left."""
         gone = set(sha256s)
         with self._store.lock():
             before = self.get(name, kind)
@@ -134,7 +139,7 @@ class ConceptLibrary:
         return before
 
     def rename(self, name: str, kind: Kind, new_name: str) -> ImageSet:
-        """Gives a set another name; the set before. Raises BadConcept if another set has that name."""
+        """Gives a set another name, and returns it as it was. Raises BadConcept if another set has that name."""
         new_name = require_name(new_name)
         with self._store.lock():
             before = self.get(name, kind)
@@ -144,7 +149,7 @@ class ConceptLibrary:
         return before
 
     def delete(self, name: str, kind: Kind) -> ImageSet:
-        """Removes a set, or hides a starter; the set before."""
+        """Removes a set, or hides a starter, and returns it as it was."""
         with self._store.lock():
             before = self.get(name, kind)
             self._store.keep(before.images)
@@ -155,7 +160,7 @@ class ConceptLibrary:
         return before
 
     def restore(self, image_set: ImageSet) -> ImageSet:
-        """Makes a set what it was before a change; raises BadConcept if its name or its images are gone by now."""
+        """Makes a set what it was before a change. Raises BadConcept if its name is taken by now, or its images are gone."""
         with self._store.lock():
             self._require_free(image_set.name, image_set)
             missing = [i.name for i in image_set.images if self._source.data(i.sha256) is None]
@@ -169,30 +174,30 @@ class ConceptLibrary:
         return image_set
 
     def sweep(self) -> int:
-        """Removes images from disk that no set has used for a day; how many."""
+        """Removes images from disk that no set has used for a day, and returns how many."""
         with self._store.lock():
             return self._store.sweep()
 
     def _write(self, image_set: ImageSet) -> ImageSet:
-        """The set as it is kept. Images that so far only a starter has are kept with it. The lock is held."""
+        """Keeps a set, and returns it as it is kept. Images that so far only a starter has are kept with it. The lock is held."""
         for image in image_set.images:
             data = self._starters.image(image.sha256)
             if data is not None:
                 self._store.put(data)
-        kept = replace(image_set, starter=False, key=image_set.key or _fresh_key())
+        kept = replace(image_set, starter=False, key=image_set.key or uuid.uuid4().hex)
         self._store.write_set(kept)
         return kept
 
     def _require_free(self, name: str, image_set: ImageSet) -> None:
-        """No other set than this one has the name."""
+        """Raises BadConcept if another set than this one has the name."""
         other = self._by_name(image_set.kind).get(folded(name))
         if other is not None and other.key != image_set.key:
             raise BadConcept(f"There is a {_WORDS[image_set.kind]} '{other.name}' already. Choose another name.")
 
-    def _take(self, found: Iterable[Entry | Refusal]) -> tuple[list[ImageRef], list[Refusal]]:
-        """Keeps every image among these, one by one; what was taken, and what was not."""
+    def _take(self, entries: Iterable[Entry | Refusal]) -> tuple[list[ImageRef], list[Refusal]]:
+        """Keeps every image among these, one by one, and returns what was taken and what was not."""
         taken, refused = [], []
-        for item in found:
+        for item in entries:
             if isinstance(item, Refusal):
                 refused.append(item)
                 continue
@@ -204,17 +209,17 @@ class ConceptLibrary:
                 continue
             with self._store.lock():
                 taken.append(ImageRef(self._store.put(item.data), name))
-            self._looks.put(photo.sha256, look(photo.pixels))
+            self._thumbprints.put(photo.sha256, thumbprint(photo.pixels))
         return taken, refused
 
     # --- CAVs ---------------------------------------------------------------------------------------------------------------
 
     def load_cav(self, key: str) -> dict[str, Tensor] | None:
-        """The tensors saved under a key (a hex digest of all they depend on); None if there are none or they are damaged."""
+        """The tensors (...) saved under a key, a hex digest of all they depend on; None if there are none or they are damaged."""
         return self._store.load_cav(key)
 
     def save_cav(self, key: str, tensors: dict[str, Tensor], image_sets: Iterable[ImageSet] = ()) -> None:
-        """Keeps tensors under a key; a pack of one of the sets they were fitted on takes them along."""
+        """Keeps tensors of any shape (...) under a key; a pack of one of the sets they were fitted on takes them along."""
         with self._store.lock():
             self._store.save_cav(key, tensors, [s.fingerprint for s in image_sets])
 
@@ -236,17 +241,17 @@ class ConceptLibrary:
         A set whose name is taken by other images gets a number ('striped 2'). Raises BadConcept if a set has no usable image;
         the others are added all the same.
         """
-        done, failed = [], []
+        added, failed = [], []
         for wanted in read_pack_sets(data, name):
             try:
-                done.append(self._import_set(data, name, wanted))
+                added.append(self._import_set(data, name, wanted))
             except BadConcept as error:
                 failed.append(str(error))
-        self._import_cavs(data, name, {added.image_set.fingerprint for added in done})
+        self._import_cavs(data, name, {a.image_set.fingerprint for a in added})
         if failed:
-            others = f" Of the other sets of '{name}', {len(done)} could be added." if done else ""
+            others = f" Of the other sets of '{name}', {len(added)} could be added." if added else ""
             raise BadConcept(" ".join(failed) + others)
-        return tuple(done)
+        return tuple(added)
 
     def _import_set(self, data: bytes, name: str, wanted: ImageSet) -> Added:
         require_name(wanted.name)
@@ -274,59 +279,22 @@ class ConceptLibrary:
 
     def warnings(self, image_set: ImageSet | OpenSet, random_set: ImageSet | OpenSet) -> tuple[str, ...]:
         """Plain sentences on what is wrong with a concept's images and their random counterpart; none if all is well."""
-        (images, looks), (random_images, random_looks) = (self._looked_at(s) for s in (image_set, random_set))
-        return warnings(images, looks, random_images, random_looks)
+        concept, random = (s if isinstance(s, OpenSet) else OpenSet(s, self.photos(s)) for s in (image_set, random_set))
+        return warnings(concept.image_set, self._thumbprints_of(concept), random.image_set, self._thumbprints_of(random))
 
-    def _looked_at(self, given: ImageSet | OpenSet) -> tuple[ImageSet, list[np.ndarray]]:
-        image_set = given.image_set if isinstance(given, OpenSet) else given
-        photos = given.photos if isinstance(given, OpenSet) else self.photos(given)
-        return image_set, [self._look(image, photos, i) for i, image in enumerate(image_set.images)]
-
-    def _look(self, image: ImageRef, photos: Photos, idx: int) -> np.ndarray:
-        known = self._looks.get(image.sha256)
-        if known is None:
-            known = look(photos[idx].pixels)
-            self._looks.put(image.sha256, known)
-        return known
-
-
-# --- a folder as a set ----------------------------------------------------------------------------------------------------
-
-
-def read_folder(path: Path, kind: Kind = "concept") -> OpenSet:
-    """The images in a folder and the folders within, in the order of their paths; other files are refused by name.
-
-    Raises BadConcept if there is no image at all.
-    """
-    images: dict[str, ImageRef] = {}
-    refused = []
-    for file in _files_in(path):
-        name = file.relative_to(path).as_posix()
-        try:
-            digest = read_photo_file(file).sha256
-        except UnreadableImage as error:
-            refused.append(Refusal(name, str(error)))
-            continue
-        if digest in images:
-            refused.append(Refusal(name, f"'{name}' is the same file as '{images[digest].name}' and counts once."))
-            continue
-        images[digest] = ImageRef(digest, name)
-    if not images:
-        raise BadConcept(_nothing_usable(str(path), refused))
-    image_set = ImageSet(path.resolve().name, kind, tuple(images.values()), starter=False)
-    return OpenSet(image_set, Photos(image_set.images, FromFolder(path.absolute())), tuple(refused))
-
-
-def _files_in(folder: Path) -> Iterator[Path]:
-    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return (file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+    def _thumbprints_of(self, open_set: OpenSet) -> list[np.ndarray]:
+        """The thumbprints of the images, in their order."""
+        thumbprints = []
+        for idx, image in enumerate(open_set.images):
+            known = self._thumbprints.get(image.sha256)
+            if known is None:
+                known = thumbprint(open_set.photos[idx].pixels)
+                self._thumbprints.put(image.sha256, known)
+            thumbprints.append(known)
+        return thumbprints
 
 
 # --- steps of adding --------------------------------------------------------------------------------------------------------
-
-
-def _fresh_key() -> str:
-    return uuid.uuid4().hex
 
 
 def _unpacked(files: Iterable[tuple[str, bytes]]) -> Iterator[Entry | Refusal]:
@@ -350,8 +318,3 @@ def _pack_images(data: bytes, name: str, wanted: ImageSet) -> Iterator[Entry | R
         else:
             yield Entry(listed_as, item.data)
     yield from (Refusal(missing, f"'{missing}' is missing from the pack.") for missing in names.values())
-
-
-def _nothing_usable(name: str, refused: Sequence[Refusal]) -> str:
-    reasons = " ".join(r.reason for r in refused[:3]) + (f" And {len(refused) - 3} more." if len(refused) > 3 else "")
-    return f"None of the files for '{name}' is an image that can be used. {reasons or 'There is no file at all.'}"

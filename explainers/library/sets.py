@@ -141,3 +141,9 @@ def joined(images: Sequence[ImageRef], taken: Iterable[ImageRef]) -> tuple[tuple
         else:
             by_hash[image.sha256] = image
     return tuple(by_hash.values()), tuple(repeated)
+
+
+def nothing_usable(name: str, refused: Sequence[Refusal]) -> str:
+    """The sentence on files of which none could be taken, with the first reasons."""
+    reasons = " ".join(r.reason for r in refused[:3]) + (f" And {len(refused) - 3} more." if len(refused) > 3 else "")
+    return f"None of the files for '{name}' is an image that can be used. {reasons or 'There is no file at all.'}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from explainers.library.packs import starters_in
 from explainers.library.sets import ImageRef
+from explainers.library.starters import starters_in
 from explainers.library.store import Store
 from models.errors import UnreadableImage
 from models.photo import Photo, read_photo, read_photo_file

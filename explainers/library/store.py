@@ -12,8 +12,7 @@ import hashlib
 import json
 import os
 import re
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,18 +21,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from explainers.library.locks import held_lock
 from explainers.library.sets import KINDS, ImageRef, ImageSet, Kind
 from models.errors import BadSettings, LibraryUnavailable
-from models.files import age_seconds, is_past_keeping, written_atomically
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from models.files import is_past_keeping, written_atomically
 
 FORMAT = 1
 CAV_BYTES = 2 * 2**30  # about two thousand concepts of a ResNet-50's last depth
-_STALE_LOCK_S = 60
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAFE_KEY = re.compile(r"[a-z0-9-]{1,100}")
 _HEX = re.compile(r"[0-9a-f]{8,128}")
@@ -46,7 +40,7 @@ class Store:
         self.folder, self.cav_bytes = folder, cav_bytes
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Generator[None]:
         """While held, nobody else changes the library. A folder that refuses to be written raises LibraryUnavailable."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -61,11 +55,11 @@ class Store:
     # --- images; the caller holds the lock to put and to keep ---------------------------------------------------------------
 
     def image_path(self, sha256: str) -> Path:
-        """Where an image of this hash lies, if it does."""
+        """Where an image of this hash lies, if the library has it."""
         return self.folder / "images" / sha256[:2] / sha256
 
     def put(self, data: bytes) -> str:
-        """Keeps an image file; its hash."""
+        """Keeps an image file, and returns its hash."""
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.image_path(sha256)
         if path.exists():
@@ -75,7 +69,7 @@ class Store:
         return sha256
 
     def keep(self, images: Iterable[ImageRef]) -> None:
-        """Images that were just let go of stay for a day, however old they are."""
+        """Makes images that a set just let go of stay for another day, however old they are."""
         for image in images:
             with suppress(FileNotFoundError):
                 os.utime(self.image_path(image.sha256))
@@ -91,12 +85,16 @@ class Store:
 
     def sets(self, kind: Kind) -> dict[str, ImageSet | None]:
         """Every manifest by its key; None marks a starter that was deleted. Broken manifests are passed over."""
-        found = {path.stem: _read_json(path) for path in self._manifests(kind)}
-        parsed = {key: _parsed(record, kind, key) for key, record in found.items()}
-        return {key: parsed[key] for key in found if parsed[key] is not None or _is_deletion(found[key])}
+        image_sets = {}
+        for path in self._manifests(kind):
+            record = _read_json(path)
+            image_set = _parsed(record, kind, path.stem)
+            if image_set is not None or _is_deletion(record):
+                image_sets[path.stem] = image_set
+        return image_sets
 
     def write_set(self, image_set: ImageSet) -> None:
-        """The lock is held by the caller."""
+        """Writes a set's manifest in place of the one it had. The lock is held by the caller."""
         record = {"name": image_set.name, "images": [{"sha256": i.sha256, "name": i.name} for i in image_set.images]}
         self._write_manifest(image_set.kind, image_set.key, record)
 
@@ -114,7 +112,7 @@ class Store:
 
     def _manifest(self, kind: Kind, key: str) -> Path:
         if kind not in KINDS or not _SAFE_KEY.fullmatch(key):
-            raise BadSettings(f"'{key}' of kind '{kind}' is no set of this library.")
+            raise BadSettings(f"'{key}' of kind '{kind}' is not a set of this library.")
         return self.folder / "sets" / kind / f"{key}.json"
 
     def _manifests(self, kind: Kind) -> list[Path]:
@@ -123,7 +121,7 @@ class Store:
     # --- CAVs ---------------------------------------------------------------------------------------------------------------
 
     def load_cav(self, key: str) -> dict[str, Tensor] | None:
-        """The tensors kept under a key; None if there are none, or the file is broken."""
+        """The tensors kept under a key, each of whatever shape (...); None if there are none, or the file is broken."""
         path = self._cav(key)
         try:
             tensors = load(path.read_bytes())
@@ -134,16 +132,16 @@ class Store:
             return None
 
     def save_cav(self, key: str, tensors: dict[str, Tensor], fingerprints: Iterable[str]) -> None:
-        """Keeps tensors under a key, and remembers which sets they were fitted on. The lock is held by the caller."""
+        """Keeps tensors of any shape (...) under a key, and on which sets they were fitted. The lock is held by the caller."""
         on_cpu = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         _write(self._cav(key), save(on_cpu, {"sets": " ".join(fingerprints)}))
         self._trim_cavs()
 
     def _trim_cavs(self) -> None:
-        """Drops the CAVs that nobody has asked for the longest until the others fit; they can be fitted again at any time."""
-        found = [(path, path.stat()) for path in self._cavs()]
-        total = sum(stat.st_size for _, stat in found)
-        for path, stat in sorted(found, key=lambda item: item[1].st_mtime):
+        """Drops the CAVs least recently asked for until the others fit; they can be fitted again at any time."""
+        files = [(path, path.stat()) for path in self._cavs()]
+        total = sum(stat.st_size for _, stat in files)
+        for path, stat in sorted(files, key=lambda item: item[1].st_mtime):
             if total <= self.cav_bytes:
                 return
             path.unlink(missing_ok=True)
@@ -166,17 +164,22 @@ class Store:
 
     def _cav(self, key: str) -> Path:
         if not _HEX.fullmatch(key):
-            raise BadSettings(f"'{key}' is no key of a CAV: a hex digest is needed.")
+            raise BadSettings(f"'{key}' is not a key of a CAV: a hex digest is needed.")
         return self.folder / "cavs" / f"{key}.safetensors"
 
     # --- tidying up ---------------------------------------------------------------------------------------------------------
 
     def sweep(self) -> int:
-        """Removes images that no set has used for a day; how many. While a manifest cannot be read, none is removed."""
-        records = [_parsed_or_deletion(path) for kind in KINDS for path in self._manifests(kind)]
-        if None in records:
-            return 0
-        used = {image["sha256"] for record in records for image in record.get("images", ())}
+        """Removes images that no set has used for a day, and returns how many; none while a manifest cannot be read."""
+        used: set[str] = set()
+        for kind in KINDS:
+            for path in self._manifests(kind):
+                record = _read_json(path)
+                image_set = _parsed(record, kind, path.stem)
+                if image_set is not None:
+                    used |= {image.sha256 for image in image_set.images}
+                elif not _is_deletion(record):
+                    return 0
         unused = [path for path in (self.folder / "images").glob("*/*") if path.name not in used and is_past_keeping(path)]
         for path in unused:
             path.unlink(missing_ok=True)
@@ -191,36 +194,6 @@ def fitted_on(cav: bytes) -> set[str]:
         return set(header.get("__metadata__", {}).get("sets", "").split())
     except (SafetensorError, ValueError, KeyError):
         return set()
-
-
-@contextmanager
-def held_lock(path: Path) -> Iterator[None]:
-    """Waits until nobody else holds the lock of this path, and holds it."""
-    if fcntl is None:
-        with _held_by_existing(path):
-            yield
-        return
-    with path.open("ab") as file:  # closing the file lets go, also when the process dies
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _held_by_existing(path: Path) -> Iterator[None]:
-    """For systems without file locks: who makes the file holds the lock. One left by a crash counts for a minute."""
-    path = path.with_suffix(".held")
-    while True:
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL))
-            break
-        except (FileExistsError, PermissionError):
-            if path.exists() and age_seconds(path) > _STALE_LOCK_S:
-                path.unlink(missing_ok=True)
-            time.sleep(0.01)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -240,13 +213,8 @@ def _is_deletion(record: Any) -> bool:
     return isinstance(record, dict) and record.get("format") == FORMAT and record.get("deleted") is True
 
 
-def _parsed_or_deletion(path: Path) -> dict | None:
-    """A manifest's record, None if it cannot be understood."""
-    record = _read_json(path)
-    return record if _is_deletion(record) or _parsed(record, "concept", "x") else None
-
-
 def _parsed(record: Any, kind: Kind, key: str) -> ImageSet | None:
+    """The set that a manifest describes; None if it cannot be understood."""
     if not isinstance(record, dict) or record.get("format") != FORMAT or not isinstance(record.get("name"), str):
         return None
     images = read_refs(record.get("images"))
@@ -254,7 +222,7 @@ def _parsed(record: Any, kind: Kind, key: str) -> ImageSet | None:
 
 
 def read_refs(records: Any) -> tuple[ImageRef, ...] | None:
-    """The images of a manifest; None if these are no such records."""
+    """The images that a manifest lists; None if these are not such records."""
     if not isinstance(records, list) or not all(_is_ref(record) for record in records):
         return None
     return tuple(ImageRef(record["sha256"], record["name"]) for record in records)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
-from explainers.library.packs import Entry, read_archive
+from explainers.library.archives import Entry, read_archive
 from models.catalog import EncoderInfo
 from models.errors import UnreadableImage
 from models.photo import Photo, photo_from_array, read_photo

@@ -130,7 +130,7 @@ def test_a_set_of_several_pages_keeps_its_selection_over_them(open_page):
 def test_a_bad_archive_is_one_sentence_and_the_page_goes_on(open_page):
     page = open_page()
     make_concept(page, "broken", [file("broken.zip", b"this is no archive")])
-    expect(page.get_by_test_id("stAlert").filter(has_text="no readable .zip archive")).to_be_visible()
+    expect(page.get_by_test_id("stAlert").filter(has_text="not a readable .zip archive")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(tiles(page)).to_have_count(48)
 

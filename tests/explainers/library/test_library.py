@@ -19,8 +19,10 @@ import pytest
 import torch
 from PIL import Image
 
-from explainers.library import store
-from explainers.library.library import ConceptLibrary, ImageRef, ImageSet, default_folder, read_folder
+from explainers.library import ConceptLibrary, locks, store
+from explainers.library.folders import read_folder
+from explainers.library.library import default_folder
+from explainers.library.sets import ImageRef, ImageSet
 from models.errors import BadConcept, BadSettings, LibraryUnavailable, UnknownConcept, UnreadableImage
 
 KEY = "ab" * 32
@@ -116,7 +118,7 @@ def test_starters_come_first_then_names(cats):
     assert listed(cats) == ["dotted", "scenes", "striped", "Ants", "cats", "cats"]
 
 
-def test_an_unknown_name_is_told_what_there_is(library):
+def test_an_unknown_name_is_answered_with_what_there_is(library):
     with pytest.raises(UnknownConcept, match=r"no concept 'cat'. There is: 'dotted', 'striped'"):
         library.get("cat")
 
@@ -199,7 +201,7 @@ def deflated(name, method=zipfile.ZIP_DEFLATED):
         ("..\\a.png", png(2), "leads out"),
         ("C:/a.png", png(2), "leads out"),
         (link("a.png"), b"/etc/passwd", "is a link"),
-        (fifo("a.png"), png(2), "no ordinary file"),
+        (fifo("a.png"), png(2), "not an ordinary file"),
         ("inner.zip", zipped(*files(2)), "archive inside the archive"),
         ("inner.png", zipped(*files(2)), "archive inside the archive"),
         ("notes.txt", b"words", "text file"),
@@ -224,7 +226,7 @@ def test_an_encrypted_entry_is_refused(library):
 
 
 def test_sizes_that_an_archive_claims_are_not_believed(library, monkeypatch):
-    monkeypatch.setattr("explainers.library.packs.MAX_ENTRY_BYTES", 1000)
+    monkeypatch.setattr("explainers.library.archives.MAX_ENTRY_BYTES", 1000)
     data = bytearray(zipped((deflated("big.png"), bytes(5000)), ("1.png", png(1))))
     claim = data.index(b"PK\x01\x02") + 24
     data[claim : claim + 4] = (999_999).to_bytes(4, "little")
@@ -233,13 +235,13 @@ def test_sizes_that_an_archive_claims_are_not_believed(library, monkeypatch):
 
 
 def test_the_whole_of_an_archive_is_bounded(library, monkeypatch):
-    monkeypatch.setattr("explainers.library.packs.MAX_TOTAL_BYTES", len(png(1)) + len(png(2)))
+    monkeypatch.setattr("explainers.library.archives.MAX_TOTAL_BYTES", len(png(1)) + len(png(2)))
     added = library.add("cats", "concept", [("a.zip", zipped(*files(1, 2, 3, 4)))])
     assert names(added.image_set) == ["1.png", "2.png"] and [r.name for r in added.refused] == ["3.png", "4.png"]
 
 
 def test_an_archive_of_too_many_files_is_refused_unread(library, monkeypatch):
-    monkeypatch.setattr("explainers.library.packs.MAX_ENTRIES", 3)
+    monkeypatch.setattr("explainers.library.archives.MAX_ENTRIES", 3)
     with pytest.raises(BadConcept, match=r"'a.zip' holds more than 3 files"):
         library.add("cats", "concept", [("a.zip", zipped(*files(1, 2, 3, 4)))])
 
@@ -247,7 +249,7 @@ def test_an_archive_of_too_many_files_is_refused_unread(library, monkeypatch):
 @pytest.mark.parametrize("data", [b"", b"words", zipped(*files(1))[:50], zipped(*files(1))[:-10]])
 def test_what_is_no_archive_is_named(library, data):
     added = library.add("cats", "concept", [("a.zip", data), *files(1)])
-    assert [r.name for r in added.refused] == ["a.zip"] and "no readable .zip" in added.refused[0].reason
+    assert [r.name for r in added.refused] == ["a.zip"] and "not a readable .zip" in added.refused[0].reason
 
 
 def test_a_damaged_entry_costs_itself_only(library):
@@ -400,7 +402,7 @@ def test_two_processes_lose_nothing(tmp_path):
 @pytest.mark.parametrize("has_file_locks", [True, False])
 def test_two_threads_lose_nothing_with_and_without_file_locks(tmp_path, monkeypatch, has_file_locks):
     if not has_file_locks:
-        monkeypatch.setattr(store, "fcntl", None)
+        monkeypatch.setattr(locks, "fcntl", None)
     threads = [threading.Thread(target=add_one_by_one, args=(tmp_path, first, 10)) for first in (0, 5)]  # five in common
     for thread in threads:
         thread.start()
@@ -410,7 +412,7 @@ def test_two_threads_lose_nothing_with_and_without_file_locks(tmp_path, monkeypa
 
 
 def test_a_lock_left_by_a_crash_counts_for_a_minute(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "fcntl", None)
+    monkeypatch.setattr(locks, "fcntl", None)
     held = tmp_path / ".held"
     held.touch()
     os.utime(held, (time.time() - 61,) * 2)
@@ -616,7 +618,7 @@ def test_a_missing_image_is_named(cats, other):
 
 @pytest.mark.parametrize("data", [b"words", zipped(*files(1)), zipped(("manifest.json", b"{}")), zipped(("manifest.json", b"["))])
 def test_what_is_no_pack_is_refused(other, data):
-    with pytest.raises(BadConcept, match="'the pack' is no"):
+    with pytest.raises(BadConcept, match="'the pack' is not a "):
         other.import_pack(data)
 
 

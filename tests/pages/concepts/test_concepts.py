@@ -254,7 +254,7 @@ def test_a_zip_counts_as_the_images_in_it(concepts, library):
 @pytest.mark.parametrize(
     ("name", "files", "told"),
     [
-        ("green", {"broken.zip": b"no archive"}, "no readable .zip archive"),
+        ("green", {"broken.zip": b"no archive"}, "not a readable .zip archive"),
         ("green", {"page.jpg": b"<html>"}, "None of the files for 'green'"),
         ("green", {}, "There are no files yet"),
         ("", PICTURES, "A name has 1 to 60 letters"),

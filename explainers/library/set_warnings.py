@@ -1,0 +1,64 @@
+"""Is a concept with its random counterpart fit for use? Plain sentences on what is wrong: too few images, duplicates."""
+
+from collections.abc import Sequence
+
+from explainers.library.duplicates import Thumbprints, duplicate_pairs, repeated
+from explainers.library.sets import ImageSet
+
+HARDLY_ENOUGH, RECOMMENDED = 10, 30
+_N_NAMED = 3
+
+
+def warnings(
+    image_set: ImageSet, thumbprints: Thumbprints, random_set: ImageSet, random_thumbprints: Thumbprints
+) -> tuple[str, ...]:
+    """What is wrong with a concept's images and their random counterpart; nothing if all is well.
+
+    The thumbprints (768,) are those of the sets' images, in their order.
+    """
+    sentences = (
+        _too_few(image_set),
+        _too_few(random_set),
+        _repeating(image_set, thumbprints),
+        _repeating(random_set, random_thumbprints),
+        _shared(image_set, random_set, sorted({i for i, _ in duplicate_pairs(thumbprints, random_thumbprints)})),
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _too_few(image_set: ImageSet) -> str | None:
+    n = len(image_set.images)
+    if n < HARDLY_ENOUGH:
+        return f"'{image_set.name}' has {_images(n)}: hardly enough to say anything. {RECOMMENDED} or more are recommended."
+    if n < RECOMMENDED:
+        return f"'{image_set.name}' has {n} images; {RECOMMENDED} or more are recommended."
+    return None
+
+
+def _repeating(image_set: ImageSet, thumbprints: Thumbprints) -> str | None:
+    """The sentence on images that show the same picture as another of the set."""
+    pairs = repeated(thumbprints)
+    if not pairs:
+        return None
+    names = [f"'{image_set.images[i].name}' (like '{image_set.images[j].name}')" for i, j in pairs]
+    verb = "shows" if len(pairs) == 1 else "show"
+    return f"{_images(len(pairs))} of '{image_set.name}' {verb} the same picture as another: {_listed(names)}. Remove repeats."
+
+
+def _shared(image_set: ImageSet, random_set: ImageSet, shared: Sequence[int]) -> str | None:
+    """The sentence on the concept's images, by index, that are in the random counterpart, too."""
+    if not shared:
+        return None
+    names = [f"'{image_set.images[i].name}'" for i in shared]
+    verb = "is" if len(shared) == 1 else "are"
+    where = f"'{image_set.name}' {verb} also in the random counterpart '{random_set.name}'"
+    return f"{_images(len(shared))} of {where}: {_listed(names)}. Remove such images from one of the two."
+
+
+def _images(n: int) -> str:
+    return "1 image" if n == 1 else f"{n} images"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _N_NAMED
+    return ", ".join(names[:_N_NAMED]) + (f" and {more} more" if more > 0 else "")
