@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from explainers.results.segmentations import Predictions
-from pages.common.theme import BLUE, MARGIN
+from pages.common import theme
 
 
 def probabilities(predictions: Predictions, n_classes: int = 5) -> go.Figure:
@@ -13,7 +13,7 @@ def probabilities(predictions: Predictions, n_classes: int = 5) -> go.Figure:
         x=shares,
         y=list(range(len(names))),
         orientation="h",
-        marker={"color": BLUE},
+        marker={"color": theme.BLUE},
         text=[f"{name}  {share:.1%}" for name, share in zip(names, shares, strict=True)],
         textposition="outside",
         cliponaxis=False,
@@ -22,7 +22,7 @@ def probabilities(predictions: Predictions, n_classes: int = 5) -> go.Figure:
     )
     layout = {
         "height": 16 + 30 * len(names),
-        "margin": MARGIN,
+        "margin": theme.MARGIN,
         "bargap": 0.45,
         "xaxis": {"visible": False, "range": [0, 1.9], "fixedrange": True},
         "yaxis": {"visible": False, "autorange": "reversed", "fixedrange": True},

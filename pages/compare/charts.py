@@ -1,6 +1,9 @@
-"""Comparisons as Plotly figures. Pure functions: what they draw is their argument; every encoder keeps its colour."""
+"""Comparisons as Plotly figures. Pure functions: what they draw is their argument; every encoder keeps its colour.
 
-from collections.abc import Sequence
+Names come from others, and Plotly reads tags in them, so they are escaped.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -9,23 +12,29 @@ import plotly.graph_objects as go
 
 from explainers.maps.agreement import Spread
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
-
-_MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
-_GREY = "#8B979E"
-_SCALE = [[0.0, "rgba(46, 139, 176, 0.04)"], [1.0, "#2E8BB0"]]
-_LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
-STAR = " ★"
+from pages.common import theme
+from pages.common.theme import STAR
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A figure over k, with its spread over photos."""
+    """A measure over k, with its spread over photos."""
 
     name: str
     colour: str
     ks: Sequence[int]
-    figures: Sequence[Spread]
+    spreads: Sequence[Spread]
     dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Health:
+    """Held-out AUC of a concept's CAV at every depth of one encoder."""
+
+    encoder: str
+    colour: str
+    depths: Sequence[int]
+    aucs: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -48,19 +57,19 @@ def agreement(curves: Sequence[Curve], metric: str, k: int | None = None) -> go.
     traces = [trace for curve in curves for trace in _band_and_line(curve, metric)]
     layout = {
         "height": 340,
-        "margin": _MARGIN,
+        "margin": theme.MARGIN,
         "hovermode": "x unified",
-        "legend": _LEGEND,
+        "legend": theme.LEGEND_ABOVE,
         "xaxis": {"title": {"text": "granularity"}, "dtick": 2, "tick0": 2, "fixedrange": True},
         "yaxis": {"title": {"text": metric}, "range": [-0.05, 1.05], "fixedrange": True},
-        "shapes": [] if k is None else [_marker(k)],
+        "shapes": [] if k is None else [theme.upright_line(k)],
     }
     return go.Figure(traces, layout)
 
 
 def _band_and_line(curve: Curve, metric: str) -> list[go.Scatter]:
-    means = np.array([f.mean for f in curve.figures])
-    stds = np.array([f.std for f in curve.figures])
+    means = np.array([spread.mean for spread in curve.spreads])
+    stds = np.array([spread.std for spread in curve.spreads])
     ks = list(curve.ks)
     line = go.Scatter(
         x=ks,
@@ -77,7 +86,7 @@ def _band_and_line(curve: Curve, metric: str) -> list[go.Scatter]:
         x=ks + ks[::-1],
         y=np.concatenate([means + stds, (means - stds)[::-1]]),
         fill="toself",
-        fillcolor=_faint(curve.colour),
+        fillcolor=theme.faint(curve.colour, 0.15),
         line={"width": 0},
         hoverinfo="skip",
         showlegend=False,
@@ -85,17 +94,11 @@ def _band_and_line(curve: Curve, metric: str) -> list[go.Scatter]:
     return [band, line]
 
 
-def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, 0.15)"
-
-
-def _marker(k: int) -> dict:
-    return {"type": "line", "x0": k, "x1": k, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": _GREY, "dash": "dash"}}
-
-
 def depth_similarity(cka: np.ndarray, rows: tuple[str, Sequence[int]], columns: tuple[str, Sequence[int]]) -> go.Figure:
-    """Linear CKA of every depth of one encoder (rows) with every depth of another; a dot marks the most alike of each row."""
+    """Linear CKA (n_rows, n_columns) of every depth of one encoder with every depth of another.
+
+    ``rows`` and ``columns`` are each an encoder's name and its depths. A ring marks the most similar depth of every row.
+    """
     (row_name, row_depths), (column_name, column_depths) = rows, columns
     cells = go.Heatmap(
         z=cka,
@@ -103,7 +106,7 @@ def depth_similarity(cka: np.ndarray, rows: tuple[str, Sequence[int]], columns: 
         y=[str(d) for d in row_depths],
         zmin=0,
         zmax=1,
-        colorscale=_SCALE,
+        colorscale=theme.SCALE,
         xgap=2,
         ygap=2,
         showscale=False,
@@ -114,90 +117,78 @@ def depth_similarity(cka: np.ndarray, rows: tuple[str, Sequence[int]], columns: 
         x=[str(column_depths[i]) for i in cka.argmax(1)],
         y=[str(d) for d in row_depths],
         mode="markers+text",
-        marker={"symbol": "circle-open", "size": 30, "color": "#D9822B", "line": {"width": 2}},
+        marker={"symbol": "circle-open", "size": 30, "color": theme.ORANGE, "line": {"width": 2}},
         text=[f"{value:.2f}" for value in cka.max(1)],
         textfont={"size": 11},
         hoverinfo="skip",
     )
+    categories = {"type": "category", "fixedrange": True}
     layout = {
         "height": 110 + 34 * len(row_depths),
-        "margin": _MARGIN,
+        "margin": theme.MARGIN,
         "showlegend": False,
-        "xaxis": {"title": {"text": f"depth of {escape(column_name)}"}, "type": "category", "fixedrange": True},
-        "yaxis": {
-            "title": {"text": f"depth of {escape(row_name)}"},
-            "type": "category",
-            "fixedrange": True,
-            "autorange": "reversed",
-        },
+        "xaxis": {"title": {"text": f"depth of {escape(column_name)}"}, **categories},
+        "yaxis": {"title": {"text": f"depth of {escape(row_name)}"}, "autorange": "reversed", **categories},
     }
     return go.Figure([cells, best], layout)
 
 
-def health(curves: Sequence[tuple[str, str, Sequence[int], Sequence[float]]]) -> go.Figure:
-    """Held-out AUC of a concept over relative depth; curves of (encoder, colour, depths, AUCs), all depths of the encoder."""
+def health(curves: Sequence[Health]) -> go.Figure:
+    """Held-out AUC of a concept over relative depth, a curve per encoder with all its depths."""
     traces = [
         go.Scatter(
-            x=[d / max(1, depths[-1]) for d in depths],
-            y=list(aucs),
-            name=escape(name),
+            x=[d / max(1, curve.depths[-1]) for d in curve.depths],
+            y=list(curve.aucs),
+            name=escape(curve.encoder),
             mode="lines+markers",
-            line={"color": colour, "width": 2},
-            customdata=list(depths),
-            hovertemplate=f"{escape(name)}, depth %{{customdata}}: AUC %{{y:.2f}}<extra></extra>",
+            line={"color": curve.colour, "width": 2},
+            customdata=list(curve.depths),
+            hovertemplate=f"{escape(curve.encoder)}, depth %{{customdata}}: AUC %{{y:.2f}}<extra></extra>",
         )
-        for name, colour, depths, aucs in curves
+        for curve in curves
     ]
     layout = {
         "height": 300,
-        "margin": _MARGIN,
-        "legend": _LEGEND,
+        "margin": theme.MARGIN,
+        "legend": theme.LEGEND_ABOVE,
         "xaxis": {"title": {"text": "relative depth, shallow to deep"}, "range": [-0.03, 1.03], "fixedrange": True},
         "yaxis": {"title": {"text": "held-out AUC"}, "range": [0.4, 1.03], "fixedrange": True},
-        "shapes": [
-            {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 0.5, "y1": 0.5, "line": {"color": _GREY, "dash": "dot"}}
-        ],
+        "shapes": [theme.level_line(0.5)],
     }
     return go.Figure(traces, layout)
 
 
-def contributions(by_concept: dict[str, Sequence[Contribution]]) -> go.Figure:
+def contributions(by_concept: Mapping[str, Sequence[Contribution]]) -> go.Figure:
     """Bars of every concept and encoder, with intervals; pale where chance could have made as much, a star where not."""
     concepts = list(by_concept)
     encoders = list(dict.fromkeys((c.encoder, c.colour) for of_concept in by_concept.values() for c in of_concept))
     traces = [_bars(name, colour, by_concept) for name, colour in encoders]
     layout = {
         "height": 90 + (14 + 20 * len(encoders)) * len(concepts),
-        "margin": _MARGIN,
+        "margin": theme.MARGIN,
         "barmode": "group",
         "bargap": 0.25,
-        "legend": {**_LEGEND, "traceorder": "normal"},
+        "legend": {**theme.LEGEND_ABOVE, "traceorder": "normal"},
         "xaxis": {"title": {"text": "attribution"}, "rangemode": "tozero", "fixedrange": True},
         "yaxis": {"autorange": "reversed", "fixedrange": True, "automargin": True},
     }
     return go.Figure(traces, layout)
 
 
-def _bars(encoder: str, colour: str, by_concept: dict[str, Sequence[Contribution]]) -> go.Bar:
-    found = [(concept, c) for concept, of_concept in by_concept.items() for c in of_concept if c.encoder == encoder]
+def _bars(encoder: str, colour: str, by_concept: Mapping[str, Sequence[Contribution]]) -> go.Bar:
+    """One encoder's bars."""
+    own = [(concept, c) for concept, of_concept in by_concept.items() for c in of_concept if c.encoder == encoder]
+    colours = [colour if c.significant else theme.faint(colour, 0.15) for _, c in own]
     return go.Bar(
-        x=[c.mean for _, c in found],
-        y=[escape(concept) for concept, _ in found],
+        x=[c.mean for _, c in own],
+        y=[escape(concept) for concept, _ in own],
         orientation="h",
         name=escape(encoder),
-        marker={"color": [colour if c.significant else _faint(colour) for _, c in found], "line": {"color": colour, "width": 1}},
-        text=[STAR if c.significant else "" for _, c in found],
+        marker={"color": colours, "line": {"color": colour, "width": 1}},
+        text=[STAR if c.significant else "" for _, c in own],
         textposition="inside",
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [max(0.0, c.interval[1] - c.mean) for _, c in found],
-            "arrayminus": [max(0.0, c.mean - c.interval[0]) for _, c in found],
-            "color": "#5C6970",
-            "thickness": 1.2,
-            "width": 3,
-        },
-        customdata=[(f"{c.interval[0]:.3g}", f"{c.interval[1]:.3g}", f"{c.corrected_p_value:.3g}") for _, c in found],
+        error_x=theme.error_bars([c.mean for _, c in own], [c.interval for _, c in own], thickness=1.2, width=3),
+        customdata=[(f"{c.interval[0]:.3g}", f"{c.interval[1]:.3g}", f"{c.corrected_p_value:.3g}") for _, c in own],
         hovertemplate=f"<b>%{{y}}</b> in {escape(encoder)}, over all depths<br>attribution %{{x:.3g}}, 95 % interval "
         "%{customdata[0]} to %{customdata[1]}<br>corrected p %{customdata[2]}<extra></extra>",
     )

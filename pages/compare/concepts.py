@@ -169,7 +169,8 @@ def _draw(photo: Photo, openings: Sequence[Opening], asked: Asked, found: Found)
 def _health(reports: Sequence[tuple[Opening, HealthReport]], concept: str) -> None:
     st.subheader("CAV by relative depth", anchor=False, help=_HEALTH_HELP)
     curves = [
-        (o.title, o.colour, report.depths, [report.at(concept, d).health.auc for d in report.depths]) for o, report in reports
+        compare_charts.Health(o.title, o.colour, report.depths, [report.at(concept, d).health.auc for d in report.depths])
+        for o, report in reports
     ]
     figure = compare_charts.health(curves)
     st.plotly_chart(figure, config=theme.CONFIG, key="health", alt=f"Held-out AUC of {concept} by depth")
@@ -250,7 +251,7 @@ def ranking(openings: Sequence[Opening], by_concept: dict[str, list[Contribution
     return [
         {
             "Concept": concept,
-            **{o.title: f"{ranks[n][row]}{compare_charts.STAR if found[n].significant else ''}" for n, o in enumerate(openings)},
+            **{o.title: f"{ranks[n][row]}{theme.STAR if found[n].significant else ''}" for n, o in enumerate(openings)},
             "Apart": apart(found) or "–",
         }
         for row, (concept, found) in enumerate(by_concept.items())

@@ -16,12 +16,12 @@ import streamlit as st
 from explainers.service.service import ExplainerService, Job
 from models.catalog import EncoderInfo
 from models.errors import EncoderscopeError
-from pages.common import jobs, link
+from pages.common import jobs, link, theme
 from pages.common.text import plain
 
 _POLL_SECONDS = 0.6
 _KEPT, _KEPT_OF = "compare.kept", "compare.kept of"
-COLOURS = ("#2E8BB0", "#D9822B", "#3C9A6B", "#8A6FBF")
+COLOURS = (theme.BLUE, theme.ORANGE, theme.GREEN, "#8A6FBF")
 """One per encoder, by place; readable on light and on dark."""
 
 

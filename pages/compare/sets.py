@@ -50,7 +50,7 @@ _CKA_HELP = (
     "Linear centred kernel alignment over positions of the photos: 1 means that two depths place the positions alike, up to a "
     "rotation. A ring marks the depth that is most like each depth of the row."
 )
-PAIR_COLOURS = ("#2E8BB0", "#D9822B", "#3C9A6B", "#8A6FBF", "#B5546B", "#6B7A2E")
+PAIR_COLOURS = (*COLOURS, "#B5546B", "#6B7A2E")
 MB = 2**20
 
 # --- agreement ----------------------------------------------------------------------------------------------------------
@@ -145,8 +145,8 @@ def agreement_curves(ready: Sequence[Opening], found: Found, metric: str) -> lis
 
 
 def _curve(name: str, colour: str, agreement: PhotosAgreement, metric: str, dashed: bool = False) -> Curve:
-    figures = tuple(spread(of_k) for of_k in getattr(agreement, METRICS[metric].field).T)
-    return Curve(name, colour, agreement.ks, figures, dashed)
+    spreads = tuple(spread(of_k) for of_k in getattr(agreement, METRICS[metric].field).T)
+    return Curve(name, colour, agreement.ks, spreads, dashed)
 
 
 def _agreement(a: SegmentedPhotos, b: SegmentedPhotos) -> PhotosAgreement:
@@ -165,10 +165,10 @@ def _identity(segmented: SegmentedPhotos) -> tuple:
 def agreement_rows(ready: Sequence[Opening], found: Found) -> list[dict]:
     """One line per pair, measure and granularity, with the spread over photos."""
     return [
-        {"pair": curve.name, "measure": METRICS[metric].title, "k": k, "mean": figure.mean, "std": figure.std}
+        {"pair": curve.name, "measure": METRICS[metric].title, "k": k, "mean": of_k.mean, "std": of_k.std}
         for metric in METRICS
         for curve in agreement_curves(ready, found, metric)
-        for k, figure in zip(curve.ks, curve.figures, strict=True)
+        for k, of_k in zip(curve.ks, curve.spreads, strict=True)
     ]
 
 

@@ -11,9 +11,10 @@ from explainers.service.service import Job
 from models.errors import EncoderscopeError
 from pages.common import jobs, link, theme
 from pages.common.text import plain
+from pages.concepts import charts
 from pages.concepts import choice as concept_choice
 from pages.concepts import editing as concept_editing
-from pages.concepts import figures
+from pages.concepts import health as cav_words
 from pages.concepts.pictures import draw_tiles, tile
 
 SETTINGS = ExplainSettings()  # every depth, and as many replicates as the Explain page takes
@@ -129,22 +130,22 @@ def opened(library: ConceptLibrary, image_set: ImageSet) -> OpenSet:
 
 def settle_depth(report: HealthReport, concept: ImageSet) -> int:
     """The depth in view: from the link, as chosen before, or the best for this concept."""
-    return link.settle("depth", figures.best_depth(report, concept.name), report.depths.__contains__)
+    return link.settle("depth", cav_words.best_depth(report, concept.name), report.depths.__contains__)
 
 
 def health(report: HealthReport, concept: ImageSet, depth: int) -> None:
     """What the concept's CAV is worth: in words and over depth."""
-    best = figures.best_depth(report, concept.name)
+    best = cav_words.best_depth(report, concept.name)
     found = report.at(concept.name, best).health
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        figure = figures.health_over_depth(report, concept.name, depth)
+        figure = charts.health_over_depth(report, concept.name, depth)
         st.plotly_chart(figure, config=theme.CONFIG, key="health", alt="Held-out AUC, emblem gap and stability over depth")
     with right:
         box = _BOXES[found.verdict.doubt]
-        box(f"**{plain(figures.overall(report, concept.name))}**  \n{figures.in_numbers(found)}")
+        box(f"**{plain(cav_words.overall(report, concept.name))}**  \n{cav_words.in_numbers(found)}")
         with st.container(gap="xsmall"):
-            for depths, verdict in figures.verdicts(report, concept.name):
+            for depths, verdict in cav_words.verdicts(report, concept.name):
                 st.markdown(f"{depths} :{_COLOURS[verdict.doubt]}-badge[{verdict.value.capitalize()}] {plain(verdict.sentence)}")
 
 
@@ -170,16 +171,16 @@ def responding(library: ConceptLibrary, report: HealthReport, concept: ImageSet,
     found = report.at(concept.name, depth)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _row(library, concept, figures.strongest(found.responses, _N_RESPONDING), "Respond most")
-        _row(library, concept, figures.faintest(found.responses, _N_RESPONDING), "Respond least")
-        _row(library, random, figures.strongest(found.random_responses, _N_RESPONDING), "Random images that respond most")
+        _row(library, concept, cav_words.strongest(found.responses, _N_RESPONDING), "Respond most")
+        _row(library, concept, cav_words.faintest(found.responses, _N_RESPONDING), "Respond least")
+        _row(library, random, cav_words.strongest(found.random_responses, _N_RESPONDING), "Random images that respond most")
     with right:
         names, random_names = ([image.name for image in s.images] for s in (concept, random))
-        figure = figures.responses(found, names, random.name, random_names)
+        figure = charts.responses(found, names, random.name, random_names)
         st.plotly_chart(figure, config=theme.CONFIG, key="responses", alt="Responses of all images")
 
 
-def _row(library: ConceptLibrary, image_set: ImageSet, ranked: figures.Ranked, title: str) -> None:
+def _row(library: ConceptLibrary, image_set: ImageSet, ranked: cav_words.Ranked, title: str) -> None:
     st.markdown(f"**{title}**")
     pairs = zip(ranked.idx, ranked.responses, strict=True)
     tiles = [tile(library, image_set.images[i], f"{response:.3g}") for i, response in pairs]
@@ -194,7 +195,7 @@ def similarity_request(library: ConceptLibrary, concept: ImageSet) -> list[Image
 
 def similarity(report: HealthReport, depth: int) -> None:
     """Cosine between the CAVs of several concepts at one depth."""
-    figure = figures.similarity(report.concept_names, report.similarity(depth))
+    figure = charts.similarity(report.concept_names, report.similarity(depth))
     st.plotly_chart(figure, config=theme.CONFIG, key="similarity", alt=f"Similarity of CAVs at depth {depth}")
 
 

@@ -1,4 +1,4 @@
-"""Results as Plotly figures. Pure functions: what they draw is their argument; colours of clusters come from the overlay."""
+"""Segmentations as Plotly figures. Pure functions of their arguments; colours of clusters are those of the overlay."""
 
 from collections.abc import Sequence
 
@@ -8,26 +8,26 @@ import plotly.graph_objects as go
 from explainers.drawing.clusters import hex_colour
 from explainers.nave.quality import Quality
 from explainers.nave.segmentation import Segmentation
-from pages.common.theme import BLUE, MARGIN, ORANGE
+from pages.common import theme
 
-_GREY = "rgba(128, 140, 148, 0.55)"
 _INERTIA = "<br>inertia %{customdata:.4g}"
 _DOT_EDGE = {"width": 0.5, "color": "rgba(60, 60, 60, 0.5)"}
 
 
 def quality_over_k(quality: Sequence[Quality], suggested_k: int, k: int) -> go.Figure:
     """Stability and explained variance for every granularity, with the suggested one and the one on the screen marked."""
-    stability = _curve(quality, "stability", "Stability", {"color": BLUE}, "")
-    explained = _curve(quality, "explained", "Explained variance", {"color": ORANGE, "dash": "dot"}, _INERTIA)
+    stability = _curve(quality, "stability", "Stability", {"color": theme.BLUE}, "")
+    explained = _curve(quality, "explained", "Explained variance", {"color": theme.ORANGE, "dash": "dot"}, _INERTIA)
+    place = {"x": suggested_k, "y": 0, "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
     layout = {
         "height": 260,
-        "margin": {**MARGIN, "t": 24},
+        "margin": theme.BELOW_LEGEND,
         "hovermode": "closest",
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "legend": theme.LEGEND_ABOVE,
         "xaxis": {"title": {"text": "granularity"}, "dtick": 2, "tick0": 2, "fixedrange": True},
         "yaxis": {"range": [min(0, *(q.stability for q in quality)), 1.05], "fixedrange": True},
-        "shapes": [_band(k), _line(suggested_k)],
-        "annotations": [_note(suggested_k, "suggested")],
+        "shapes": [theme.band(k, 0.4), theme.upright_line(suggested_k)],
+        "annotations": [{"text": "suggested", **place, "showarrow": False}],
     }
     return go.Figure([stability, explained], layout)
 
@@ -42,21 +42,6 @@ def _curve(quality: Sequence[Quality], field: str, name: str, line: dict, more_h
         line=line,
         hovertemplate=f"%{{x}} clusters: {name.lower()} %{{y:.2f}}{more_hover}<extra></extra>",
     )
-
-
-def _band(k: int) -> dict:
-    span = {"x0": k - 0.4, "x1": k + 0.4, "y0": 0, "y1": 1, "yref": "paper"}
-    return {"type": "rect", **span, "fillcolor": _GREY, "opacity": 0.35, "line": {"width": 0}, "layer": "below"}
-
-
-def _line(k: int) -> dict:
-    span = {"x0": k, "x1": k, "y0": 0, "y1": 1, "yref": "paper"}
-    return {"type": "line", **span, "line": {"color": _GREY, "width": 2, "dash": "dash"}}
-
-
-def _note(k: int, text: str) -> dict:
-    place = {"x": k, "y": 0, "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
-    return {"text": text, **place, "showarrow": False}
 
 
 def shares(photo_names: Sequence[str], areas: np.ndarray) -> go.Figure:
@@ -76,7 +61,7 @@ def shares(photo_names: Sequence[str], areas: np.ndarray) -> go.Figure:
     layout = {
         "barmode": "stack",
         "height": 60 + 22 * n_photos,
-        "margin": {**MARGIN, "t": 24},
+        "margin": theme.BELOW_LEGEND,
         "showlegend": False,
         "hovermode": "closest",
         "xaxis": {"range": [0, 100], "ticksuffix": " %", "fixedrange": True},
@@ -90,22 +75,20 @@ def positions(segmentation: Segmentation, k: int) -> go.Figure:
     rows, columns = segmentation.scatter_idx.T
     labels = segmentation.at(k)[rows, columns]
     clouds = [_cloud(segmentation.scatter[labels == idx], idx) for idx in np.unique(labels).tolist()]
+    bare = {"showticklabels": False, "zeroline": False, "fixedrange": True}
     layout = {
         "height": 320,
-        "margin": {**MARGIN, "t": 24},
+        "margin": theme.BELOW_LEGEND,
         "showlegend": False,
         "hovermode": "closest",
-        "xaxis": _bare_axis("first component"),
-        "yaxis": _bare_axis("second component"),
+        "xaxis": {"title": {"text": "first component"}, **bare},
+        "yaxis": {"title": {"text": "second component"}, **bare},
     }
     return go.Figure(clouds, layout)
 
 
-def _bare_axis(title: str) -> dict:
-    return {"title": {"text": title}, "showticklabels": False, "zeroline": False, "fixedrange": True}
-
-
 def _cloud(points: np.ndarray, cluster_idx: int) -> go.Scatter:
+    """The dots (n, 2) of one cluster."""
     return go.Scatter(
         x=points[:, 0],
         y=points[:, 1],

@@ -156,7 +156,7 @@ def test_a_curve_for_every_pair_and_a_dotted_one_for_every_encoder_itself():
     curves = compare_figures.agreement_curves([opening(0, "a"), opening(1, "b"), opening(2, "c")], found, "rand")
     assert [c.name for c in curves] == ["a – b", "a – c", "b – c", "a, another seed", "c, another seed"]
     assert [c.dashed for c in curves] == [False] * 3 + [True] * 2
-    assert curves[0].figures[0].mean == pytest.approx(1)
+    assert curves[0].spreads[0].mean == pytest.approx(1)
 
 
 def test_agreement_in_the_table_has_both_measures():

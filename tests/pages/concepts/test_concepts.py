@@ -20,8 +20,9 @@ from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
 from pages.common import jobs
 from pages.common.text import plain
+from pages.concepts import charts as concept_charts
 from pages.concepts import editing as concept_editing
-from pages.concepts import figures as concept_figures
+from pages.concepts import health as concept_health
 from pages.concepts import views as concept_views
 from tests.pages.conftest import app_at
 from tests.pages.hand_made import ENCODER
@@ -417,36 +418,36 @@ def test_every_verdict_has_its_weight():
 
 
 def test_the_best_depth_has_the_least_to_doubt_then_the_strongest_weakest_figure():
-    assert concept_figures.best_depth(hand_made(cav_health(gap=-1.0), cav_health(auc=0.6, gap=0.9)), "striped") == 1
+    assert concept_health.best_depth(hand_made(cav_health(gap=-1.0), cav_health(auc=0.6, gap=0.9)), "striped") == 1
     sound = hand_made(cav_health(gap=0.2), cav_health(gap=0.4), cav_health(gap=0.3))
-    assert concept_figures.best_depth(sound, "striped") == 1
-    assert concept_figures.weakest(cav_health(auc=0.95, gap=0.95, stability=0.95)) == pytest.approx(0.9)  # the AUC's
-    assert concept_figures.weakest(cav_health(auc=float("nan"))) == -1
+    assert concept_health.best_depth(sound, "striped") == 1
+    assert concept_health.weakest(cav_health(auc=0.95, gap=0.95, stability=0.95)) == pytest.approx(0.9)  # the AUC's
+    assert concept_health.weakest(cav_health(auc=float("nan"))) == -1
 
 
 def test_neighbouring_depths_of_one_verdict_are_told_together():
     report = hand_made(cav_health(gap=0), cav_health(gap=0), cav_health())
-    runs = concept_figures.verdicts(report, "striped")
+    runs = concept_health.verdicts(report, "striped")
     assert [(depths, verdict.doubt) for depths, verdict in runs] == [("Depths 0 to 1", "serious"), ("Depth 2", "none")]
-    assert "does not really see" in concept_figures.overall(hand_made(cav_health(gap=0)), "striped")
-    assert "best at depth 2 (of 0 to 2)" in concept_figures.overall(report, "striped")
+    assert "does not really see" in concept_health.overall(hand_made(cav_health(gap=0)), "striped")
+    assert "best at depth 2 (of 0 to 2)" in concept_health.overall(report, "striped")
 
 
 def test_images_are_ranked_by_response():
     responses = np.array([2.0, 5.0, 1.0])
-    assert concept_figures.strongest(responses, 2) == concept_figures.Ranked((1, 0), (5.0, 2.0))
-    assert concept_figures.faintest(responses, 2) == concept_figures.Ranked((2, 0), (1.0, 2.0))
+    assert concept_health.strongest(responses, 2) == concept_health.Ranked((1, 0), (5.0, 2.0))
+    assert concept_health.faintest(responses, 2) == concept_health.Ranked((2, 0), (1.0, 2.0))
 
 
 def test_the_chart_has_a_line_per_figure_and_says_what_each_means():
-    figure = concept_figures.health_over_depth(hand_made(cav_health(), cav_health(gap=-7.0)), "striped", depth=1)
+    figure = concept_charts.health_over_depth(hand_made(cav_health(), cav_health(gap=-7.0)), "striped", depth=1)
     assert [curve.name for curve in figure.data] == ["Held-out AUC", "Emblem gap", "Stability"]
     assert list(figure.data[1].y) == [0.5, -0.5]  # far below zero is drawn at the edge ...
     assert figure.data[1].customdata[1].startswith("-7.00: random images respond as strongly")  # ... and told as it is
 
 
 def test_the_heat_map_says_who_is_compared_and_how_alike():
-    figure = concept_figures.similarity(["a<b>", "c"], np.array([[1.0, -0.9], [-0.9, 1.0]]))
+    figure = concept_charts.similarity(["a<b>", "c"], np.array([[1.0, -0.9], [-0.9, 1.0]]))
     assert figure.data[0].customdata[0][1] == (
         "<b>a&lt;b&gt;</b> and <b>c</b>: -0.90<br>opposed: what raises one lowers the other"
     )

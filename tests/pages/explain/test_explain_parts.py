@@ -11,6 +11,7 @@ import pytest
 
 from explainers.results import tables as explain_tables
 from explainers.results.explanations import ALL_DEPTHS, ExplainSettings
+from pages.common import theme
 from pages.common.concept_controls import names_in, needed_draws
 from pages.explain import charts as explain_charts
 from pages.explain import look as explain_look
@@ -26,7 +27,7 @@ def test_a_bar_is_coloured_and_starred_only_where_it_is_significant():
     assert bars.marker.color[0] != bars.marker.color[1]
     assert list(chance.x) == [0.2, 0.2]
     ticks = explain_charts.attributions(LOCAL, row=0, depth=1).layout.yaxis.ticktext
-    assert ticks == ("stripes" + explain_charts.STAR, escape(NASTY))
+    assert ticks == ("stripes" + theme.STAR, escape(NASTY))
 
 
 def test_intervals_reach_from_low_to_high():
@@ -43,7 +44,7 @@ def test_all_classes_of_a_depth_share_one_axis():
 def test_the_chart_of_depths_has_a_cell_per_concept_and_depth():
     cells, numbers = explain_charts.over_depths(LOCAL, row=1).data
     assert [list(line) for line in cells.z] == [[0.1, 0.1, 0.1], [0.5, 0.1, 0.3]]  # the last column is over all depths
-    star = explain_charts.STAR
+    star = theme.STAR
     assert list(numbers.text) == ["0.10", "0.10", "0.10", "0.50" + star, "0.10", "0.30" + star]
 
 
