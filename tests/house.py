@@ -26,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("pages", "explainers", "models")
+VAGUE = {"found", "told", "one", "asked"}
 ARRAYS = {"ndarray", "Tensor", "Array", "NDArray"}
 _TERM = r"[\w.*]+(?:\s*[-+*/]\s*[\w.]+)*"
 _SHAPE = re.compile(rf"\({_TERM},(?:\s*{_TERM},?)*\s*\)|\b(?:scalars?|same shape|any shape)\b")  # (C, H, W), (n_k, h*w), (k,)
@@ -135,6 +136,15 @@ def called_once(source: Source) -> list[Function]:
     return [node for node in private if uses[node.name] == calls[node.name] == 1]
 
 
+def vague_variables(source: Source) -> list[ast.Name | ast.arg]:
+    """Where a variable or a parameter gets a name that does not say what it is."""
+    nodes = ast.walk(source.tree)
+    named = (
+        node for node in nodes if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    )
+    return [node for node in named if (node.arg if isinstance(node, ast.arg) else node.id) in VAGUE]
+
+
 def _is_private(name: str) -> bool:
     return name.startswith("_") and not name.startswith("__")
 
@@ -234,6 +244,7 @@ def figures(root: Path) -> dict[str, object]:
         'docstrings that begin with "The same"': sum(len(same_docstrings(source)) for source in sources),
         "public functions on arrays": len(on_array),
         "of these without a shape in the docstring": sum(not states_shape(function) for function in on_array),
+        f"variables named {', '.join(sorted(VAGUE))}": sum(len(vague_variables(source)) for source in sources),
         "largest files": ", ".join(f"{source.path} {source.n_lines}" for source in longest),
         "words in README.md": len((root / "README.md").read_text().split()),
     }

@@ -1,7 +1,7 @@
 """The words of labels, help, messages and docstrings, held to the glossary (assets/docs/glossary.md).
 
 A word that the glossary sets in `code` in the last column of a table must not occur. What may occur nevertheless stands in
-ALLOWED, with its context. Docstrings stand alone, and those of public functions on arrays state shapes.
+ALLOWED, with its context. Docstrings stand alone, those of public functions on arrays state shapes; variables say what they are.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.house import ROOT, Source, array_functions, read_sources, same_docstrings, states_shape
+from tests.house import ROOT, Source, array_functions, read_sources, same_docstrings, states_shape, vague_variables
 
 GLOSSARY = ROOT / "assets/docs/glossary.md"
 DOCUMENTS = [
@@ -129,6 +129,13 @@ def test_public_functions_on_arrays_state_shapes(folder):
         for name, node in array_functions(source)
         if not states_shape(node)
     ]
+    assert not wrong, "\n".join(wrong)
+
+
+@UNFINISHED
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_variables_say_what_they_are(folder):
+    wrong = [f"{source.path}:{node.lineno}" for source in sources_in(folder) for node in vague_variables(source)]
     assert not wrong, "\n".join(wrong)
 
 
