@@ -30,7 +30,7 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "explainers/integrated_gradients": {"models", "explainers/runtime"},
     "explainers/visual_tcav": {"models", "explainers/integrated_gradients"},
     "explainers/library": {"models", "models/photo", "explainers/runtime"},
-    "explainers/results": {"models", "models/encoder", *SCIENCE},
+    "explainers/results": {"models", "models/encoder", "models/photo", *SCIENCE},
     "explainers/service": {*SERVED, "explainers/integrated_gradients"},
     "explainers/commands": {*SERVED, "explainers/service"},
     "explainers": {"explainers/commands"},

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explainers.commands import main as command_line
+from explainers.commands.main import parser as command_line
 from models.scenes.scenes import render, sample_scene
 from models.version import __version__
 from tests.house import ROOT, read_sources
@@ -23,7 +23,6 @@ CARDS = sorted((ROOT / "assets/encoders").glob("*/README.md"))
 README_LINES = 130
 FORTHCOMING = {"explainers/service/questions.py", "explainers/service/answers.py"}
 FIRST_WORDS = {"docker", "pip", "pre-commit"}  # commands of others, which are taken at their word
-parser = getattr(command_line, "parser", None) or command_line._parser
 VARIABLE = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)(?:=1)?`")
 
 
@@ -57,7 +56,7 @@ def test_a_command_of_the_documents_can_be_run(words):
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
     elif words[:3] == ["python", "-m", "explainers"]:
-        parser().parse_args(words[3:])
+        command_line().parse_args(words[3:])
     elif words[:2] == ["python", "-m"]:
         assert is_module(words[2])
     else:
@@ -88,7 +87,7 @@ def test_benchmarks_that_a_document_names_exist(path):
 def test_every_option_of_the_command_line_is_described():
     text = (ROOT / "assets/docs/command-line.md").read_text()
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
-    (subparsers,) = (action for action in parser()._actions if action.choices)
+    (subparsers,) = (action for action in command_line()._actions if action.choices)
     assert set(sections) == set(subparsers.choices)
     for name, of_command in subparsers.choices.items():
         options = {option for action in of_command._actions for option in action.option_strings if option.startswith("--")}

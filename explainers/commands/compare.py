@@ -9,159 +9,158 @@
 An encoder or an image that fails is named; the others go on.
 """
 
-import csv
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from explainers.drawing.clusters import overlay
-from explainers.maps.agreement import agreement_over_k, in_colours_of, spread
+from explainers.commands.arguments import add_clustering, add_images
+from explainers.commands.inputs import picture_files, read
+from explainers.commands.run import Run, exit_status, make_folder, running
+from explainers.drawing.clusters import at_size, overlay
+from explainers.maps.agreement import in_colours_of
 from explainers.maps.cka import cka_matrix
-from explainers.nave.settings import NaveSettings
-from explainers.results import files as export
-from explainers.results import records
-from explainers.results.comparisons import MAX_PHOTOS, DepthGrams
+from explainers.nave.settings import NaveSettings, require_valid
+from explainers.results.comparisons import MAX_PHOTOS
+from explainers.results.files import as_csv, as_json, middle_k, output_stems, write_bytes, write_png
+from explainers.results.provenance import versions
+from explainers.results.records import encoder_record, jsonable
 from explainers.results.segmentations import SegmentationResult
-from explainers.runtime.scheduler import Job
-from explainers.service.cost import kept_maps
-from explainers.service.service import ExplainerService, versions
-from models.encoder.encoder import EncoderInfo
+from explainers.results.tables import AGREEMENT_COLUMNS, DEPTH_COLUMNS, Row, agreement_over_images, agreement_rows, depth_rows
+from explainers.service.comparisons import kept_maps
+from explainers.service.questions import CompareDepths, OpenEncoder, Segment
+from models.encoder import EncoderInfo
 from models.errors import EncoderscopeError
+from models.files import written_atomically
 from models.photo import Photo
+from models.version import __version__
 
-T = TypeVar("T")
-Row = dict[str, Any]
 _GAP_PX = 8  # white between neighbours in the picture
 _PANE_PX = 640  # longer side of one overlay
 
 
-@dataclass(frozen=True)
-class Run:
-    """What is asked, and how to wait and to complain."""
+@dataclass
+class _Comparison:
+    """What there is to write at the end of a run."""
 
-    service: ExplainerService
-    settings: NaveSettings
-    out: Path
-    wait: Callable[[Job[T]], T]
-    complain: Callable[[str], None]
+    encoders: dict[str, EncoderInfo]
+    failed: dict[str, str]  # encoder or file -> why
+    agreement: list[Row] = field(default_factory=list)
+    photos: list[Photo] = field(default_factory=list)  # MAX_PHOTOS at most: the depths need no more
 
 
-def opened(run: Run, names: Sequence[str]) -> tuple[dict[str, EncoderInfo], dict[str, str]]:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_images(parser)
+    parser.add_argument(
+        "--encoder",
+        required=True,
+        action="append",
+        metavar="NAME_OR_FOLDER",
+        help="two or more; the first one sets the colours",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for pictures, maps and tables")
+    add_clustering(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    """Compares the encoders on every image; depths over all images together."""
+    low, high = parsed.clusters
+    settings = NaveSettings((), parsed.scaling, parsed.size, low, high, parsed.seed)
+    files = picture_files(parsed.images)
+    with running(len(files)) as work:
+        comparison = _opened(work, parsed.encoder)
+        infos = comparison.encoders
+        if len(infos) < 2:
+            raise EncoderscopeError(f"{len(infos)} encoders can be opened; comparing needs at least 2 different ones.")
+        require_valid(settings, min(len(info.depths) for info in infos.values()))
+        make_folder(parsed.out)
+        n_done = 0
+        for path, stem in zip(files, output_stems(files), strict=True):
+            try:
+                photo = read(path)
+                comparison.agreement += _compared(work, list(infos), parsed.out / stem, photo, settings)
+                n_done += 1
+                comparison.photos += [photo] if len(comparison.photos) < MAX_PHOTOS else []
+            except (EncoderscopeError, OSError) as error:
+                work.complain(f"{path}: {error}")
+                comparison.failed[str(path)] = str(error)
+            work.image_done()
+        depths = _depths(work, list(infos), comparison.photos, settings.input_size) if comparison.photos else []
+    _write(parsed.out, comparison, depths, settings)
+    return exit_status(n_done, len(comparison.failed))
+
+
+def _opened(work: Run, names: Sequence[str]) -> _Comparison:
     """The encoders that open, by name, and why the others do not."""
-    infos, failed = {}, {}
+    comparison = _Comparison({}, {})
     for name in dict.fromkeys(names):
         try:
-            infos[name] = run.wait(run.service.open_encoder(name))
+            comparison.encoders[name] = work.answer(OpenEncoder(name))
         except EncoderscopeError as error:
-            run.complain(f"{name}: {error}")
-            failed[name] = str(error)
-    return infos, failed
+            work.complain(f"{name}: {error}")
+            comparison.failed[name] = str(error)
+    return comparison
 
 
-def compared(run: Run, names: Sequence[str], stem: str, photo: Photo) -> list[Row]:
-    """Segments one image with every encoder, writes its picture and maps; the rows of its agreement."""
-    results = [run.wait(run.service.segment(name, photo, run.settings)) for name in names]
+def _compared(work: Run, names: Sequence[str], out: Path, photo: Photo, settings: NaveSettings) -> list[Row]:
+    """Segments one image with every encoder, writes picture and maps beside ``out``; the rows of its agreement."""
+    results = [work.answer(Segment(name, photo, settings)) for name in names]
     maps = matched([kept_maps(result.segmentation) for result in results])
-    with export.written_atomically(run.out / f"{stem}.npz") as file:
-        ks = np.array(run.settings.ks, dtype=np.int64)
+    with written_atomically(out.with_name(f"{out.name}.npz")) as file:
+        ks = np.array(settings.ks, dtype=np.int64)
         np.savez_compressed(file, labels=np.stack(maps), ks=ks, encoders=np.array(list(names)))
-    with export.written_atomically(run.out / f"{stem}.png") as file:
-        Image.fromarray(side_by_side(photo.pixels, results)).save(file, format="PNG")
-    return agreement_rows(stem, names, maps, run.settings.ks)
+    with written_atomically(out.with_name(f"{out.name}.png")) as file:
+        write_png(file, side_by_side(photo.pixels, results))
+    return agreement_rows(out.name, names, maps, settings.ks)
 
 
 def matched(maps: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Maps (n_k, h, w) of several encoders at the size of the first, k by k in its colours."""
     reference = maps[0]
     others = [
-        np.stack([_like(k_reference, k_map) for k_reference, k_map in zip(reference, one, strict=True)]) for one in maps[1:]
+        np.stack([_like(k_reference, k_map) for k_reference, k_map in zip(reference, of_encoder, strict=True)])
+        for of_encoder in maps[1:]
     ]
     return [reference, *others]
 
 
 def _like(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return in_colours_of(reference, export.at_size(labels, reference.shape))
+    return in_colours_of(reference, at_size(labels, reference.shape))
 
 
 def side_by_side(pixels: np.ndarray, results: Sequence[SegmentationResult]) -> np.ndarray:
-    """The overlays at the middle k in a row, (H, W, 3) uint8."""
+    """The overlays at the middle k in a row, (H, W, 3) uint8, over a photo (h, w, 3)."""
     height, width = pixels.shape[:2]
     scale = min(1.0, _PANE_PX / max(height, width))
     small = np.asarray(Image.fromarray(pixels).resize((max(1, round(width * scale)), max(1, round(height * scale)))))
-    k = export.middle_k(results[0].segmentation)
+    k = middle_k(results[0].segmentation)
     labels = [result.segmentation.at(k) for result in results]
-    panes = [overlay(small, labels[0]), *(overlay(small, in_colours_of(labels[0], one)) for one in labels[1:])]
+    panes = [overlay(small, labels[0]), *(overlay(small, in_colours_of(labels[0], other)) for other in labels[1:])]
     gap = np.full((small.shape[0], _GAP_PX, 3), 255, np.uint8)
     return np.concatenate([part for pane in panes for part in (gap, pane)][1:], axis=1)
 
 
-def agreement_rows(stem: str, names: Sequence[str], maps: Sequence[np.ndarray], ks: Sequence[int]) -> list[Row]:
-    """One line per pair of encoders and k."""
-    return [
-        {"image": stem, "encoder": a, "other": b, "k": k, **asdict(found)}
-        for (a, map_a), (b, map_b) in combinations(zip(names, maps, strict=True), 2)
-        for k, found in zip(ks, agreement_over_k(map_a, map_b), strict=True)
-    ]
+def _depths(work: Run, names: Sequence[str], photos: Sequence[Photo], input_size: int) -> list[Row]:
+    """Linear CKA of every pair of depths of every pair of encoders."""
+    grams = [work.answer(CompareDepths(name, tuple(photos), input_size)) for name in names]
+    return [row for a, b in combinations(grams, 2) for row in depth_rows(a, b, cka_matrix(a.grams, b.grams))]
 
 
-def depth_rows(run: Run, names: Sequence[str], photos: Sequence[Photo]) -> list[Row]:
-    """Linear CKA of every pair of depths of every pair of encoders, over at most MAX_PHOTOS images."""
-    grams: dict[str, DepthGrams] = {}
-    for name in names:
-        grams[name] = run.wait(run.service.compare_depths(name, photos[:MAX_PHOTOS], run.settings.input_size))
-    return [
-        {"encoder": a, "depth": i, "other": b, "other_depth": j, "linear_cka": float(similarity[n, m])}
-        for a, b in combinations(names, 2)
-        for similarity in [cka_matrix(grams[a].grams, grams[b].grams)]
-        for n, i in enumerate(grams[a].depths)
-        for m, j in enumerate(grams[b].depths)
-    ]
-
-
-def over_images(rows: Sequence[Row]) -> list[Row]:
-    """Mean and standard deviation over images of every pair and k."""
-    groups: dict[tuple, list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row["encoder"], row["other"], row["k"]), []).append(row)
-    measures = ("adjusted_rand", "adjusted_mutual_information")
-    return [
-        {"encoder": a, "other": b, "k": k, "n_images": len(of_group)}
-        | {measure: asdict(spread([row[measure] for row in of_group])) for measure in measures}
-        for (a, b, k), of_group in groups.items()
-    ]
-
-
-def write(run: Run, infos: dict[str, EncoderInfo], agreement: Sequence[Row], depths: Sequence[Row], failed: Row) -> None:
+def _write(out: Path, comparison: _Comparison, depths: Sequence[Row], settings: NaveSettings) -> None:
     """The tables and the record of the whole run."""
-    _write_csv(run.out / "agreement.csv", agreement)
-    _write_csv(run.out / "depths.csv", depths)
+    write_bytes(out / "agreement.csv", as_csv(comparison.agreement, AGREEMENT_COLUMNS))
+    write_bytes(out / "depths.csv", as_csv(depths, DEPTH_COLUMNS))
     record = {
-        "encoders": [records.encoder_record(info) for info in infos.values()],
-        "settings": asdict(run.settings),
-        "agreement_over_images": over_images(agreement),
-        "failed": failed,
+        "encoders": [encoder_record(info) for info in comparison.encoders.values()],
+        "settings": jsonable(settings),
+        "agreement_over_images": agreement_over_images(comparison.agreement),
+        "failed": comparison.failed,
+        "encoderscope": __version__,
         "versions": versions(),
     }
-    export.write_json(run.out / "comparison.json", record)
-
-
-def _write_csv(path: Path, rows: Sequence[Row]) -> None:
-    with export.written_atomically(path) as file:
-        lines = csv.DictWriter(_Text(file), list(rows[0]) if rows else [], lineterminator="\n")
-        lines.writeheader()
-        lines.writerows(rows)
-
-
-class _Text:
-    """What csv wants to write into, over a binary file."""
-
-    def __init__(self, file: Any):
-        self._file = file
-
-    def write(self, text: str) -> None:
-        self._file.write(text.encode())
+    write_bytes(out / "comparison.json", as_json(record))

@@ -34,13 +34,14 @@ def read(path: Path) -> Photo:
 
 def read_ahead(files: Sequence[Path]) -> Iterator[Photo | Exception]:
     """Every file's photo, or what is wrong with it; the next one is read while the present one is worked on."""
+    if not files:
+        return
     with ThreadPoolExecutor(1, "encoderscope-read") as reader:
-        coming = reader.submit(_photo_or_error, files[0]) if files else None
+        coming = reader.submit(_photo_or_error, files[0])
         for following in files[1:]:
             photo, coming = coming.result(), reader.submit(_photo_or_error, following)
             yield photo
-        if coming:
-            yield coming.result()
+        yield coming.result()
 
 
 def _photo_or_error(path: Path) -> Photo | Exception:

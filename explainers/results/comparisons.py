@@ -7,7 +7,7 @@ from torch import Tensor
 
 from explainers.maps.agreement import agreement_over_k
 from explainers.nave.settings import NaveSettings
-from models.encoder.encoder import EncoderInfo
+from explainers.results.provenance import InputSettings, Result
 from models.errors import BadSettings
 
 COMPARED_SIDE = 128  # px of the longer side at which maps of many photos are kept and compared
@@ -16,38 +16,26 @@ N_TIMED = 7  # forward passes behind the median
 
 
 @dataclass(frozen=True, eq=False)
-class SegmentedPhotos:
-    """The segmentation maps of several photos for every k. Data on the CPU."""
+class SegmentedPhotos(Result[NaveSettings]):
+    """The segmentation maps of several photos for every k, each clustered alone."""
 
-    settings: NaveSettings
-    encoder: EncoderInfo
-    photo_names: tuple[str, ...]
-    photo_sha256s: tuple[str, ...]
     labels: tuple[np.ndarray, ...]  # per photo (n_k, h, w) uint8, the longer side COMPARED_SIDE
     n_regions: np.ndarray  # (n_photos, n_k), counted at full size
     suggested_k: tuple[int, ...]  # per photo
-    seconds: float
-    versions: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class DepthGrams:
+class DepthGrams(Result[InputSettings]):
     """Centred Gram matrices over the positions of a set of photos, one per depth."""
 
-    encoder: EncoderInfo
-    photo_names: tuple[str, ...]
-    photo_sha256s: tuple[str, ...]
-    input_size: int
     depths: tuple[int, ...]
     grams: tuple[Tensor, ...]  # (n, n) each, Frobenius norm 1; n = photos times CKA_GRID squared
-    versions: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Cost:
+@dataclass(frozen=True, eq=False)
+class Cost(Result[InputSettings]):
     """What one photo costs; measured on the machine that answers."""
 
-    encoder: EncoderInfo
     device: str
     n_threads: int
     weight_bytes: int

@@ -12,44 +12,35 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from explainers.results.provenance import Result
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
-from explainers.visual_tcav.fitting import FitSettings
 from explainers.visual_tcav.health import CavHealth
+from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import holm
-from models.encoder.encoder import EncoderInfo
-from models.errors import BadSettings
 
 ALL_DEPTHS: Literal["all"] = "all"  # in the place of a depth: the mean over all that were asked for
 ShownDepth = int | Literal["all"]
-N_CLASSES = 3  # how many of the most probable classes are explained unless some are named
-
-
-@dataclass(frozen=True)
-class ExplainSettings:
-    """What decides an explanation, besides encoder, photos, concepts and random counterpart."""
-
-    depths: tuple[int, ...] = ()  # () means the encoder's default depths, as far as they can be attributed to
-    class_idx: tuple[int, ...] = ()  # () means the three most probable classes
-    n_steps: int = 50
-    n_null: int = (
-        1000  # pseudo-concepts: enough to tell p = 0.002 from 0.005, which matters after Holm over ten or twenty figures
-    )
-    n_bootstrap: int = 100  # replicates behind every interval
-    input_size: int = 0  # 0 means the size the encoder was trained at
-    seed: int = 0
-
-    @property
-    def fit(self) -> FitSettings:
-        return FitSettings(self.n_null, self.n_bootstrap, self.seed)
 
 
 @dataclass(frozen=True)
 class SetUsed:
-    """Provenance of a concept or of the random counterpart."""
+    """An image set of the library that took part, as a concept or as the random counterpart."""
 
     name: str
     fingerprint: str
     n_images: int
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptResult(Result[ExplainSettings]):
+    """An answer about concepts against a random counterpart."""
+
+    sets: tuple[SetUsed, ...]  # the concepts, in the order asked
+    random: SetUsed
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        return tuple(used.name for used in self.sets)
 
 
 @dataclass(frozen=True)
@@ -85,13 +76,9 @@ class ConceptOverDepths:
 
 
 @dataclass(frozen=True, eq=False)
-class LocalExplanation:
+class LocalExplanation(ConceptResult):
     """One photo. Data on the CPU."""
 
-    settings: ExplainSettings
-    encoder: EncoderInfo
-    photo_name: str
-    photo_sha256: str
     class_idx: tuple[int, ...]
     class_names: tuple[str, ...]
     probabilities: tuple[float, ...]
@@ -99,14 +86,6 @@ class LocalExplanation:
     concepts: tuple[ConceptAtDepth, ...]  # by concept, then by depth
     over_depths: tuple[ConceptOverDepths, ...]  # corrected for being several concepts, not for depths
     refused_depths: Mapping[int, str]  # why nothing can be attributed to these
-    sets: tuple[SetUsed, ...]
-    random: SetUsed
-    seconds: Mapping[str, float]
-    versions: Mapping[str, str]
-
-    @property
-    def concept_names(self) -> tuple[str, ...]:
-        return tuple(used.name for used in self.sets)
 
     @property
     def telling_depth(self) -> int:
@@ -144,26 +123,14 @@ class ClassConceptOverDepths:
 
 
 @dataclass(frozen=True, eq=False)
-class ClassExplanation:
+class ClassExplanation(ConceptResult):
     """Many photos and one class. Data on the CPU."""
 
-    settings: ExplainSettings
-    encoder: EncoderInfo
     class_idx: int
     class_name: str
-    photo_names: tuple[str, ...]
-    photo_sha256s: tuple[str, ...]
     concepts: tuple[ClassConcept, ...]  # by concept, then by depth
     over_depths: tuple[ClassConceptOverDepths, ...]  # corrected for being several concepts, not for depths
     refused_depths: Mapping[int, str]
-    sets: tuple[SetUsed, ...]
-    random: SetUsed
-    seconds: Mapping[str, float]
-    versions: Mapping[str, str]
-
-    @property
-    def concept_names(self) -> tuple[str, ...]:
-        return tuple(used.name for used in self.sets)
 
     def at(self, concept: str, depth: int) -> ClassConcept:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
@@ -192,20 +159,11 @@ class ConceptHealth:
 
 
 @dataclass(frozen=True, eq=False)
-class HealthReport:
+class HealthReport(ConceptResult):
     """What the CAVs of some concepts are worth. Data on the CPU."""
 
-    settings: ExplainSettings
-    encoder: EncoderInfo
     depths: tuple[int, ...]
     concepts: tuple[ConceptHealth, ...]  # by concept, then by depth
-    sets: tuple[SetUsed, ...]
-    random: SetUsed
-    versions: Mapping[str, str]
-
-    @property
-    def concept_names(self) -> tuple[str, ...]:
-        return tuple(used.name for used in self.sets)
 
     def at(self, concept: str, depth: int) -> ConceptHealth:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))
@@ -219,37 +177,11 @@ class HealthReport:
 
 
 @dataclass(frozen=True, eq=False)
-class ConceptMaps:
+class ConceptMaps(ConceptResult):
     """Where concepts are seen in one photo at several depths; no class is needed. Data on the CPU."""
 
-    settings: ExplainSettings
-    encoder: EncoderInfo
-    photo_name: str
-    photo_sha256: str
     depths: tuple[int, ...]
     maps: Mapping[tuple[str, int], np.ndarray]  # by concept and depth: (h, w) float32 in [0, 1]
-    sets: tuple[SetUsed, ...]
-    random: SetUsed
-    versions: Mapping[str, str]
-
-
-def require_valid(settings: ExplainSettings, info: EncoderInfo) -> None:
-    """Raises BadSettings where the encoder has no such depth or class, or a number makes no sense."""
-    if not info.has_classifier:
-        raise BadSettings(
-            f"'{info.name}' has no classifier, so there is no class to attribute to. Choose an encoder with classes; "
-            "NAVE on the Explore page works with this one."
-        )
-    for depth in settings.depths:
-        if not 0 <= depth < len(info.depths):
-            raise BadSettings(f"'{info.name}' has no depth {depth}. Choose from 0 to {len(info.depths) - 1}.")
-    for idx in settings.class_idx:
-        if not 0 <= idx < len(info.class_names):
-            raise BadSettings(f"'{info.name}' has no class {idx}. Choose from 0 to {len(info.class_names) - 1}.")
-    limits = {"n_steps": (1, 1000), "n_null": (1, 10_000), "n_bootstrap": (1, 10_000)}
-    for name, (low, high) in limits.items():
-        if not low <= getattr(settings, name) <= high:
-            raise BadSettings(f"{name} is {getattr(settings, name)}; a number from {low} to {high} is needed.")
 
 
 def holm_corrected(concepts: Sequence[OfPhoto]) -> tuple[OfPhoto, ...]:

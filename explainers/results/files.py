@@ -1,21 +1,30 @@
-"""What segmentations leave on disk: maps (.npz), an overlay (.png) and one summary (.json) for all images.
+"""What results leave on disk or in a download: maps (.npz), pictures (.png), tables (.csv), records (.json).
 
-Every file appears under its name only when it is complete: a run that is cut short leaves no half file.
+Pages and the command line write through here, so that a file is the same wherever it comes from (assets/docs/formats.md).
 """
 
+import csv
+import io
 import json
-import math
+import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 import numpy as np
+from numpy.lib import format as npy
 from PIL import Image
 
 from explainers.drawing.clusters import at_size, overlay
 from explainers.nave.segmentation import Segmentation
+from explainers.results.records import encoder_record, jsonable, photo_record
+from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from models.files import written_atomically
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry of an archive, so that the same content gives the same bytes
+
+
+# --- names --------------------------------------------------------------------------------------------------------------
 
 
 def output_stems(images: Sequence[Path]) -> list[str]:
@@ -39,48 +48,114 @@ def _numbered(stem: str, taken: set[str]) -> str:
 
 
 def middle_k(segmentation: Segmentation) -> int:
-    """The k in the middle of the range, which the overlay shows."""
+    """The k in the middle of the range, which the overlay of the command line shows."""
     return segmentation.ks[len(segmentation.ks) // 2]
 
 
-def maps_like(labels: np.ndarray, photo_shape: tuple[int, int]) -> np.ndarray:
-    """Label maps (n_k, h, w) with as many pixels as before, in the proportions of the photo; encoders see it rounded."""
-    height, width = photo_shape
-    scale = math.sqrt(labels.shape[1] * labels.shape[2] / (height * width))
-    shape = max(1, round(height * scale)), max(1, round(width * scale))
-    return np.stack([at_size(k_labels, shape) for k_labels in labels])
+# --- segmentation maps --------------------------------------------------------------------------------------------------
 
 
-def write_maps(path: Path, segmentation: Segmentation, photo_shape: tuple[int, int]) -> tuple[int, int]:
-    """``labels`` uint8 (n_k, H, W) and ``ks`` (n_k,); the height and width of the maps."""
-    labels = maps_like(segmentation.labels, photo_shape)
+def write_maps(file: BinaryIO, result: SegmentationResult) -> None:
+    """The maps of every k at the size of the photo, one at a time, so that a large photo needs the memory of one map.
+
+    labels uint8 (n_k, H, W); ks int64 (n_k,); photo, encoder and settings as JSON text; version of Encoderscope as text.
+    """
+    segmentation, photo = result.segmentation, result.provenance.photos[0]
+    facts = {
+        "photo": photo_record(photo),
+        "encoder": encoder_record(result.encoder),
+        "settings": jsonable(segmentation.settings),
+    }
+    small = {"ks": np.array(segmentation.ks, dtype=np.int64), "version": np.array(result.provenance.encoderscope)}
+    small |= {name: np.array(json.dumps(value)) for name, value in facts.items()}
+    with zipfile.ZipFile(file, "w") as archive:
+        with _entry(archive, "labels") as entry:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(segmentation.ks), *photo.shape)}
+            npy.write_array_header_1_0(entry, header)
+            for labels in segmentation.labels:
+                entry.write(at_size(labels, photo.shape).astype(np.uint8, copy=False).tobytes())
+        for name, array in small.items():
+            with _entry(archive, name) as entry:
+                npy.write_array(entry, array)
+
+
+def _entry(archive: zipfile.ZipFile, name: str) -> Any:
+    """An array of an .npz archive, to be written into."""
+    info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return archive.open(info, "w", force_zip64=True)
+
+
+def maps_npz(result: SegmentationResult) -> bytes:
+    """The file of ``write_maps``, in memory."""
+    file = io.BytesIO()
+    write_maps(file, result)
+    return file.getvalue()
+
+
+def maps_zip(result: SegmentationsResult) -> bytes:
+    """One file of maps per photo, in a .zip."""
+    file = io.BytesIO()
+    stems = output_stems([Path(name) for name in result.photo_names])
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for n, stem in enumerate(stems):
+            archive.writestr(zipfile.ZipInfo(f"{stem}.npz", _EPOCH), maps_npz(result.of_photo(n)))
+    return file.getvalue()
+
+
+def write_overlay(file: BinaryIO, pixels: np.ndarray, segmentation: Segmentation) -> None:
+    """The photo (H, W, 3) at full size in the colours of its clusters, at the middle k, as PNG."""
+    write_png(file, overlay(pixels, segmentation.at(middle_k(segmentation))))
+
+
+def write_png(file: BinaryIO, picture: np.ndarray) -> None:
+    """A picture (H, W, 3) uint8 as PNG."""
+    Image.fromarray(picture).save(file, format="PNG", compress_level=2)  # a quarter of the usual time, 6 % larger
+
+
+# --- tables and records -------------------------------------------------------------------------------------------------
+
+
+def as_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> bytes:
+    """Rows of the same names under a line of these names; ``columns`` names them where there may be no row."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(columns) or (list(rows[0]) if rows else []), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue().encode()
+
+
+def as_json(record: Any) -> bytes:
+    """A record, or anything ``jsonable`` knows, as JSON text."""
+    return (json.dumps(jsonable(record), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """A file that appears when it is whole; its folder is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as file:
-        np.savez_compressed(file, labels=labels, ks=np.array(segmentation.ks, dtype=np.int64))
-    return labels.shape[1:]
-
-
-def write_overlay(path: Path, pixels: np.ndarray, segmentation: Segmentation) -> None:
-    """The photo at full size in the colours of its clusters, at the middle k."""
-    picture = overlay(pixels, segmentation.at(middle_k(segmentation)))
-    with written_atomically(path) as file:
-        Image.fromarray(picture).save(file, format="PNG", compress_level=2)  # a quarter of the usual time, 6 % larger
+        file.write(content)
 
 
 class SummaryFile:
-    """The summary, written image by image so that it costs no memory: a ``with`` that ends completes it, also on a failure."""
+    """The summary of a run, written image by image so that it costs no memory.
+
+    A ``with`` that ends completes it, also on a failure.
+    """
 
     def __init__(self, path: Path, **header: Any):
-        self._path, self._header, self._n_images, self._errors = path, header, 0, []
+        self._path, self._header, self._n_images = path, header, 0
+        self._errors: list[dict[str, str]] = []
 
-    def __enter__(self) -> "SummaryFile":
+    def __enter__(self) -> Self:
         self._written = written_atomically(self._path)
         self._file = self._written.__enter__()
-        self._put(json.dumps(plain(self._header), indent=1)[:-2] + ',\n "images": [')
+        self._put(json.dumps(jsonable(self._header), indent=1)[:-2] + ',\n "images": [')
         return self
 
     def add(self, record: dict[str, Any]) -> None:
         """One image that was done."""
-        self._put((",\n  " if self._n_images else "\n  ") + json.dumps(plain(record)))
+        self._put((",\n  " if self._n_images else "\n  ") + json.dumps(jsonable(record)))
         self._n_images += 1
 
     def add_error(self, file: str, message: str) -> None:
@@ -93,28 +168,3 @@ class SummaryFile:
 
     def _put(self, text: str) -> None:
         self._file.write(text.encode())
-
-
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """One record in one file, whose folder is made if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_atomically(path) as file:
-        file.write((json.dumps(plain(record), indent=1) + "\n").encode())
-
-
-def quality_record(segmentation: Segmentation) -> dict[str, Any]:
-    """The figures that belong to a segmentation."""
-    return {
-        "suggested_k": segmentation.suggested_k,
-        "overlay_k": middle_k(segmentation),
-        "quality": [asdict(quality) for quality in segmentation.quality],
-    }
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON knows it: no tuples, and null for what is no finite number."""
-    if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,42 +1,54 @@
-"""Explanations as plain records, complete enough to draw every plot again; for JSON files and tables."""
+"""Results as plain records, complete enough to draw every plot again. One schema (assets/docs/explanation.schema.json)."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
+from explainers.nave.segmentation import Segmentation
 from explainers.results.explanations import ClassConcept, ClassExplanation, ConceptAtDepth, LocalExplanation
-from explainers.visual_tcav.estimates import Estimate
-from models.encoder.encoder import EncoderInfo
+from explainers.results.provenance import PhotoUsed, Provenance
+from explainers.visual_tcav.estimates import ClassEstimate, Estimate
+from models.encoder import EncoderInfo
 
 Record = dict[str, Any]
 
+EXPLANATION_SCHEMA = "encoderscope/explanation/1"  # raised when a reader of the old one would misread the new one
 
-def attribution_record(
-    locals_: Sequence[tuple[str, LocalExplanation]], of_class: ClassExplanation | None, failed: Mapping[str, str]
+
+# --- explanations -------------------------------------------------------------------------------------------------------
+
+
+def explanation_record(
+    images: Sequence[tuple[str, LocalExplanation]],
+    of_class: ClassExplanation | None = None,
+    failed: Mapping[str, str] | None = None,
 ) -> Record:
-    """Everything that a run of the command line found: per image, class and concept; per concept; over the class."""
-    images = [{"file": file, **local_record(explanation)} for file, explanation in locals_]
-    record: Record = {"images": images, "failed": dict(failed)}
-    if locals_:
-        record |= _provenance(locals_[0][1])
+    """Explanations of images, each with the file it came from, and of a class over many images; at least one of both.
+
+    ``failed`` says of every file that could not be explained why.
+    """
+    record: Record = {"schema": EXPLANATION_SCHEMA}
+    explained = images[0][1] if images else of_class
+    if explained is not None:
+        record |= provenance_record(explained.provenance)
+        record |= {"concept_sets": [asdict(used) for used in explained.sets], "random_set": asdict(explained.random)}
+    record["images"] = [{"file": file, **_photo_record(explanation)} for file, explanation in images]
     if of_class is not None:
-        record["global"] = class_record(of_class)
-    return record
+        record["global"] = _class_record(of_class)
+    return record | {"failed": dict(failed or {})}
 
 
-def local_record(explanation: LocalExplanation) -> Record:
+def _photo_record(explanation: LocalExplanation) -> Record:
     """One photo: classes, what holds whatever the concept, and the concepts with their maps."""
+    classes = zip(explanation.class_idx, explanation.class_names, explanation.probabilities, strict=True)
     return {
         "photo": explanation.photo_name,
         "sha256": explanation.photo_sha256,
-        "classes": [
-            {"class_idx": idx, "class_name": name, "probability": probability}
-            for idx, name, probability in zip(
-                explanation.class_idx, explanation.class_names, explanation.probabilities, strict=True
-            )
-        ],
+        "classes": [{"class_idx": idx, "class_name": name, "probability": share} for idx, name, share in classes],
         "depths": [asdict(facts) for facts in explanation.depths],
         "concepts": [_concept_record(concept, explanation.class_idx) for concept in explanation.concepts],
         "over_depths": [
@@ -48,72 +60,99 @@ def local_record(explanation: LocalExplanation) -> Record:
     }
 
 
-def _concept_record(found: ConceptAtDepth, class_idx: Sequence[int]) -> Record:
+def _concept_record(concept: ConceptAtDepth, class_idx: Sequence[int]) -> Record:
     return {
-        "concept": found.concept,
-        "depth": found.depth,
-        "cav": _health_record(found),
-        "attributions": _estimate_records(found.estimates, class_idx),
-        "concept_map": np.round(found.concept_map.astype(float), 4).tolist(),
+        "concept": concept.concept,
+        "depth": concept.depth,
+        "cav": _health_record(concept),
+        "attributions": _estimate_records(concept.estimates, class_idx),
+        "concept_map": np.round(concept.concept_map.astype(float), 4).tolist(),
     }
 
 
-def _estimate_records(figures: Sequence[Estimate], class_idx: Sequence[int]) -> list[Record]:
-    return [{"class_idx": idx, **estimate_record(f)} for idx, f in zip(class_idx, figures, strict=True)]
+def _estimate_records(estimates: Sequence[Estimate], class_idx: Sequence[int]) -> list[Record]:
+    return [{"class_idx": idx, **estimate_record(estimate)} for idx, estimate in zip(class_idx, estimates, strict=True)]
 
 
-def estimate_record(figure: Any) -> Record:
-    """A Estimate or ClassEstimate; arrays become lists, and the attribution goes by that name."""
-    record = {field.name: _plain(getattr(figure, field.name)) for field in fields(figure)}
-    record["attribution"] = record.pop("value", None) if "value" in record else record["mean"]
-    return record | {"significant": bool(figure.significant)}
+def estimate_record(estimate: Estimate | ClassEstimate) -> Record:
+    """An estimate with its test; the attribution goes by that name, and arrays (n_images,) become lists."""
+    record = jsonable(estimate)
+    record["attribution"] = record.pop("value") if isinstance(estimate, Estimate) else record["mean"]
+    return record | {"significant": bool(estimate.significant)}
 
 
-def class_record(explanation: ClassExplanation) -> Record:
+def _class_record(explanation: ClassExplanation) -> Record:
     """Many photos and one class."""
     return {
         "class_idx": explanation.class_idx,
         "class_name": explanation.class_name,
-        "photos": [
-            {"photo": name, "sha256": sha} for name, sha in zip(explanation.photo_names, explanation.photo_sha256s, strict=True)
+        "photos": [{"photo": photo.name, "sha256": photo.sha256} for photo in explanation.provenance.photos],
+        "concepts": [
+            {"concept": c.concept, "depth": c.depth, "cav": _health_record(c), **estimate_record(c.estimate)}
+            for c in explanation.concepts
         ],
-        "concepts": [_class_concept_record(concept) for concept in explanation.concepts],
         "over_depths": [{"concept": c.concept, **estimate_record(c.estimate)} for c in explanation.over_depths],
+        "refused_depths": {str(depth): why for depth, why in explanation.refused_depths.items()},
         "seconds": dict(explanation.seconds),
     }
 
 
-def _class_concept_record(found: ClassConcept) -> Record:
-    return {"concept": found.concept, "depth": found.depth, "cav": _health_record(found), **estimate_record(found.estimate)}
+def _health_record(concept: ConceptAtDepth | ClassConcept) -> Record:
+    """What the CAV is worth: emblems, its length, held-out AUC, and the verdict."""
+    cav = {"norm": concept.cav_norm, "concept_emblem": concept.emblems[0], "random_emblem": concept.emblems[1]}
+    verdict = concept.health.verdict
+    return {**cav, **asdict(concept.health), "verdict": verdict.value, "verdict_in_words": verdict.sentence}
 
 
-def _health_record(found: ConceptAtDepth | ClassConcept) -> Record:
-    """What the CAV is worth: emblems, its length, held-out AUC, and the verdict in words."""
-    cav = {"norm": found.cav_norm, "concept_emblem": found.emblems[0], "random_emblem": found.emblems[1]}
+# --- segmentations ------------------------------------------------------------------------------------------------------
+
+
+def quality_record(segmentation: Segmentation) -> Record:
+    """What the maps of every k are worth, and the k that is suggested."""
     return {
-        **cav,
-        **asdict(found.health),
-        "verdict": found.health.verdict.value,
-        "verdict_in_words": found.health.verdict.sentence,
+        "suggested_k": segmentation.suggested_k,
+        "quality": [asdict(quality) for quality in segmentation.quality],
     }
 
 
-def _provenance(explanation: LocalExplanation | ClassExplanation) -> Record:
-    """Which encoder, which images, which settings, which versions."""
+# --- provenance ---------------------------------------------------------------------------------------------------------
+
+
+def provenance_record(provenance: Provenance) -> Record:
+    """Which encoder, which settings, which versions; photos are named where the record speaks of them."""
     return {
-        "encoder": encoder_record(explanation.encoder),
-        "concept_sets": [asdict(used) for used in explanation.sets],
-        "random_set": asdict(explanation.random),
-        "settings": asdict(explanation.settings),
-        "versions": dict(explanation.versions),
+        "encoder": encoder_record(provenance.encoder),
+        "settings": jsonable(provenance.settings),
+        "encoderscope": provenance.encoderscope,
+        "versions": dict(provenance.versions),
     }
 
 
 def encoder_record(info: EncoderInfo) -> Record:
+    """What tells an encoder from others, and its licence."""
     return {"name": info.name, "architecture": info.architecture, "fingerprint": info.fingerprint, "licence": info.licence}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return list(value) if isinstance(value, tuple) else value
+def photo_record(photo: PhotoUsed) -> Record:
+    """What tells a photo from others, and its size in pixels."""
+    height, width = photo.shape
+    return {"name": photo.name, "sha256": photo.sha256, "height": height, "width": width}
+
+
+def jsonable(value: Any) -> Any:
+    """Dataclasses, arrays of any shape, enums and mappings as JSON has them; null for a number that is not finite."""
+    if isinstance(value, EncoderInfo):
+        return encoder_record(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return jsonable(value.tolist())
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(part) for part in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,15 +1,18 @@
-"""Explanations as rows, CSV and JSON. Pure functions."""
+"""Results as rows of tables, the same for pages and the command line. Pure functions."""
 
-import csv
-import io
-import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from explainers.drawing.clusters import hex_colour
+from explainers.maps.agreement import agreement_over_k, spread
+from explainers.nave.quality import ClusterRow, cluster_table
+from explainers.nave.segmentation import Segmentation
+from explainers.results.comparisons import DepthGrams
 from explainers.results.explanations import (
     ALL_DEPTHS,
     ClassConcept,
@@ -18,9 +21,9 @@ from explainers.results.explanations import (
     DepthFacts,
     LocalExplanation,
 )
+from explainers.results.segmentations import SegmentationsResult
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from explainers.visual_tcav.verdicts import Verdict
-from models.encoder.encoder import EncoderInfo
 
 Row = dict[str, Any]
 GAP_LIMIT = 0.01  # of the logit change, above which more steps are advised
@@ -120,34 +123,69 @@ def depths_with_gap(explanation: LocalExplanation) -> dict[int, float]:
     return {depth: share for depth, share in largest.items() if share > GAP_LIMIT}
 
 
-def as_csv(rows: Sequence[Row]) -> bytes:
-    """The rows under their names."""
-    table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return table.getvalue().encode()
+# --- clusters -----------------------------------------------------------------------------------------------------------
 
 
-def as_json(explanation: LocalExplanation | ClassExplanation) -> bytes:
-    """Everything that was found, its settings and provenance."""
-    return json.dumps(plain_data(explanation), indent=1, ensure_ascii=False, allow_nan=False).encode()
+def cluster_rows(segmentation: Segmentation, k: int) -> list[Row]:
+    """One row per cluster of the map with k clusters: colour, area, regions, and the share of every depth."""
+    shares = segmentation.depth_shares[segmentation.ks.index(k)]
+    names = [f"share_of_depth_{depth}" for depth in segmentation.settings.depths]
+    return [
+        {**_cluster_cells(cluster), **dict(zip(names, map(float, of_depths), strict=True))}
+        for cluster, of_depths in zip(cluster_table(segmentation.at(k), k), shares, strict=True)
+    ]
 
 
-def plain_data(value: Any) -> Any:
-    """Dataclasses, arrays and mappings as dicts, lists and numbers; what JSON cannot say is None."""
-    if isinstance(value, EncoderInfo):
-        return {
-            name: plain_data(getattr(value, name)) for name in ("name", "architecture", "fingerprint", "licence", "preprocessing")
-        }
-    if is_dataclass(value):
-        return {field.name: plain_data(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, np.ndarray):
-        return plain_data(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(key): plain_data(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain_data(part) for part in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+def photos_cluster_rows(result: SegmentationsResult, k: int) -> list[Row]:
+    """One row per photo and cluster of the maps with k clusters: colour, area, regions."""
+    return [
+        {"photo": name, **_cluster_cells(cluster)}
+        for name, segmentation in zip(result.photo_names, result.segmentations, strict=True)
+        for cluster in cluster_table(segmentation.at(k), k)
+    ]
+
+
+def _cluster_cells(cluster: ClusterRow) -> Row:
+    return {
+        "cluster_idx": cluster.cluster_idx,
+        "colour": hex_colour(cluster.cluster_idx),
+        "area": cluster.area,
+        "n_regions": cluster.n_regions,
+    }
+
+
+# --- encoders beside each other -----------------------------------------------------------------------------------------
+
+AGREEMENT_COLUMNS = ("image", "encoder", "other", "k", "adjusted_rand", "adjusted_mutual_information")
+DEPTH_COLUMNS = ("encoder", "depth", "other", "other_depth", "linear_cka")
+
+
+def agreement_rows(image: str, names: Sequence[str], maps: Sequence[np.ndarray], ks: Sequence[int]) -> list[Row]:
+    """One row per pair of encoders and k, from maps (n_k, h, w) of one image per encoder."""
+    return [
+        {"image": image, "encoder": a, "other": b, "k": k, **asdict(agreement)}
+        for (a, map_a), (b, map_b) in combinations(zip(names, maps, strict=True), 2)
+        for k, agreement in zip(ks, agreement_over_k(map_a, map_b), strict=True)
+    ]
+
+
+def agreement_over_images(rows: Sequence[Row]) -> list[Row]:
+    """Mean and standard deviation over images of every pair of encoders and k."""
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["encoder"], row["other"], row["k"]), []).append(row)
+    measures = ("adjusted_rand", "adjusted_mutual_information")
+    return [
+        {"encoder": a, "other": b, "k": k, "n_images": len(group)}
+        | {measure: asdict(spread([row[measure] for row in group])) for measure in measures}
+        for (a, b, k), group in groups.items()
+    ]
+
+
+def depth_rows(a: DepthGrams, b: DepthGrams, similarity: np.ndarray) -> list[Row]:
+    """One row per pair of depths of two encoders, from their linear CKA (n_depths of a, n_depths of b)."""
+    return [
+        {"encoder": a.encoder.name, "depth": i, "other": b.encoder.name, "other_depth": j, "linear_cka": float(similarity[n, m])}
+        for n, i in enumerate(a.depths)
+        for m, j in enumerate(b.depths)
+    ]

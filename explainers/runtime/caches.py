@@ -66,18 +66,18 @@ class LruCache(Generic[V]):
                 self._drop(next(iter(self._values)))
                 self._evictions += 1
 
-    def discard(self, unwanted: Callable[[Hashable], bool]) -> None:
+    def discard(self, unwanted: Callable[[Any], bool]) -> None:
         """Drops every entry with an unwanted key."""
         with self._lock:
             for key in [key for key in self._values if unwanted(key)]:
                 self._drop(key)
 
-    def items(self) -> tuple[tuple[Hashable, V], ...]:
+    def items(self) -> tuple[tuple[Any, V], ...]:
         """Keys and values, least recently used first; looking does not count as using."""
         with self._lock:
             return tuple((key, value) for key, (value, _) in self._values.items())
 
-    def n_bytes_by(self, group_of: Callable[[Hashable], Hashable]) -> dict[Hashable, int]:
+    def n_bytes_by(self, group_of: Callable[[Any], Hashable]) -> dict[Hashable, int]:
         """Bytes kept per group of keys."""
         with self._lock:
             kept = [(group_of(key), size) for key, (_, size) in self._values.items()]

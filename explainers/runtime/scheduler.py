@@ -1,9 +1,9 @@
 """Work that is asked for now and finished later.
 
-    Job    what a caller holds: how far the work is, its result, a way to cancel it
-    Task   what the work holds: a way to report progress, and to learn that nobody waits for it any more
-    Lane   one thread that does one thing at a time, in the order asked
-    Desk   takes requests: identical ones in flight share one computation, and the newest request of a view wins
+    Job        what a caller holds: how far the work is, its result, a way to cancel it
+    Progress   what the work gets: a way to report how far it is, and to learn that nobody waits for it any more
+    Worker     one thread that does one thing at a time, in the order in which it was submitted
+    Scheduler  takes requests: identical ones in flight share one computation, and the newest request of a view wins
 
 A computation stops when the last of its jobs is cancelled, never before. Whatever goes wrong in it reaches its callers
 as an EncoderscopeError, and its thread goes on.
@@ -12,13 +12,38 @@ as an EncoderscopeError, and its thread goes on.
 import logging
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from models.errors import Cancelled, EncoderscopeError
+from models.progress import Progress
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a piece of work does, in words that complete the sentence "Something went wrong while ..."."""
+
+    verb: str  # "segmenting"
+    what: str  # "'cat.jpg'": may name somebody's file
+    encoder_name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.what}" + (f" with the encoder '{self.encoder_name}'" if self.encoder_name else "")
+
+
+@dataclass(frozen=True)
+class Request(Generic[T]):
+    """Work to be done, and how it is told from other work."""
+
+    key: Hashable  # equal for work that gives the same result
+    work: Callable[[Progress], T]
+    submit: Callable[[Callable[[], None]], None]  # to a worker, or ``in_own_thread``
+    activity: Activity
+    first: "Callable[[], Job] | None" = None  # asks for what must be done before; its failure is this job's failure
 
 
 class Job(Generic[T]):
@@ -33,7 +58,7 @@ class Job(Generic[T]):
     @classmethod
     def finished(cls, value: T) -> "Job[T]":
         """A job whose result needs no work."""
-        computation = _Computation(key=None, doing="", desk=None)
+        computation = _Computation(key=None, activity=Activity("", ""), scheduler=None)
         computation.value, computation.fraction, computation.message = value, 1.0, ""
         job = cls(computation)
         job._settle()
@@ -69,8 +94,8 @@ class Job(Generic[T]):
 
     def cancel(self) -> None:
         """Gives up this job; the work stops if no other job shares it. Too late is no error."""
-        if self._computation.desk is not None:
-            self._computation.desk.release(self)
+        if self._computation.scheduler is not None:
+            self._computation.scheduler.release(self)
 
     def when_settled(self, callback: Callable[[], None]) -> None:
         """Calls ``callback`` once the job is done, failed or cancelled; at once if it is already."""
@@ -92,48 +117,8 @@ class Job(Generic[T]):
             callback()
 
 
-class Task:
-    """The work's side of a computation."""
-
-    def __init__(self, computation: "_Computation"):
-        self._computation = computation
-
-    def report(self, fraction: float | None, message: str) -> None:
-        """How far the work is, 0 to 1, and what it is doing."""
-        self._computation.fraction, self._computation.message = fraction, message
-
-    def should_stop(self) -> bool:
-        """Whether nobody waits for the result any more."""
-        return self._computation.stop.is_set()
-
-    def check(self) -> None:
-        """Raises Cancelled if nobody waits for the result any more; to be called between steps."""
-        if self.should_stop():
-            raise Cancelled("This work was cancelled.")
-
-    def part(self, first: int, n_parts: int, n_own: int = 1) -> "Task":
-        """The same work, which reports from some of its equal parts: ``n_own`` of them from the first one on."""
-        return _Part(self, first / n_parts, n_own / n_parts)
-
-    def report_or_stop(self, fraction: float | None, message: str) -> None:
-        """Both at once, for work that only knows a progress callback."""
-        self.check()
-        self.report(fraction, message)
-
-
-class _Part(Task):
-    """A task's view of a part of its work."""
-
-    def __init__(self, whole: Task, start: float, share: float):
-        super().__init__(whole._computation)
-        self._whole, self._start, self._share = whole, start, share
-
-    def report(self, fraction: float | None, message: str) -> None:
-        self._whole.report(self._start + (fraction or 0.0) * self._share, message)
-
-
-class Lane:
-    """One thread that does one thing at a time, in the order asked."""
+class Worker:
+    """One thread that does one thing at a time, in the order in which it was submitted."""
 
     def __init__(self, name: str, prepare: Callable[[], None] = lambda: None):
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -157,47 +142,55 @@ class Lane:
             run = None  # or the last result would live until the next request
 
 
-def own_thread(run: Callable[[], None]) -> None:
-    """A lane for work that mostly waits for the network: it holds nobody up."""
+def in_own_thread(run: Callable[[], None]) -> None:
+    """Runs work that mostly waits for the network in a thread of its own, so that it holds nobody up."""
     threading.Thread(target=run, name="encoderscope-download", daemon=True).start()
 
 
 class _Computation(Generic[T]):
-    """One piece of work and the jobs that wait for it. The desk's lock guards ``jobs`` and every change of state."""
+    """One piece of work and the jobs that wait for it. The scheduler's lock guards ``jobs`` and every change of state."""
 
-    def __init__(self, key: Hashable, doing: str, desk: "Desk | None"):
-        self.key, self.doing, self.desk = key, doing, desk
+    def __init__(self, key: Hashable, activity: Activity, scheduler: "Scheduler | None"):
+        self.key, self.activity, self.scheduler = key, activity, scheduler
         self.jobs: list[Job[T]] = []
         self.stop = threading.Event()
         self.first: Job | None = None  # what must be done before
         self.started = False
         self.fraction: float | None = None
         self.message = "Waiting for its turn"
-        self.value: T | None = None
+        self.value: T  # once the work is done without an error
         self.error: EncoderscopeError | None = None
 
     def progress(self) -> tuple[float | None, str]:
         first = self.first
         return (self.fraction, self.message) if first is None or first.done else (first.fraction, first.message)
 
-    def run(self, work: Callable[[Task], T]) -> None:
+    def run(self, work: Callable[[Progress], T]) -> None:
         """Leaves a value or an error; raises nothing."""
-        task = Task(self)
+        progress = Progress(self._report, self._check)
         try:
-            task.check()
+            progress.check()
             self.started = True
-            task.report(None, "Starting")
-            self.value = work(task)
+            progress.report(None, "Starting")
+            self.value = work(progress)
         except EncoderscopeError as error:
             self.error = error.with_traceback(None)  # its frames hold tensors
         except BaseException:  # our defect: the log gets the details, the caller one sentence, the thread goes on
-            log.exception("Defect while %s", self.doing)
+            log.exception("Defect while %s", self.activity)
             self.error = EncoderscopeError(
-                f"Something went wrong inside Encoderscope while {self.doing}; the details are in the server log."
+                f"Something went wrong inside Encoderscope while {self.activity}; the details are in the server log."
             )
 
+    def _report(self, share: float | None, doing: str) -> None:
+        self.fraction, self.message = share, doing
 
-class Desk:
+    def _check(self) -> None:
+        """Raises Cancelled if nobody waits for the result any more."""
+        if self.stop.is_set():
+            raise Cancelled("This work was cancelled.")
+
+
+class Scheduler:
     """Takes requests and hands out jobs."""
 
     def __init__(self):
@@ -206,27 +199,19 @@ class Desk:
         self._views: dict[Hashable, Job] = {}
         self._closed = False
 
-    def request(
-        self,
-        key: Hashable,
-        work: Callable[[Task], T],
-        lane: Callable[[Callable[[], None]], None],
-        doing: str,
-        view: Hashable | None = None,
-        after: Callable[[], Job] | None = None,
-    ) -> Job[T]:
-        """A job for ``work``, done in ``lane``, or shared with the request of the same ``key`` that is in flight.
+    def request(self, request: Request[T], view: Hashable | None = None) -> Job[T]:
+        """A job for the work of a request, shared with the request of the same key that is in flight.
 
-        ``doing`` completes the sentence "Something went wrong while ...". The view's older request, if it is another
-        one, is cancelled. ``after`` asks for what must be done first; its failure is this job's failure.
+        The view's older request, if it is another one, is cancelled.
         """
         with self._lock:
             if self._closed:
                 raise Cancelled("The service has been closed.")
             older = self._views.get(view) if view is not None else None
-            if older is not None and older._computation.key == key:
+            if older is not None and older._computation.key == request.key:
                 return older
-            job = self._share(key) or self._start(key, work, lane, doing, after)
+            running = self._in_flight.get(request.key)
+            job = self._start(request) if running is None else self._job(running)
             if view is not None and not job.done:
                 self._views[view] = job
             if older is not None:
@@ -250,10 +235,10 @@ class Desk:
         with self._lock:
             return sum(not computation.started for computation in self._in_flight.values())
 
-    def running(self) -> tuple[str, ...]:
-        """What is being done now, in words."""
+    def running(self) -> tuple[Activity, ...]:
+        """What is being done now."""
         with self._lock:
-            return tuple(computation.doing for computation in self._in_flight.values() if computation.started)
+            return tuple(computation.activity for computation in self._in_flight.values() if computation.started)
 
     def close(self) -> None:
         """Cancels everything and takes no more requests."""
@@ -262,24 +247,20 @@ class Desk:
             for job in [job for computation in self._in_flight.values() for job in computation.jobs]:
                 self.release(job)
 
-    def _share(self, key: Hashable) -> Job | None:
-        computation = self._in_flight.get(key)
-        return None if computation is None else self._job(computation)
-
-    def _start(self, key, work, lane, doing, after) -> Job:
-        computation = _Computation(key, doing, self)
-        computation.first = None if after is None else after()
+    def _start(self, request: Request[T]) -> Job[T]:
+        computation: _Computation[T] = _Computation(request.key, request.activity, self)
+        computation.first = None if request.first is None else request.first()
         job = self._job(computation)
-        self._in_flight[key] = computation
+        self._in_flight[request.key] = computation
 
         def run() -> None:
-            computation.run(work)
+            computation.run(request.work)
             self._finish(computation)
 
         if computation.first is None:
-            lane(run)
+            request.submit(run)
         else:
-            computation.first.when_settled(lambda: self._proceed(computation, lane, run))
+            computation.first.when_settled(lambda: self._proceed(computation, request.submit, run))
         return job
 
     def _job(self, computation: _Computation) -> Job:
@@ -287,11 +268,11 @@ class Desk:
         computation.jobs.append(job)
         return job
 
-    def _proceed(self, computation: _Computation, lane: Callable, run: Callable[[], None]) -> None:
+    def _proceed(self, computation: _Computation, submit: Callable[[Callable[[], None]], None], run: Callable[[], None]) -> None:
         """Goes on once what must be done first is done; or fails with it."""
-        computation.error = computation.first.error()
+        computation.error = computation.first.error() if computation.first else None
         if computation.error is None:
-            lane(run)
+            submit(run)
         else:
             self._finish(computation)
 

@@ -1,7 +1,7 @@
-"""Where encoders meet Visual-TCAV: feature maps of concept images become CAVs, heads become evidence, both become explanations.
+"""Answers about concepts: feature maps of concept images become CAVs, heads become evidence, both become explanations.
 
-Runs in the service's worker. CAVs are kept on disk under a hash of everything they depend on (encoder, size, depth, images of
-both sets, settings), so that a concept is fitted once per encoder, whoever asks and whenever.
+CAVs are kept on disk under a hash of everything they depend on (encoder, size, depth, images of both sets, settings), so that
+a concept is fitted once per encoder, whoever asks and whenever.
 """
 
 import hashlib
@@ -13,9 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from torch import Tensor
 
 from explainers.integrated_gradients import path_gradients
-from explainers.library.library import ConceptLibrary, OpenSet
+from explainers.library.sets import OpenSet
 from explainers.results.explanations import (
-    N_CLASSES,
     ClassConcept,
     ClassConceptOverDepths,
     ClassExplanation,
@@ -24,242 +23,205 @@ from explainers.results.explanations import (
     ConceptMaps,
     ConceptOverDepths,
     DepthFacts,
-    ExplainSettings,
     HealthReport,
     LocalExplanation,
     SetUsed,
     holm_corrected,
     holm_corrected_over_class,
-    require_valid,
 )
-from explainers.runtime.scheduler import Task
+from explainers.results.provenance import provenance_of
+from explainers.service.observatory import Observatory
+from explainers.service.questions import CheckConcepts, ExplainClass, ExplainPhoto, MapConcepts
+from explainers.visual_tcav import concept_map
 from explainers.visual_tcav.attribution import Contributions, Evidence, contributions, evidence_of
-from explainers.visual_tcav.cav import Cavs, concept_map
+from explainers.visual_tcav.cav import Cavs
 from explainers.visual_tcav.estimates import Estimate, class_estimate, estimates_of
 from explainers.visual_tcav.fitting import FitSettings, FittedConcept, as_tensors, fit_concepts, from_tensors
-from models.encoder.encoder import Encoder, EncoderInfo
+from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
+from models.encoder import Encoder, EncoderInfo
 from models.encoder.labels import class_name, probabilities
 from models.errors import BadSettings, NotACutPoint, TooFewExamples
 from models.photo import Photo
-from models.progress import Progress
+from models.progress import IGNORED, Progress
 
-MapsOf = Callable[[Encoder, Sequence[Photo], int, Sequence[int], Task], Iterator[list[Tensor]]]
-
-CHUNK = 8  # concept images that are decoded at a time
 FIT_VERSION = 2  # to be raised when the same inputs give another fit
 FIT_SHARE = 0.5  # of the progress bar: fitting CAVs
 
+Fitted = Mapping[str, Sequence[FittedConcept]]  # by concept name, one per depth
+
 
 @dataclass(frozen=True)
-class Inquiry:
-    """What is asked about: concepts against a random counterpart."""
+class _Setting:
+    """What an answer about concepts works with."""
 
+    observatory: Observatory
+    encoder: Encoder
     concepts: tuple[OpenSet, ...]
     random: OpenSet
     settings: ExplainSettings
 
     @property
-    def content(self) -> tuple:
-        """What the answer depends on: hashes of images in their order, and settings; names only to tell concepts apart."""
-        return tuple((c.name, images_hash(c)) for c in self.concepts), (self.random.name, images_hash(self.random)), self.settings
-
-    def sets(self) -> tuple[SetUsed, ...]:
+    def sets_used(self) -> tuple[SetUsed, ...]:
         return tuple(_used(concept) for concept in self.concepts)
 
 
-def images_hash(open_set: OpenSet) -> str:
-    """Hash of the images of a set in their order."""
-    return hashlib.sha256("".join(image.sha256 for image in open_set.images).encode()).hexdigest()
+def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Progress) -> LocalExplanation:
+    """Where each concept is seen in a photo, and what it contributes to some classes, at several depths."""
+    encoder, photo = observatory.encoder(question.encoder_name, progress), question.photo
+    settings, refused = attributable(question.settings, encoder, question.concepts)
+    started = time.perf_counter()
+    asked = _Setting(observatory, encoder, question.concepts, question.random, settings)
+    fitted = fitted_concepts(asked, progress.part(0, FIT_SHARE))
+    fitting = time.perf_counter() - started
+    image = encoder.prepare(photo, settings.input_size)
+    of_classes = probabilities(encoder.logits(image[None])[0])
+    class_idx = settings.class_idx or tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
+    at_depths: list[ConceptAtDepth] = []
+    facts: list[DepthFacts] = []
+    contributed: dict[str, list[Contributions]] = {concept.name: [] for concept in question.concepts}
+    following = progress.part(FIT_SHARE, 1.0)
+    for n, depth in enumerate(settings.depths):
+        following.report(n / len(settings.depths), f"Following the evidence from depth {depth}")
+        evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, progress)
+        facts.append(_facts(depth, evidence))
+        for name, of_depths in contributed.items():
+            of_depths.append(_contributions(fitted[name][n], evidence))
+            at_depths.append(_at_depth(fitted[name][n], depth, of_depths[-1]))
+    over_depths = [
+        ConceptOverDepths(name, _estimates(fitted[name][0], Contributions.over_depths(of_depths)))
+        for name, of_depths in contributed.items()
+    ]
+    seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
+    return LocalExplanation(
+        provenance_of(encoder.info, (photo,), replace(settings, class_idx=class_idx), seconds),
+        asked.sets_used,
+        _used(question.random),
+        class_idx=class_idx,
+        class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
+        probabilities=tuple(float(of_classes[idx]) for idx in class_idx),
+        depths=tuple(facts),
+        concepts=_by_concept(holm_corrected(at_depths), question.concepts),
+        over_depths=holm_corrected(over_depths),
+        refused_depths=refused,
+    )
 
 
-def _used(open_set: OpenSet) -> SetUsed:
-    return SetUsed(open_set.name, open_set.image_set.fingerprint, len(open_set.images))
+def explain_class(question: ExplainClass, observatory: Observatory, progress: Progress) -> ClassExplanation:
+    """What each concept contributes to one class over many photos of it."""
+    encoder, photos = observatory.encoder(question.encoder_name, progress), question.photos
+    if len(question.settings.class_idx) != 1:
+        n_classes = len(question.settings.class_idx)
+        raise BadSettings(f"{n_classes} classes were named; a class explanation is about exactly one.")
+    if not photos:
+        raise TooFewExamples("There are no images of the class; at least 1 is needed, 10 or more are better. Add images.")
+    settings, refused = attributable(question.settings, encoder, question.concepts)
+    started = time.perf_counter()
+    asked = _Setting(observatory, encoder, question.concepts, question.random, settings)
+    fitted = fitted_concepts(asked, progress.part(0, FIT_SHARE))
+    fitting = time.perf_counter() - started
+    contributed = _contributions_to_class(asked, photos, fitted, progress.part(FIT_SHARE, 1.0))
+    at_depths = [
+        ClassConcept(fit.name, depth, fit.norm, fit.emblems, fit.health, class_estimate(fit, of_photos, settings.seed))
+        for name, fits in fitted.items()
+        for fit, depth, of_photos in zip(fits, settings.depths, contributed[name], strict=True)
+    ]
+    over_depths = [_class_over_depths(fits[0], contributed[name], settings.seed) for name, fits in fitted.items()]
+    seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
+    return ClassExplanation(
+        provenance_of(encoder.info, photos, settings, seconds),
+        asked.sets_used,
+        _used(question.random),
+        class_idx=settings.class_idx[0],
+        class_name=class_name(encoder.info.class_names, settings.class_idx[0]),
+        concepts=holm_corrected_over_class(at_depths),
+        over_depths=holm_corrected_over_class(over_depths),
+        refused_depths=refused,
+    )
 
 
-class ConceptExplainer:
-    """Fits, explains and judges concepts for encoders that are handed in."""
-
-    def __init__(self, library: ConceptLibrary, maps_of: MapsOf, versions: Callable[[], dict[str, str]]):
-        self.library, self._maps_of, self._versions = library, maps_of, versions
-
-    def local(self, encoder: Encoder, photo: Photo, inquiry: Inquiry, task: Task) -> LocalExplanation:
-        """One photo, some classes, every concept at every depth."""
-        settings = _prepared(inquiry, encoder.info)
-        depths, refused = usable_depths(encoder, settings.depths)
-        started = time.perf_counter()
-        fitted = self.fitted(encoder, replace(inquiry, settings=settings), depths, task)
-        fitting = time.perf_counter() - started
-        image = encoder.prepare(photo, settings.input_size)
-        of_classes = probabilities(encoder.logits(image[None])[0])
-        class_idx = settings.class_idx or most_probable(of_classes)
-        found, facts = [], []
-        given: dict[str, list[Contributions]] = {c.name: [] for c in inquiry.concepts}
-        for n, depth in enumerate(depths):
-            task.report_or_stop(FIT_SHARE + (1 - FIT_SHARE) * n / len(depths), f"Following the evidence from depth {depth}")
-            evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, task.check)
-            facts.append(_facts(depth, evidence))
-            for name, contributed in given.items():
-                contributed.append(_contributed(fitted[name][n], evidence))
-                found.append(_at_depth(fitted[name][n], depth, contributed[-1]))
-        together = [
-            ConceptOverDepths(name, _estimates(fitted[name][0], Contributions.over_depths(c))) for name, c in given.items()
-        ]
-        return LocalExplanation(
-            settings=replace(settings, class_idx=class_idx, depths=depths),
-            encoder=encoder.info,
-            photo_name=photo.name,
-            photo_sha256=photo.sha256,
-            class_idx=class_idx,
-            class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
-            probabilities=tuple(float(of_classes[idx]) for idx in class_idx),
-            depths=tuple(facts),
-            concepts=_by_concept(holm_corrected(found), inquiry),
-            over_depths=holm_corrected(together),
-            refused_depths=refused,
-            sets=inquiry.sets(),
-            random=_used(inquiry.random),
-            seconds={"concepts": fitting, "explanation": time.perf_counter() - started - fitting},
-            versions=self._versions(),
-        )
-
-    def of_class(self, encoder: Encoder, photos: Sequence[Photo], inquiry: Inquiry, task: Task) -> ClassExplanation:
-        """Many photos, one class."""
-        settings = _prepared(inquiry, encoder.info)
-        if len(settings.class_idx) != 1:
-            raise BadSettings(f"{len(settings.class_idx)} classes were named; a class explanation is about exactly one.")
-        if not photos:
-            raise TooFewExamples("There are no images of the class; at least 1 is needed, 10 or more are better. Add images.")
-        depths, refused = usable_depths(encoder, settings.depths)
-        started = time.perf_counter()
-        fitted = self.fitted(encoder, replace(inquiry, settings=settings), depths, task)
-        fitting = time.perf_counter() - started
-        given = _contributions_to_class(encoder, photos, fitted, depths, settings, task)
-        found = [
-            _over_class(fit, depth, of_depth, settings.seed)
-            for name, fits in fitted.items()
-            for fit, depth, of_depth in zip(fits, depths, given[name], strict=True)
-        ]
-        together = [_over_class_and_depths(fits[0], given[name], settings.seed) for name, fits in fitted.items()]
-        return ClassExplanation(
-            settings=replace(settings, depths=depths),
-            encoder=encoder.info,
-            class_idx=settings.class_idx[0],
-            class_name=class_name(encoder.info.class_names, settings.class_idx[0]),
-            photo_names=tuple(photo.name for photo in photos),
-            photo_sha256s=tuple(photo.sha256 for photo in photos),
-            concepts=holm_corrected_over_class(found),
-            over_depths=holm_corrected_over_class(together),
-            refused_depths=refused,
-            sets=inquiry.sets(),
-            random=_used(inquiry.random),
-            seconds={"concepts": fitting, "explanation": time.perf_counter() - started - fitting},
-            versions=self._versions(),
-        )
-
-    def health(self, encoder: Encoder, inquiry: Inquiry, task: Task) -> HealthReport:
-        """No class: what every CAV is worth, at every depth unless some are named."""
-        info = encoder.info
-        settings = _sized(inquiry.settings, info)
-        depths = tuple(sorted(set(settings.depths))) or tuple(depth.idx for depth in info.depths)
-        fitted = self.fitted(encoder, replace(inquiry, settings=settings), depths, task, share=1.0)
-        found = [
-            ConceptHealth(c.name, d, f.health, f.cav.vector.cpu().numpy(), f.concept_responses, f.random_responses)
-            for c in inquiry.concepts
-            for d, f in zip(depths, fitted[c.name], strict=True)
-        ]
-        settings = replace(settings, depths=depths)
-        return HealthReport(settings, info, depths, tuple(found), inquiry.sets(), _used(inquiry.random), self._versions())
-
-    def maps(self, encoder: Encoder, photo: Photo, inquiry: Inquiry, task: Task) -> ConceptMaps:
-        """No class: where every concept is seen in a photo, at every depth unless some are named."""
-        info, settings = encoder.info, _sized(inquiry.settings, encoder.info)
-        depths = tuple(sorted(set(settings.depths))) or tuple(depth.idx for depth in info.depths)
-        settings = replace(settings, depths=depths)
-        fitted = self.fitted(encoder, replace(inquiry, settings=settings), depths, task)
-        (maps,) = self._maps_of(encoder, [photo], settings.input_size, depths, task)
-        found = {
-            (c.name, d): concept_map(depth_map.cpu(), replace(fit.cav, vector=fit.cav.vector.cpu())).numpy()
-            for c in inquiry.concepts
-            for d, fit, depth_map in zip(depths, fitted[c.name], maps, strict=True)
-        }
-        return ConceptMaps(
-            settings=settings,
-            encoder=info,
-            photo_name=photo.name,
-            photo_sha256=photo.sha256,
-            depths=depths,
-            maps=found,
-            sets=inquiry.sets(),
-            random=_used(inquiry.random),
-            versions=self._versions(),
-        )
-
-    def fitted(
-        self, encoder: Encoder, inquiry: Inquiry, depths: Sequence[int], task: Task, share: float = FIT_SHARE
-    ) -> dict[str, list[FittedConcept]]:
-        """The CAVs of every concept, one per depth: from disk, or fitted now and kept there."""
-        keys = {c.name: [self._key(encoder.info, inquiry, c, depth) for depth in depths] for c in inquiry.concepts}
-        kept = {name: [self._kept(name, key, inquiry.settings.fit) for key in of_depths] for name, of_depths in keys.items()}
-        missing = [c for c in inquiry.concepts if any(fit is None for fit in kept[c.name])]
-        if missing:
-            fresh = self._fit(encoder, missing, inquiry, depths, task, share)
-            for concept in missing:
-                kept[concept.name] = fresh[concept.name]
-                for key, fit in zip(keys[concept.name], fresh[concept.name], strict=True):
-                    self.library.save_cav(key, as_tensors(fit), (concept.image_set, inquiry.random.image_set))
-        return kept
-
-    def _fit(
-        self, encoder: Encoder, concepts: Sequence[OpenSet], inquiry: Inquiry, depths: Sequence[int], task: Task, share: float
-    ) -> dict[str, list[FittedConcept]]:
-        total = 2 * (sum(len(c.photos) for c in concepts) + len(inquiry.random.photos))  # two passes
-        count = iter(range(total + 1))
-
-        def source(open_set: OpenSet) -> Callable[[], Iterable[list[Tensor]]]:
-            def maps() -> Iterator[list[Tensor]]:
-                for start in range(0, len(open_set.photos), CHUNK):
-                    chunk = open_set.photos[start : start + CHUNK]
-                    for of_image in self._maps_of(encoder, chunk, inquiry.settings.input_size, depths, task):
-                        task.report_or_stop(share * next(count) / total, f"Looking at the images of '{open_set.name}'")
-                        yield [m.to(encoder.device) for m in of_image]
-
-            return maps
-
-        return fit_concepts({c.name: source(c) for c in concepts}, source(inquiry.random), inquiry.settings.fit)
-
-    def _key(self, info: EncoderInfo, inquiry: Inquiry, concept: OpenSet, depth: int) -> str:
-        """Everything that decides a fit, hashed."""
-        settings = inquiry.settings
-        parts = [
-            FIT_VERSION, info.fingerprint, asdict(info.preprocessing), settings.input_size, depth,
-            images_hash(concept), images_hash(inquiry.random), asdict(settings.fit),
-        ]  # fmt: skip
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-    def _kept(self, name: str, key: str, settings: FitSettings) -> FittedConcept | None:
-        tensors = self.library.load_cav(key)
-        return None if tensors is None else from_tensors(name, tensors, settings)
+def check_concepts(question: CheckConcepts, observatory: Observatory, progress: Progress) -> HealthReport:
+    """What every CAV is worth, at every depth unless some are named; no class is needed."""
+    encoder = observatory.encoder(question.encoder_name, progress)
+    settings = at_every_depth(question.settings, encoder.info)
+    asked = _Setting(observatory, encoder, question.concepts, question.random, settings)
+    fitted = fitted_concepts(asked, progress)
+    health = [
+        ConceptHealth(concept.name, depth, fit.health, fit.cav.vector.cpu().numpy(), fit.concept_responses, fit.random_responses)
+        for concept in question.concepts
+        for depth, fit in zip(settings.depths, fitted[concept.name], strict=True)
+    ]
+    provenance = provenance_of(encoder.info, (), settings)
+    return HealthReport(provenance, asked.sets_used, _used(question.random), settings.depths, tuple(health))
 
 
-# --- steps --------------------------------------------------------------------------------------------------------------
+def map_concepts(question: MapConcepts, observatory: Observatory, progress: Progress) -> ConceptMaps:
+    """Where every concept is seen in a photo, at every depth unless some are named; no class is needed."""
+    encoder = observatory.encoder(question.encoder_name, progress)
+    settings = at_every_depth(question.settings, encoder.info)
+    asked = _Setting(observatory, encoder, question.concepts, question.random, settings)
+    fitted = fitted_concepts(asked, progress.part(0, FIT_SHARE))
+    (maps,) = observatory.feature_maps(encoder, [question.photo], settings.input_size, settings.depths, progress)
+    seen = {
+        (concept.name, depth): concept_map(depth_map.cpu(), replace(fit.cav, vector=fit.cav.vector.cpu())).numpy()
+        for concept in question.concepts
+        for depth, fit, depth_map in zip(settings.depths, fitted[concept.name], maps, strict=True)
+    }
+    provenance = provenance_of(encoder.info, (question.photo,), settings)
+    return ConceptMaps(provenance, asked.sets_used, _used(question.random), settings.depths, seen)
+
+
+# --- settings as they are meant -----------------------------------------------------------------------------------------
+
+
+def attributable(
+    settings: ExplainSettings, encoder: Encoder, concepts: Sequence[OpenSet]
+) -> tuple[ExplainSettings, dict[int, str]]:
+    """The settings with the depths and the size that are meant, and why attribution is refused at the other depths asked for.
+
+    Raises BadSettings where the encoder does not allow them, TooFewExamples without a concept.
+    """
+    settings = _sized(settings, encoder.info)
+    require_valid(settings, encoder.info)
+    if not concepts:
+        raise TooFewExamples("No concept was chosen. Choose at least one.")
+    wanted = tuple(sorted(set(settings.depths))) or encoder.info.default_depths
+    depths, refused = usable_depths(encoder, wanted)
+    return replace(settings, depths=depths), refused
+
+
+def at_every_depth(settings: ExplainSettings, info: EncoderInfo) -> ExplainSettings:
+    """The settings with the size that is meant, and with every depth unless some are named."""
+    depths = tuple(sorted(set(settings.depths))) or tuple(depth.idx for depth in info.depths)
+    return replace(_sized(settings, info), depths=depths)
 
 
 def _sized(settings: ExplainSettings, info: EncoderInfo) -> ExplainSettings:
-    """With the input size that is meant."""
     return replace(settings, input_size=settings.input_size or info.preprocessing.input_size)
 
 
-def _prepared(inquiry: Inquiry, info: EncoderInfo) -> ExplainSettings:
-    settings = _sized(inquiry.settings, info)
-    require_valid(settings, info)
-    if not inquiry.concepts:
-        raise TooFewExamples("No concept was chosen. Choose at least one.")
-    return replace(settings, depths=tuple(sorted(set(settings.depths))) or info.default_depths)
+def require_valid(settings: ExplainSettings, info: EncoderInfo) -> None:
+    """Raises BadSettings where the encoder has no such depth or class, or a number makes no sense."""
+    if not info.has_classifier:
+        raise BadSettings(
+            f"'{info.name}' has no classifier, so there is no class to attribute to. Choose an encoder with classes; "
+            "NAVE on the Explore page works with this one."
+        )
+    for depth in settings.depths:
+        if not 0 <= depth < len(info.depths):
+            raise BadSettings(f"'{info.name}' has no depth {depth}. Choose from 0 to {len(info.depths) - 1}.")
+    for idx in settings.class_idx:
+        if not 0 <= idx < len(info.class_names):
+            raise BadSettings(f"'{info.name}' has no class {idx}. Choose from 0 to {len(info.class_names) - 1}.")
+    limits = {"n_steps": (1, 1000), "n_null": (1, 10_000), "n_bootstrap": (1, 10_000)}
+    for name, (low, high) in limits.items():
+        if not low <= getattr(settings, name) <= high:
+            raise BadSettings(f"{name} is {getattr(settings, name)}; a number from {low} to {high} is needed.")
 
 
 def usable_depths(encoder: Encoder, depths: Sequence[int]) -> tuple[tuple[int, ...], dict[int, str]]:
     """The depths that decide the logits alone, and why the others do not; raises BadSettings if none is left."""
-    usable, refused = [], {}
+    usable: list[int] = []
+    refused: dict[int, str] = {}
     for depth in depths:
         try:
             encoder.head_from(depth)
@@ -271,30 +233,83 @@ def usable_depths(encoder: Encoder, depths: Sequence[int]) -> tuple[tuple[int, .
     return tuple(usable), refused
 
 
+# --- CAVs ---------------------------------------------------------------------------------------------------------------
+
+
+def fitted_concepts(asked: _Setting, progress: Progress) -> dict[str, list[FittedConcept]]:
+    """The CAVs of every concept, one per depth of the settings: from disk, or fitted now and kept there."""
+    library, fit_settings = asked.observatory.library, asked.settings.fit
+    keys = {concept.name: [_key(asked, concept, depth) for depth in asked.settings.depths] for concept in asked.concepts}
+    kept = {name: [_kept(library.load_cav(key), name, fit_settings) for key in of_depths] for name, of_depths in keys.items()}
+    complete = {name: [fit for fit in fits if fit is not None] for name, fits in kept.items()}
+    missing = [concept for concept in asked.concepts if len(complete[concept.name]) < len(asked.settings.depths)]
+    if missing:
+        fresh = _fit(asked, missing, progress)
+        for concept in missing:
+            complete[concept.name] = fresh[concept.name]
+            for key, fit in zip(keys[concept.name], fresh[concept.name], strict=True):
+                library.save_cav(key, as_tensors(fit), (concept.image_set, asked.random.image_set))
+    return complete
+
+
+def _kept(tensors: dict[str, Tensor] | None, name: str, settings: FitSettings) -> FittedConcept | None:
+    return None if tensors is None else from_tensors(name, tensors, settings)
+
+
+def _fit(asked: _Setting, concepts: Sequence[OpenSet], progress: Progress) -> dict[str, list[FittedConcept]]:
+    """Fits the concepts at every depth of the settings."""
+    encoder, settings = asked.encoder, asked.settings
+    n_images = 2 * (sum(len(concept.photos) for concept in concepts) + len(asked.random.photos))  # two passes
+    count = iter(range(n_images + 1))
+
+    def source(image_set: OpenSet) -> Callable[[], Iterable[list[Tensor]]]:
+        def maps() -> Iterator[list[Tensor]]:
+            looking = asked.observatory.feature_maps(encoder, image_set.photos, settings.input_size, settings.depths, progress)
+            for of_image in looking:
+                progress.report(next(count) / n_images, f"Looking at the images of '{image_set.name}'")
+                yield [depth_map.to(encoder.device) for depth_map in of_image]
+
+        return maps
+
+    return fit_concepts({concept.name: source(concept) for concept in concepts}, source(asked.random), settings.fit)
+
+
+def _key(asked: _Setting, concept: OpenSet, depth: int) -> str:
+    """Everything that decides a fit, hashed."""
+    info, settings = asked.encoder.info, asked.settings
+    parts = [
+        FIT_VERSION, info.fingerprint, asdict(info.preprocessing), settings.input_size, depth,
+        images_hash(concept), images_hash(asked.random), asdict(settings.fit),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def images_hash(image_set: OpenSet) -> str:
+    """Hash of the images of a set in their order."""
+    return hashlib.sha256("".join(image.sha256 for image in image_set.images).encode()).hexdigest()
+
+
+def _used(image_set: OpenSet) -> SetUsed:
+    return SetUsed(image_set.name, image_set.image_set.fingerprint, len(image_set.images))
+
+
+# --- evidence and contributions -----------------------------------------------------------------------------------------
+
+
 def evidence_at(
     encoder: Encoder,
     image: Tensor,
     depth: int,
     class_idx: Sequence[int],
     n_steps: int,
-    check: Callable[[], None] = lambda: None,
+    progress: Progress = IGNORED,
 ) -> Evidence:
-    """What speaks for each class at one depth of one image (3, H, W); ``check`` is called now and then and may raise."""
+    """What speaks for each class at one depth of one image (3, H, W)."""
     head = encoder.head_from(depth)(image)
-    asked = [0] if len(encoder.info.class_names) == 1 else class_idx
+    outputs = [0] if len(encoder.info.class_names) == 1 else class_idx
     activation = head.activation[0].float()
-    path = path_gradients(head.logits_of, activation, asked, n_steps, Progress(check=check))
+    path = path_gradients(head.logits_of, activation, outputs, n_steps, progress)
     return evidence_of(path, activation, class_idx, head.map_of)
-
-
-def most_probable(of_classes: Tensor) -> tuple[int, ...]:
-    """Class indices, best first."""
-    return tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
-
-
-def on_device(stack: Cavs, like: Tensor) -> Cavs:
-    """The stack where the tensor is."""
-    return Cavs(*(part.to(like) for part in (stack.vectors, stack.concept_emblems, stack.random_emblems)))
 
 
 def _facts(depth: int, evidence: Evidence) -> DepthFacts:
@@ -302,28 +317,29 @@ def _facts(depth: int, evidence: Evidence) -> DepthFacts:
 
 
 def _contributions_to_class(
-    encoder: Encoder,
-    photos: Sequence[Photo],
-    fitted: Mapping[str, Sequence[FittedConcept]],
-    depths: Sequence[int],
-    settings: ExplainSettings,
-    task: Task,
+    asked: _Setting, photos: Sequence[Photo], fitted: Fitted, progress: Progress
 ) -> dict[str, list[list[Contributions]]]:
     """By concept and depth one per photo, without maps."""
-    given: dict[str, list[list[Contributions]]] = {name: [[] for _ in depths] for name in fitted}
+    encoder, settings = asked.encoder, asked.settings
+    contributed: dict[str, list[list[Contributions]]] = {name: [[] for _ in settings.depths] for name in fitted}
     for done, photo in enumerate(photos):
-        task.report_or_stop(FIT_SHARE + (1 - FIT_SHARE) * done / len(photos), f"Explaining '{photo.name}'")
+        progress.report(done / len(photos), f"Explaining '{photo.name}'")
         image = encoder.prepare(photo, settings.input_size)
-        for n, depth in enumerate(depths):
-            evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, task.check)
+        for n, depth in enumerate(settings.depths):
+            evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, progress)
             for name, fits in fitted.items():
-                contributed = _contributed(fits[n], evidence)
-                given[name][n].append(replace(contributed, concept_map=contributed.concept_map[:0]))
-    return given
+                of_photo = _contributions(fits[n], evidence)
+                contributed[name][n].append(replace(of_photo, concept_map=of_photo.concept_map[:0]))
+    return contributed
 
 
-def _contributed(fitted: FittedConcept, evidence: Evidence) -> Contributions:
+def _contributions(fitted: FittedConcept, evidence: Evidence) -> Contributions:
     return contributions(evidence, on_device(fitted.stack, evidence.feature_map))
+
+
+def on_device(stack: Cavs, like: Tensor) -> Cavs:
+    """The stack of J CAVs where a tensor of any shape is."""
+    return Cavs(stack.vectors.to(like), stack.concept_emblems.to(like), stack.random_emblems.to(like))
 
 
 def _estimates(fitted: FittedConcept, contributed: Contributions) -> tuple[Estimate, ...]:
@@ -332,21 +348,19 @@ def _estimates(fitted: FittedConcept, contributed: Contributions) -> tuple[Estim
 
 def _at_depth(fitted: FittedConcept, depth: int, contributed: Contributions) -> ConceptAtDepth:
     seen = contributed.concept_map.float().cpu().numpy()
-    figures = _estimates(fitted, contributed)
-    return ConceptAtDepth(fitted.name, depth, seen, fitted.norm, fitted.emblems, fitted.health, figures)
+    estimates = _estimates(fitted, contributed)
+    return ConceptAtDepth(fitted.name, depth, seen, fitted.norm, fitted.emblems, fitted.health, estimates)
 
 
-def _over_class(fitted: FittedConcept, depth: int, given: Sequence[Contributions], seed: int) -> ClassConcept:
-    return ClassConcept(fitted.name, depth, fitted.norm, fitted.emblems, fitted.health, class_estimate(fitted, given, seed))
-
-
-def _over_class_and_depths(fitted: FittedConcept, given: Sequence[Sequence[Contributions]], seed: int) -> ClassConceptOverDepths:
-    """From the contributions at every depth, one per photo; ``fitted`` at any of them."""
-    of_photos = [Contributions.over_depths(of_photo) for of_photo in zip(*given, strict=True)]
+def _class_over_depths(
+    fitted: FittedConcept, contributed: Sequence[Sequence[Contributions]], seed: int
+) -> ClassConceptOverDepths:
+    """From the contributions at every depth, one per photo; ``fitted`` at any of the depths."""
+    of_photos = [Contributions.over_depths(of_photo) for of_photo in zip(*contributed, strict=True)]
     return ClassConceptOverDepths(fitted.name, class_estimate(fitted, of_photos, seed))
 
 
-def _by_concept(found: Sequence[ConceptAtDepth], inquiry: Inquiry) -> tuple[ConceptAtDepth, ...]:
+def _by_concept(at_depths: Sequence[ConceptAtDepth], concepts: Sequence[OpenSet]) -> tuple[ConceptAtDepth, ...]:
     """Ordered by concept, then by depth."""
-    order = {concept.name: n for n, concept in enumerate(inquiry.concepts)}
-    return tuple(sorted(found, key=lambda c: (order[c.concept], c.depth)))
+    order = {concept.name: n for n, concept in enumerate(concepts)}
+    return tuple(sorted(at_depths, key=lambda c: (order[c.concept], c.depth)))

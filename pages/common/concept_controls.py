@@ -6,7 +6,7 @@ import streamlit as st
 
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageSet, OpenSet
-from explainers.results.explanations import ExplainSettings
+from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
 from models.catalog import EncoderInfo
 from pages.common import link

@@ -10,8 +10,10 @@ import streamlit as st
 
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import OpenSet
-from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ConceptMaps, ExplainSettings, HealthReport
+from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ConceptMaps, HealthReport
+from explainers.service.questions import CheckConcepts, ExplainClass, MapConcepts
 from explainers.service.service import ExplainerService
+from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import intervals_apart
 from models.photo import Photo
 from pages.common import class_images as explain_images
@@ -106,18 +108,18 @@ def draw(service: ExplainerService, photo: Photo, openings: Sequence[Opening], a
         name, settings = opening.name, asked.settings
         jobs = [
             compare_panes.asked(
-                "health", opening, (*asked.content[:1], settings), lambda v: service.check_concepts(name, *sets, settings, v)
+                "health", opening, (*asked.content[:1], settings), lambda v: service.ask(CheckConcepts(name, *sets, settings), v)
             ),
             compare_panes.asked(
                 "concept maps",
                 opening,
                 (photo, *asked.content[:1], settings),
-                lambda v: service.map_concepts(name, photo, *sets, settings, v),
+                lambda v: service.ask(MapConcepts(name, photo, *sets, settings), v),
             ),
         ]
         of_class = _settings_of_class(opening, asked)
         if of_class is not None:
-            explain = lambda v: service.explain_class(name, asked.images, *sets, of_class, v)  # noqa: E731
+            explain = lambda v: service.ask(ExplainClass(name, asked.images, *sets, of_class), v)  # noqa: E731
             jobs.append(compare_panes.asked("contributions", opening, asked.content, explain))
         return jobs
 

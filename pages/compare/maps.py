@@ -12,6 +12,7 @@ from explainers.maps.agreement import disagreement, in_colours_of, k_of_regions,
 from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings
 from explainers.results.segmentations import Predictions, SegmentationResult
+from explainers.service.questions import Classify, Segment
 from explainers.service.service import ExplainerService
 from models.photo import Photo
 from pages.common import charts, link, theme
@@ -57,8 +58,8 @@ def draw(service: ExplainerService, photo: Photo, openings: Sequence[Opening], s
     def ask(opening: Opening) -> tuple:
         question = (photo, settings[opening.place])
         return (
-            compare_panes.asked("maps", opening, question, lambda view: service.segment(opening.name, *question, view)),
-            compare_panes.asked("classes", opening, (photo,), lambda view: service.classify(opening.name, photo, view)),
+            compare_panes.asked("maps", opening, question, lambda view: service.ask(Segment(opening.name, *question), view)),
+            compare_panes.asked("classes", opening, (photo,), lambda view: service.ask(Classify(opening.name, photo), view)),
         )
 
     compare_panes.watched("maps", openings, ask, lambda found: _draw(photo, openings, found))

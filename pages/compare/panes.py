@@ -13,6 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from explainers.service.questions import OpenEncoder
 from explainers.service.service import ExplainerService, Job
 from models.catalog import EncoderInfo
 from models.errors import EncoderscopeError
@@ -48,7 +49,7 @@ def open_all(service: ExplainerService, names: Sequence[str]) -> list[Opening]:
     """Asks for every encoder; they load one after the other."""
     openings = []
     for place, name in enumerate(names):
-        job = jobs.requested(f"compare open {place}", name, lambda view, name=name: service.open_encoder(name, view))
+        job = jobs.requested(f"compare open {place}", name, lambda view, name=name: service.ask(OpenEncoder(name), view))
         info = job.result() if job.done and job.error() is None else None
         openings.append(Opening(place, name, _title(service, name), job, info))
     return openings

@@ -1,6 +1,5 @@
 """A comparison to take away: CSV and JSON of the section in view, and one HTML report of every section that was looked at."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from html import escape
@@ -8,9 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from explainers.results import tables as explain_tables
-from explainers.results.records import encoder_record
-from explainers.service.service import versions
+from explainers.results.files import as_csv
+from explainers.results.files import as_json as written_as_json
+from explainers.results.provenance import versions
+from explainers.results.records import encoder_record, jsonable
 from models.photo import Photo
 from pages.common import html_report as report
 from pages.compare.panes import Kept, Opening
@@ -32,7 +32,7 @@ def draw(photo: Photo, openings: Sequence[Opening], settings: Any, section: str,
     facts = about(photo, openings, settings)
     stem = "comparison-" + "-".join(o.name.replace("/", "-").replace(":", "-") for o in openings)
     files = [
-        ("Figures", f"{stem}-{section}.csv", "text/csv", lambda: explain_tables.as_csv(shown.rows)),
+        ("Figures", f"{stem}-{section}.csv", "text/csv", lambda: as_csv(shown.rows)),
         ("Everything", f"{stem}.json", "application/json", lambda: as_json(facts, kept)),
         ("Report", f"{stem}.html", "text/html", lambda: as_html(facts, kept)),
     ]
@@ -53,8 +53,8 @@ def about(photo: Photo, openings: Sequence[Opening], settings: Any) -> dict[str,
 
 def as_json(facts: Mapping[str, Any], kept: Mapping[str, Kept]) -> bytes:
     """Every table under the name of its section, and where it comes from."""
-    tables = {section: explain_tables.plain_data(one.rows) for section, one in kept.items()}
-    return json.dumps({**facts, "figures": tables}, indent=1, ensure_ascii=False, allow_nan=False, default=str).encode()
+    tables = {section: jsonable(one.rows) for section, one in kept.items()}
+    return written_as_json({**facts, "figures": tables})
 
 
 def as_html(facts: Mapping[str, Any], kept: Mapping[str, Kept]) -> bytes:

@@ -12,9 +12,11 @@ import streamlit as st
 from explainers.maps.agreement import spread
 from explainers.maps.cka import cka_matrix
 from explainers.nave.settings import NaveSettings
-from explainers.results.comparisons import N_TIMED, Cost, DepthGrams, PhotosAgreement, SegmentedPhotos, agreement_over_photos
+from explainers.results.comparisons import N_TIMED, Cost, PhotosAgreement, SegmentedPhotos, agreement_over_photos
 from explainers.results.explanations import ClassExplanation
 from explainers.results.segmentations import SegmentationResult
+from explainers.results.tables import depth_rows
+from explainers.service.questions import CompareDepths, MeasureCost, Segment, SegmentForComparison
 from explainers.service.service import ExplainerService
 from models.photo import Photo
 from pages.common import jobs, link, photo_set, theme
@@ -81,7 +83,7 @@ def draw_agreement(
             "set seed": (photos, another_seed(one)),
         }
         return [
-            compare_panes.asked(view, opening, q, lambda scope, q=q: service.segment_photos(opening.name, *q, scope))
+            compare_panes.asked(view, opening, q, lambda scope, q=q: service.ask(SegmentForComparison(opening.name, *q), scope))
             for view, q in questions.items()
         ]
 
@@ -180,7 +182,7 @@ def draw_depths(service: ExplainerService, openings: Sequence[Opening], input_si
     photos = photo_set.choose()
 
     def ask(opening: Opening) -> list:
-        job = lambda scope: service.compare_depths(opening.name, photos, input_size, scope)  # noqa: E731
+        job = lambda scope: service.ask(CompareDepths(opening.name, photos, input_size), scope)  # noqa: E731
         return [compare_panes.asked("depths", opening, (photos, input_size), job)]
 
     compare_panes.watched("depths", openings, ask, lambda found: _draw_depths(openings, found))
@@ -196,7 +198,7 @@ def _draw_depths(openings: Sequence[Opening], found: Found) -> None:
     for n, (a, b) in enumerate(combinations(ready, 2)):
         grams_a, grams_b = found[a.place][0], found[b.place][0]
         similarity = cka_matrix(grams_a.grams, grams_b.grams)
-        rows += depth_rows(a, b, grams_a, grams_b, similarity)
+        rows += depth_rows(grams_a, grams_b, similarity)
         with columns[n % len(columns)]:
             st.markdown(f"**{plain(a.title)}** beside **{plain(b.title)}**")
             figure = compare_charts.depth_similarity(similarity, (a.title, grams_a.depths), (b.title, grams_b.depths))
@@ -216,15 +218,6 @@ def in_words(a: str, b: str, depths_a: Sequence[int], depths_b: Sequence[int], s
     )
 
 
-def depth_rows(a: Opening, b: Opening, grams_a: DepthGrams, grams_b: DepthGrams, similarity: np.ndarray) -> list[dict]:
-    """One line per pair of depths."""
-    return [
-        {"encoder": a.name, "depth": i, "other": b.name, "other_depth": j, "linear_cka": float(similarity[n, m])}
-        for n, i in enumerate(grams_a.depths)
-        for m, j in enumerate(grams_b.depths)
-    ]
-
-
 # --- cost ---------------------------------------------------------------------------------------------------------------
 
 
@@ -235,8 +228,8 @@ def draw_cost(service: ExplainerService, photo: Photo, openings: Sequence[Openin
         one = settings[opening.place]
         cost, maps = (photo, one.input_size), (photo, one)
         return [
-            compare_panes.asked("cost", opening, cost, lambda scope: service.measure_cost(opening.name, *cost, scope)),
-            compare_panes.asked("maps", opening, maps, lambda scope: service.segment(opening.name, *maps, scope)),
+            compare_panes.asked("cost", opening, cost, lambda scope: service.ask(MeasureCost(opening.name, *cost), scope)),
+            compare_panes.asked("maps", opening, maps, lambda scope: service.ask(Segment(opening.name, *maps), scope)),
         ]
 
     compare_panes.watched("cost", openings, ask, lambda found: _draw_cost(openings, found))

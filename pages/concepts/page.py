@@ -6,6 +6,7 @@ st.title("Concepts", anchor=False)
 st.caption("A concept is a property with a name, shown by example images. Collect them here, and see which encoder knows it.")
 notes = st.container()
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
+    from explainers.service.questions import OpenEncoder
     from pages.common import controls, door, jobs, link
     from pages.concepts import choice as concept_choice
     from pages.concepts import editing as concept_editing
@@ -36,7 +37,7 @@ if encoder_name is None:
 st.subheader("Does the encoder know it?", anchor=False, help=concept_views.HEALTH_HELP)
 entry = service.catalog.entry(encoder_name)
 door.encoder_facts(facts, entry)
-opening = jobs.requested("encoder", encoder_name, lambda view: service.open_encoder(encoder_name, view))
+opening = jobs.requested("encoder", encoder_name, lambda view: service.ask(OpenEncoder(encoder_name), view))
 info = jobs.result_or_stop("encoder", opening)
 door.encoder_facts(facts, entry, info)
 

@@ -6,8 +6,10 @@ import streamlit as st
 
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageSet, Kind, OpenSet
-from explainers.results.explanations import ExplainSettings, HealthReport
+from explainers.results.explanations import HealthReport
+from explainers.service.questions import CheckConcepts
 from explainers.service.service import Job
+from explainers.visual_tcav.settings import ExplainSettings
 from models.errors import EncoderscopeError
 from pages.common import jobs, link, theme
 from pages.common.text import plain
@@ -203,5 +205,5 @@ def checking(view: str, encoder_name: str, concepts: Sequence[OpenSet], random: 
     """The job that checks these concepts; the same images under the same names are asked about once."""
     request = encoder_name, tuple(c.image_set for c in concepts), random.image_set, SETTINGS
     return jobs.requested(
-        view, request, lambda scope: jobs.service().check_concepts(encoder_name, concepts, random, SETTINGS, scope)
+        view, request, lambda scope: jobs.service().ask(CheckConcepts(encoder_name, tuple(concepts), random, SETTINGS), scope)
     )

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 from sklearn.datasets import load_sample_image
 
+from explainers.service.questions import AddEncoder, MatchCheckpoint
 from explainers.service.service import ExplainerService, Job
 from models.catalog import checkpoints, configs
 from models.catalog.admission import Admission
@@ -56,7 +57,7 @@ def draw(service: ExplainerService) -> Job[Admission] | None:
     if upload is not None:
         jobs.give_up(_VIEW)
         jobs.forget(_VIEW)
-        jobs.requested(_VIEW, upload.name, lambda view: service.add_encoder(upload, _sample_photo(), view))
+        jobs.requested(_VIEW, upload.name, lambda view: service.ask(AddEncoder(upload, _sample_photo()), view))
     return jobs.in_hand(_VIEW)
 
 
@@ -258,7 +259,7 @@ def suggested_name(file_name: str, architecture: str) -> str:
 def _compared(service: ExplainerService, checkpoint: Checkpoint, config: dict[str, Any]) -> CheckpointMatch:
     text = json.dumps(config, sort_keys=True)
     request = checkpoint.header_sha256, text
-    job = jobs.requested("comparison", request, lambda view: service.match_checkpoint(checkpoint, text, view))
+    job = jobs.requested("comparison", request, lambda view: service.ask(MatchCheckpoint(checkpoint, text), view))
     return jobs.result_or_stop("comparison", job)
 
 

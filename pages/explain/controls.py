@@ -6,7 +6,7 @@ import streamlit as st
 
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import OpenSet
-from explainers.results.explanations import N_CLASSES, ExplainSettings
+from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
 from models.catalog import EncoderInfo
 from models.photo import Photo
 from pages.common import link

@@ -6,6 +6,7 @@ st.title("Explain", anchor=False)
 st.caption("Where does the encoder see a concept, and how much does it contribute to a class?")
 notes = st.container()
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
+    from explainers.service.questions import ExplainClass, ExplainPhoto, OpenEncoder
     from pages.common import class_images as explain_images
     from pages.common import controls, door, jobs, link, photos
     from pages.explain import controls as explain_controls
@@ -27,7 +28,7 @@ if encoder_name is None:
 
 entry = service.catalog.entry(encoder_name)
 door.encoder_facts(facts, entry)
-opening = jobs.requested("encoder", encoder_name, lambda view: service.open_encoder(encoder_name, view))
+opening = jobs.requested("encoder", encoder_name, lambda view: service.ask(OpenEncoder(encoder_name), view))
 info = jobs.result_or_stop("encoder", opening)
 door.encoder_facts(facts, entry, info)
 explain_views.require_classifier(info)
@@ -42,7 +43,7 @@ if scope == A_CLASS:
     if not images:
         door.nothing_yet("Upload images of the class in the sidebar, one by one or as a .zip; ten or more are a good start.")
     asked = (images, question.content)
-    explaining = jobs.requested("explain a class", asked, lambda view: service.explain_class(*question.about(images), view))
+    explaining = jobs.requested("explain a class", asked, lambda view: service.ask(ExplainClass(*question.about(images)), view))
     if not explaining.done:
         jobs.give_up("explain a photo")
     opened = explain_views.of_class(images, jobs.result_or_stop("explain a class", explaining))
@@ -53,7 +54,7 @@ elif photo is None:
     door.nothing_yet("Take a picture with the camera in the sidebar, or choose another photo there.")
 if photo is not None:
     asked = (photo, question.content)
-    explaining = jobs.requested("explain a photo", asked, lambda view: service.explain(*question.about(photo), view))
+    explaining = jobs.requested("explain a photo", asked, lambda view: service.ask(ExplainPhoto(*question.about(photo)), view))
     explanation = jobs.result_or_stop("explain a photo", explaining)
     explain_look.settle(explanation, is_opened=scope == A_CLASS)
     explain_views.local(photo, explanation, is_opened=scope == A_CLASS)

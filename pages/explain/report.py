@@ -10,6 +10,7 @@ from typing import Any
 
 from explainers.results import tables as explain_tables
 from explainers.results.explanations import ClassExplanation, LocalExplanation, SetUsed, ShownDepth
+from explainers.results.records import jsonable
 from models.photo import Photo
 from pages.common.heat_look import HeatLook
 from pages.common.html_report import facts, page, picture, plot, table
@@ -91,7 +92,7 @@ def _closing(explanation: LocalExplanation | ClassExplanation, about: Mapping[st
             table(explain_tables.rows_of(explanation)),
             _refused(explanation.refused_depths),
             "<h2>Settings</h2>",
-            facts(explain_tables.plain_data(explanation.settings)),
+            facts(jsonable(explanation.settings)),
             "<h2>Provenance</h2>",
             facts({**about, **_encoder(explanation)}),
             table(

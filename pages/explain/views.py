@@ -8,6 +8,8 @@ import streamlit as st
 
 from explainers.results import tables as explain_tables
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, ShownDepth
+from explainers.results.files import as_csv, as_json
+from explainers.results.records import explanation_record
 from models.catalog import EncoderInfo
 from models.photo import Photo
 from pages.common import link, theme
@@ -335,11 +337,18 @@ def _class_table(explanation: ClassExplanation, depth: ShownDepth) -> None:
     )
 
 
+def _record(explanation: LocalExplanation | ClassExplanation) -> dict:
+    """The explanation in the schema of the command line."""
+    if isinstance(explanation, LocalExplanation):
+        return explanation_record([(explanation.photo_name, explanation)])
+    return explanation_record([], explanation)
+
+
 def _take_away(explanation: LocalExplanation | ClassExplanation, rows: list, stem: str, make_report) -> None:
     """The downloads. Each file is made when its button is pressed."""
     files = [
-        ("Table", f"{stem}.csv", "text/csv", lambda: explain_tables.as_csv(rows)),
-        ("Data", f"{stem}.json", "application/json", lambda: explain_tables.as_json(explanation)),
+        ("Table", f"{stem}.csv", "text/csv", lambda: as_csv(rows)),
+        ("Data", f"{stem}.json", "application/json", lambda: as_json(_record(explanation))),
         ("Report", f"{stem}.html", "text/html", make_report),
     ]
     kind = "photo" if isinstance(explanation, LocalExplanation) else "class"

@@ -6,6 +6,7 @@ st.title("Encoderscope", anchor=False)
 st.caption("Which parts of a photo does a frozen vision encoder treat alike? Drag the granularity and see.")
 notes = st.container()
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
+    from explainers.service.questions import Classify, OpenEncoder, Segment
     from pages.common import controls, door, jobs, link, photo_set, photos
     from pages.explore import look, set_views, views
 
@@ -24,7 +25,7 @@ if encoder_name is None:
 
 entry = service.catalog.entry(encoder_name)
 door.encoder_facts(facts, entry)
-opening = jobs.requested("encoder", encoder_name, lambda view: service.open_encoder(encoder_name, view))
+opening = jobs.requested("encoder", encoder_name, lambda view: service.ask(OpenEncoder(encoder_name), view))
 info = jobs.result_or_stop("encoder", opening)
 door.encoder_facts(facts, entry, info)
 with st.sidebar:
@@ -37,8 +38,8 @@ if several:
     st.stop()
 
 question = (encoder_name, chosen, settings)
-segmenting = jobs.requested("picture", question, lambda view: service.segment(*question, view))
-classifying = jobs.requested("classes", question[:2], lambda view: service.classify(*question[:2], view))
+segmenting = jobs.requested("picture", question, lambda view: service.ask(Segment(*question), view))
+classifying = jobs.requested("classes", question[:2], lambda view: service.ask(Classify(*question[:2]), view))
 if not segmenting.done:
     jobs.give_up("depth")
 result = jobs.result_or_stop("picture", segmenting)

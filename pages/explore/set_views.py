@@ -11,7 +11,10 @@ import streamlit as st
 
 from explainers.nave.quality import cluster_table
 from explainers.nave.settings import NaveSettings
+from explainers.results.files import as_csv, maps_zip
 from explainers.results.segmentations import SegmentationsResult
+from explainers.results.tables import photos_cluster_rows
+from explainers.service.questions import SegmentTogether
 from explainers.service.service import ExplainerService
 from models.photo import Photo
 from pages.common import jobs, link, theme
@@ -30,7 +33,7 @@ _FILE_HELP = (
 def draw(service: ExplainerService, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings) -> None:
     """Asks for the maps of the set and draws them when they are there."""
     question = (encoder_name, tuple(photos), settings)
-    segmenting = jobs.requested("set", question, lambda view: service.segment_together(*question, view))
+    segmenting = jobs.requested("set", question, lambda view: service.ask(SegmentTogether(*question), view))
     result = jobs.result_or_stop("set", segmenting)
     look.settle(result.segmentations[0])
     pictures(photos, result)
@@ -62,17 +65,17 @@ def pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     drawn = {"opacity": shown.opacity, "outlines": shown.outlines, "clusters_only": shown.clusters_only, "together": True}
     live_view("together", panes, first.ks, shown.n_clusters, **drawn, follow=look.FOLLOW, on_select=look.select)
     look.appearance(first)
-    _take_away(photos, result, shown.n_clusters)
+    _take_away(result, shown.n_clusters)
     link.write()
 
 
-def _take_away(photos: Sequence[Photo], result: SegmentationsResult, k: int) -> None:
+def _take_away(result: SegmentationsResult, k: int) -> None:
     """The downloads. Each file is made when its button is pressed."""
     stem = f"set-{result.encoder.name.replace('/', '-')}"
     files = [
-        ("Maps", f"{stem}.zip", "application/zip", lambda: downloads.set_maps_zip(result)),
-        ("Clusters", f"{stem}-{k}.csv", "text/csv", lambda: downloads.set_clusters_csv(result, k)),
-        ("Settings", f"{stem}.json", "application/json", lambda: downloads.set_settings_json(photos, result, k)),
+        ("Maps", f"{stem}.zip", "application/zip", lambda: maps_zip(result)),
+        ("Clusters", f"{stem}-{k}.csv", "text/csv", lambda: as_csv(photos_cluster_rows(result, k))),
+        ("Settings", f"{stem}.json", "application/json", lambda: downloads.together_settings_json(result, k)),
     ]
     with st.container(horizontal=True, gap="xsmall"):
         for (label, name, mime, make), meaning in zip(files, _FILE_HELP, strict=True):

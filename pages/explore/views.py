@@ -14,7 +14,10 @@ import streamlit as st
 from explainers.drawing.clusters import hex_colour
 from explainers.nave.quality import cluster_table
 from explainers.nave.segmentation import Segmentation
+from explainers.results.files import as_csv, maps_npz
 from explainers.results.segmentations import Predictions, SegmentationResult
+from explainers.results.tables import cluster_rows
+from explainers.service.questions import Segment
 from explainers.service.service import Job
 from models.photo import Photo
 from pages.common import charts as common_charts
@@ -97,9 +100,9 @@ def take_away(photo: Photo, result: SegmentationResult, shown: Look) -> None:
     stem = f"{photo.name.rsplit('.', 1)[0]}-{result.encoder.name.replace('/', '-')}"
     files = [
         ("Picture", f"{stem}-{k}.png", "image/png", lambda: downloads.overlay_png(photo, result, shown)),
-        ("Maps", f"{stem}.npz", "application/octet-stream", lambda: downloads.maps_npz(result)),
-        ("Clusters", f"{stem}-{k}.csv", "text/csv", lambda: downloads.clusters_csv(result, k)),
-        ("Settings", f"{stem}.json", "application/json", lambda: downloads.settings_json(photo, result, shown)),
+        ("Maps", f"{stem}.npz", "application/octet-stream", lambda: maps_npz(result)),
+        ("Clusters", f"{stem}-{k}.csv", "text/csv", lambda: as_csv(cluster_rows(result.segmentation, k))),
+        ("Settings", f"{stem}.json", "application/json", lambda: downloads.settings_json(result, shown)),
     ]
     with st.container(horizontal=True, gap="xsmall"):
         for (label, name, mime, make), meaning in zip(files, _FILE_HELP, strict=True):
@@ -117,7 +120,7 @@ def depth_strip(photo: Photo, result: SegmentationResult) -> None:
 def _segment_alone(photo: Photo, result: SegmentationResult, depth: int) -> Job[SegmentationResult]:
     settings = replace(result.segmentation.settings, depths=(depth,))
     question = (result.encoder.name, photo, settings)
-    return jobs.requested(f"depth {depth}", question, lambda view: jobs.service().segment(*question, view))
+    return jobs.requested(f"depth {depth}", question, lambda view: jobs.service().ask(Segment(*question), view))
 
 
 def _n_pending(alone: dict[int, Job]) -> int:

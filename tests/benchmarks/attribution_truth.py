@@ -16,12 +16,13 @@ from scipy.stats import somersd, spearmanr
 from scipy.stats import t as t_distribution
 from torch.nn import functional as F
 
-from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ExplainSettings, ShownDepth
+from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ShownDepth
 from explainers.service.concepts import evidence_at
 from explainers.service.service import ExplainerService
 from explainers.visual_tcav.attribution import Contributions, contributions
 from explainers.visual_tcav.estimates import estimates_of
 from explainers.visual_tcav.fitting import FitSettings, fit_concepts
+from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, holm
 from models.catalog.catalog import Catalog
 from models.encoder.encoder import Encoder
@@ -55,7 +56,7 @@ def map_table(service: ExplainerService, name: str, n_per_texture: int = 6) -> l
         concept = service.library.open_set(texture)
         for i in range(n_per_texture):
             rendered = render(scene := sample_scene(FIRST_SEED + 50_000 + i, SceneOptions(texture=texture)))
-            explanation = service.explain(name, as_photo(scene), [concept], random, settings).result()
+            explanation = service.explain(name, as_photo(scene), concepts=[concept], random=random, settings=settings).result()
             mask = rendered.texture_map == SURFACES.index(texture)
             for found in explanation.concepts:
                 large = F.interpolate(torch.from_numpy(found.concept_map)[None, None], size=mask.shape, mode="bilinear")[
@@ -92,7 +93,11 @@ def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Seque
     for class_idx in classes:
         scenes = scenes_of(class_idx, n_scenes)
         settings = ExplainSettings(depths=encoder.info.default_depths, class_idx=(class_idx,), n_bootstrap=50)
-        found.append(service.explain_class(name, [as_photo(s) for s in scenes], concepts, random, settings).result())
+        found.append(
+            service.explain_class(
+                name, [as_photo(s) for s in scenes], concepts=concepts, random=random, settings=settings
+            ).result()
+        )
         drops = np.stack([logit_drops(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
         causal.append(drops.mean(1))
         errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
@@ -171,7 +176,7 @@ def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> 
     random = service.library.open_set("scenes", "random")
     photos = [as_photo(scene) for scene in scenes_of(class_idx, n_scenes, watermark=True)]
     settings = ExplainSettings(depths=info.default_depths, class_idx=(class_idx,), n_bootstrap=50)
-    found = service.explain_class(name, photos, concepts, random, settings).result()
+    found = service.explain_class(name, photos, concepts=concepts, random=random, settings=settings).result()
     rows = []
     for depth in _shown(found):
         figures = {concept: found.estimate_at(concept, depth) for concept in found.concept_names}

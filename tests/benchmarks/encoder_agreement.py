@@ -69,7 +69,7 @@ def _segmented(encoder: Encoder, photo: Photo, dtype: torch.dtype, noise: float)
 
 
 def _maps(service: ExplainerService, name: str, photos: Sequence, settings: NaveSettings) -> SegmentedPhotos:
-    return service.segment_photos(name, photos, settings).result()
+    return service.segment_for_comparison(name, photos, settings=settings).result()
 
 
 def _short(name: str) -> str:

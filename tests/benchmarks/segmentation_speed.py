@@ -40,7 +40,7 @@ from explainers.nave.composite import Composite, composite_of
 from explainers.nave.kmeans import sweep
 from explainers.nave.segmentation import N_SWEEPS
 from explainers.nave.settings import FITS, Fit, NaveSettings, balanced
-from explainers.service.photos import n_side_by_side
+from explainers.service.observatory import MAX_BATCH
 from explainers.service.service import ExplainerService
 from models.encoder.encoder import Encoder
 from models.photo import Photo, photo_from_array
@@ -273,17 +273,18 @@ def stream_table(weights: Path) -> list[dict]:
 def _stream_rows(weights: Path) -> list[dict]:
     rows = []
     with tempfile.TemporaryDirectory() as folder, closing(ExplainerService(cache_bytes=0)) as service:
-        n = 1000 if service.device == "cuda" else 100
+        n = 1000 if service.observatory.device == "cuda" else 100
         files = [Path(folder) / f"{seed}.jpg" for seed in range(n)]
         for seed, file in enumerate(files):
             Image.fromarray(render(sample_scene(seed), 2 * SIZES[0]).image).save(file)
         for name in filter(lambda name: (weights / name).is_dir(), (DEIT, MOBILENET)):
-            bare = service.measure_cost(str(weights / name), scene(0), SIZES[0]).result().forward_seconds
+            bare = service.measure_cost(str(weights / name), scene(0), input_size=SIZES[0]).result().forward_seconds
             for fit in ("grid", "fast"):
                 settings = NaveSettings(input_size=SIZES[0], fit=fit)
                 _stream(service, str(weights / name), files[:2], settings)
                 taken = seconds(lambda: _stream(service, str(weights / name), files, settings), 1) / n  # noqa: B023
-                rows.append({"encoder": name, "device": service.device, "fit": fit, "photos": n, "photos a second": 1 / taken,
+                device = service.observatory.device
+                rows.append({"encoder": name, "device": device, "fit": fit, "photos": n, "photos a second": 1 / taken,
                              "of the encoder alone": 1 / bare, "share": bare / taken})  # fmt: skip
     return rows
 
@@ -291,8 +292,8 @@ def _stream_rows(weights: Path) -> list[dict]:
 def _stream(service: ExplainerService, encoder_name: str, files: Sequence[Path], settings: NaveSettings) -> None:
     """As ``python -m explainers segment`` does, but for writing."""
     before, coming = None, read_ahead(files)
-    while some := list(islice(coming, n_side_by_side(settings.input_size))):
-        job = service.segment_each(encoder_name, some, settings)
+    while some := list(islice(coming, MAX_BATCH)):
+        job = service.segment_each(encoder_name, some, settings=settings)
         if before is not None:
             before.result()
         before = job

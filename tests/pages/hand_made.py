@@ -5,6 +5,7 @@ import numpy as np
 from explainers.nave.quality import Quality
 from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings
+from explainers.results.provenance import Provenance, photos_used
 from explainers.results.segmentations import SegmentationResult
 from models.encoder.building import Depth
 from models.encoder.encoder import EncoderInfo
@@ -48,6 +49,8 @@ def grey_photo(height: int = 8, width: int = 8) -> Photo:
 
 
 def result_for(photo: Photo) -> SegmentationResult:
-    return SegmentationResult(
-        SEGMENTATION, ENCODER, photo.name, photo.sha256, {"encoder": 0.1, "clustering": 0.2}, {"torch": "2"}
-    )
+    return SegmentationResult(provenance(SEGMENTATION.settings, photo, seconds={"encoder": 0.1, "clustering": 0.2}), SEGMENTATION)
+
+
+def provenance(settings, *photos: Photo, seconds=None, encoder: EncoderInfo = ENCODER) -> Provenance:
+    return Provenance(encoder, photos_used(photos), settings, seconds or {}, "0", {"torch": "2"})

@@ -17,9 +17,11 @@ from PIL import Image
 
 from explainers.commands import inputs
 from explainers.commands import segment as segmenting
+from explainers.commands.encoders import encoder_table
 from explainers.commands.inputs import picture_files
-from explainers.commands.main import encoder_table, main
-from explainers.service.photos import PhotoExplainer
+from explainers.commands.main import main
+from explainers.service.answers import ANSWERS
+from explainers.service.questions import Segment, SegmentEach
 from models.catalog.catalog import Catalog, CatalogEntry
 from models.errors import EncoderscopeError
 
@@ -178,7 +180,7 @@ def test_a_folder_stands_for_its_pictures(photos, tmp_path):
 
 
 def test_photos_are_let_go_of_once_they_are_written(encoder, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(segmenting, "n_side_by_side", lambda input_size: 2)
+    monkeypatch.setattr(segmenting, "PHOTOS_AT_A_TIME", 2)
     alive, most = weakref.WeakSet(), []
     read = inputs.read_photo_file
 
@@ -196,14 +198,16 @@ def test_photos_are_let_go_of_once_they_are_written(encoder, photos, tmp_path, m
 
 
 def test_of_images_side_by_side_only_the_one_that_fails_is_not_done(encoder, photos, tmp_path, monkeypatch, capsys):
-    segment_each = PhotoExplainer.segment_each
+    def failing(answer):
+        def answered(question, *rest):
+            if any(photo.name == photos[1].name for photo in question.photos_in_order):
+                raise EncoderscopeError(f"Nothing can be done with {photos[1].name}.")
+            return answer(question, *rest)
 
-    def failing(self, encoder, shown, *rest):
-        if any(photo.name == photos[1].name for photo in shown):
-            raise EncoderscopeError(f"Nothing can be done with {photos[1].name}.")
-        return segment_each(self, encoder, shown, *rest)
+        return answered
 
-    monkeypatch.setattr(PhotoExplainer, "segment_each", failing)
+    for kind in (Segment, SegmentEach):
+        monkeypatch.setitem(ANSWERS, kind, failing(ANSWERS[kind]))
     assert run(encoder, tmp_path / "out", *photos) == 1
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert [Path(record["file"]) for record in summary["images"]] == [photos[0], photos[2]]
@@ -211,7 +215,7 @@ def test_of_images_side_by_side_only_the_one_that_fails_is_not_done(encoder, pho
 
 
 def test_an_interrupted_run_leaves_whole_files_only(encoder, photos, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(segmenting, "n_side_by_side", lambda input_size: 1)
+    monkeypatch.setattr(segmenting, "PHOTOS_AT_A_TIME", 1)
     read = inputs.read_photo_file
 
     def interrupted(path):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from explainers.library.library import ConceptLibrary
-from explainers.results.explanations import ExplainSettings
 from explainers.service.service import ExplainerService
+from explainers.visual_tcav.settings import ExplainSettings
 from models.encoder.encoder import Encoder
 from models.photo import read_photo_file
 from tests.benchmarks.segmentation_quality import load_davis, oracle_measures, segmentations
@@ -49,7 +49,9 @@ def crossword(request, fixtures_dir, tmp_path_factory):
     photo = read_photo_file(next((fixtures_dir / "images/imagenet_sample").glob(f"{CROSSWORD}_*")))
     with closing(ExplainerService(library=library)) as service:
         encoder = str(fixtures_dir / "weights" / request.param)
-        return service.explain(encoder, photo, concepts, random, ExplainSettings(class_idx=(CROSSWORD,))).result()
+        return service.explain(
+            encoder, photo, concepts=concepts, random=random, settings=ExplainSettings(class_idx=(CROSSWORD,))
+        ).result()
 
 
 def test_chequered_speaks_for_a_crossword_puzzle_and_bubbly_does_not(crossword):

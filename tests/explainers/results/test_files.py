@@ -1,17 +1,22 @@
 """Files: their names, their proportions, and that there is no such thing as half of one."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from explainers.drawing.clusters import PALETTE
+from explainers.drawing.clusters import PALETTE, at_size
 from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings
-from explainers.results.files import SummaryFile, maps_like, middle_k, output_stems, write_maps, write_overlay
+from explainers.results.files import SummaryFile, maps_npz, maps_zip, middle_k, output_stems, write_overlay
+from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from models.files import written_atomically
+from models.photo import photo_from_array
+from tests.pages.hand_made import SEGMENTATION, grey_photo, provenance
 
 
 def segmentation(labels, ks):
@@ -43,34 +48,46 @@ def test_no_two_images_share_a_stem(names, expected):
     assert output_stems([Path(name) for name in names]) == expected
 
 
-@pytest.mark.parametrize(
-    "map_shape, photo_shape, expected",
-    [
-        ((20, 20), (40, 40), (20, 20)),
-        ((448, 448), (300, 600), (317, 634)),  # a squashed square gets the photo's proportions back, area 448 x 448
-        ((352, 544), (427, 640), (357, 536)),
-        ((32, 32), (1, 1), (32, 32)),
-        ((32, 448), (1, 9000), (1, 11359)),
-    ],
-)
-def test_maps_have_the_proportions_of_the_photo(map_shape, photo_shape, expected):
-    assert maps_like(np.zeros((2, *map_shape), np.uint8), photo_shape).shape == (2, *expected)
+def result(labels, ks, photo_shape):
+    photo = photo_from_array(np.zeros((*photo_shape, 3), np.uint8), "photo.png")
+    maps = segmentation(labels, ks)
+    return SegmentationResult(provenance(maps.settings, photo), maps)
 
 
-def test_maps_keep_their_labels_in_place():
-    labels = np.array([[[0, 1], [2, 3]]], np.uint8)
-    np.testing.assert_array_equal(maps_like(labels, (7, 7)), labels)
-    np.testing.assert_array_equal(maps_like(labels, (10, 40)), [[[2, 2, 3, 3]]])  # one row: the centre belongs to the lower one
+@pytest.mark.parametrize("photo_shape", [(7, 11), (1, 1), (427, 640), (1, 900)])
+def test_maps_are_as_large_as_the_photo(photo_shape):
+    labels = np.random.default_rng(0).integers(0, 3, (2, 20, 30))
+    with np.load(io.BytesIO(maps_npz(result(labels, (3, 4), photo_shape)))) as stored:
+        assert stored["labels"].dtype == np.uint8 and stored["labels"].shape == (2, *photo_shape)
+        np.testing.assert_array_equal(stored["labels"][1], at_size(labels[1], photo_shape))
 
 
-def test_maps_and_overlay_are_read_back(tmp_path):
+def test_maps_say_what_they_were_made_with():
+    with np.load(io.BytesIO(maps_npz(result([[[0, 1]], [[2, 1]]], (3, 4), (10, 20))))) as stored:
+        assert stored["ks"].tolist() == [3, 4]
+        assert json.loads(str(stored["encoder"]))["fingerprint"] == "f00d"
+        assert json.loads(str(stored["settings"]))["max_clusters"] == 4
+        assert json.loads(str(stored["photo"]))["height"] == 10
+        assert str(stored["version"]) == "0"
+
+
+def test_the_same_maps_are_the_same_bytes():
+    assert maps_npz(result([[[0, 1]]], (2,), (4, 4))) == maps_npz(result([[[0, 1]]], (2,), (4, 4)))
+
+
+def test_photos_of_one_name_have_a_file_of_maps_each():
+    photos = (grey_photo(), grey_photo(4, 4))
+    together = SegmentationsResult(provenance(SEGMENTATION.settings, *photos), (SEGMENTATION,) * 2)
+    with zipfile.ZipFile(io.BytesIO(maps_zip(together))) as archive:
+        shapes = [np.load(io.BytesIO(archive.read(name)))["labels"].shape for name in archive.namelist()]
+        assert len(set(archive.namelist())) == 2 and shapes == [(2, 8, 8), (2, 4, 4)]
+
+
+def test_the_overlay_is_as_large_as_the_photo(tmp_path):
     maps = segmentation([[[0, 1]], [[0, 1]], [[2, 1]]], ks=(2, 3, 4))
-    assert write_maps(tmp_path / "a.npz", maps, (10, 20)) == (1, 2)
-    with np.load(tmp_path / "a.npz") as stored:
-        assert stored["labels"].dtype == np.uint8 and stored["labels"].shape == (3, 1, 2)
-        assert stored["ks"].tolist() == [2, 3, 4]
     assert middle_k(maps) == 3
-    write_overlay(tmp_path / "a.png", np.zeros((10, 20, 3), np.uint8), maps)
+    with (tmp_path / "a.png").open("wb") as file:
+        write_overlay(file, np.zeros((10, 20, 3), np.uint8), maps)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (20, 10)
         orange = picture.getpixel((2, 5))

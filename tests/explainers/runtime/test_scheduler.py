@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from explainers.runtime.scheduler import Desk, Job, Lane, own_thread
+from explainers.runtime.scheduler import Activity, Job, Request, Scheduler, Worker, in_own_thread
 from models.errors import BadSettings, Cancelled, EncoderscopeError
 
 PATIENCE = 20  # seconds after which a test that hangs fails
@@ -17,17 +17,20 @@ class Gate:
     def __init__(self, value="done"):
         self.value, self.begun, self.go_on, self.n_runs, self.stopped = value, threading.Event(), threading.Event(), 0, False
 
-    def __call__(self, task):
+    def __call__(self, progress):
         self.n_runs += 1
-        task.report(0.25, "half of the half")
+        progress.report(0.25, "half of the half")
         self.begun.set()
         assert self.go_on.wait(PATIENCE)
-        self.stopped = task.should_stop()
-        task.check()
+        try:
+            progress.check()
+        except Cancelled:
+            self.stopped = True
+            raise
         return self.value
 
 
-class ManualLane:
+class ManualWorker:
     """Runs what was asked for only when told to, in the test's own thread."""
 
     def __init__(self):
@@ -42,24 +45,29 @@ class ManualLane:
 
 
 @pytest.fixture
-def lane():
-    lane = Lane("test")
-    yield lane
-    lane.close(PATIENCE)
+def worker():
+    worker = Worker("test")
+    yield worker
+    worker.close(PATIENCE)
 
 
 @pytest.fixture
 def later():
-    return ManualLane()
+    return ManualWorker()
 
 
 @pytest.fixture
-def desk():
-    return Desk()
+def scheduler():
+    return Scheduler()
+
+
+def request(scheduler, key, work, submit, doing, view=None, first=None):
+    verb, _, what = doing.partition(" ")
+    return scheduler.request(Request(key, work, submit, Activity(verb, what), first), view)
 
 
 def counted(n_runs, value="done"):
-    def work(task):
+    def work(progress):
         n_runs.append(1)
         return value
 
@@ -73,9 +81,9 @@ def test_a_finished_job_answers_at_once():
     assert job.result(timeout=0) == 7
 
 
-def test_a_job_comes_back_at_once_and_tells_how_far_it_is(desk, lane):
+def test_a_job_comes_back_at_once_and_tells_how_far_it_is(scheduler, worker):
     gate = Gate()
-    job = desk.request("a", gate, lane, "testing")
+    job = request(scheduler, "a", gate, worker, "testing")
     assert gate.begun.wait(PATIENCE)
     assert not job.done and (job.fraction, job.message) == (0.25, "half of the half")
     with pytest.raises(TimeoutError):
@@ -84,63 +92,63 @@ def test_a_job_comes_back_at_once_and_tells_how_far_it_is(desk, lane):
     assert job.result(PATIENCE) == "done" and job.done
 
 
-def test_identical_requests_in_flight_are_computed_once(desk, later):
+def test_identical_requests_in_flight_are_computed_once(scheduler, later):
     n_runs = []
-    first, second = (desk.request("a", counted(n_runs), later, "testing") for _ in range(2))
-    other = desk.request("b", counted([], "other"), later, "testing")
+    first, second = (request(scheduler, "a", counted(n_runs), later, "testing") for _ in range(2))
+    other = request(scheduler, "b", counted([], "other"), later, "testing")
     later.run_all()
     assert (first.result(0), second.result(0), other.result(0)) == ("done", "done", "other")
     assert len(n_runs) == 1
 
 
-def test_a_request_after_the_flight_is_computed_again(desk, later):
+def test_a_request_after_the_flight_is_computed_again(scheduler, later):
     n_runs = []
     for _ in range(2):
-        desk.request("a", counted(n_runs), later, "testing")
+        request(scheduler, "a", counted(n_runs), later, "testing")
         later.run_all()
     assert len(n_runs) == 2
 
 
-def test_work_of_a_lane_is_done_one_at_a_time_in_order_by_one_thread(desk, lane):
+def test_work_of_a_worker_is_done_one_at_a_time_in_order_by_one_thread(scheduler, worker):
     threads, order = set(), []
 
-    def work(task, number):
+    def work(progress, number):
         threads.add(threading.get_ident())
         order.append(number)
 
-    jobs = [desk.request(n, lambda task, n=n: work(task, n), lane, "testing") for n in range(20)]
+    jobs = [request(scheduler, n, lambda progress, n=n: work(progress, n), worker, "testing") for n in range(20)]
     [job.result(PATIENCE) for job in jobs]
     assert order == list(range(20))
     assert len(threads) == 1 and threading.get_ident() not in threads
 
 
-def test_cancelled_before_its_turn_it_never_runs(desk, later):
+def test_cancelled_before_its_turn_it_never_runs(scheduler, later):
     n_runs = []
-    job = desk.request("a", counted(n_runs), later, "testing")
-    assert desk.waiting() == 1
+    job = request(scheduler, "a", counted(n_runs), later, "testing")
+    assert scheduler.waiting() == 1
     job.cancel()
-    assert job.done and desk.waiting() == 0
+    assert job.done and scheduler.waiting() == 0
     with pytest.raises(Cancelled):
         job.result(0)
     later.run_all()
     assert n_runs == []
 
 
-def test_cancelled_while_running_it_is_told_to_stop(desk, lane):
+def test_cancelled_while_running_it_is_told_to_stop(scheduler, worker):
     gate = Gate()
-    job = desk.request("a", gate, lane, "testing")
+    job = request(scheduler, "a", gate, worker, "testing")
     assert gate.begun.wait(PATIENCE)
     job.cancel()
     with pytest.raises(Cancelled):
         job.result(0)  # whoever cancels need not wait for the work to notice
     gate.go_on.set()
-    lane.close(PATIENCE)
+    worker.close(PATIENCE)
     assert gate.stopped
 
 
-def test_somebody_who_waits_learns_of_the_cancellation(desk, lane):
+def test_somebody_who_waits_learns_of_the_cancellation(scheduler, worker):
     gate, outcome = Gate(), []
-    job = desk.request("a", gate, lane, "testing")
+    job = request(scheduler, "a", gate, worker, "testing")
 
     def wait():
         try:
@@ -157,8 +165,8 @@ def test_somebody_who_waits_learns_of_the_cancellation(desk, lane):
     assert len(outcome) == 1
 
 
-def test_one_of_two_holders_may_leave(desk, later):
-    staying, leaving = (desk.request("a", counted([]), later, "testing") for _ in range(2))
+def test_one_of_two_holders_may_leave(scheduler, later):
+    staying, leaving = (request(scheduler, "a", counted([]), later, "testing") for _ in range(2))
     leaving.cancel()
     later.run_all()
     assert staying.result(0) == "done"
@@ -166,63 +174,65 @@ def test_one_of_two_holders_may_leave(desk, later):
         leaving.result(0)
 
 
-def test_a_request_does_not_join_work_that_was_told_to_stop(desk, lane):
+def test_a_request_does_not_join_work_that_was_told_to_stop(scheduler, worker):
     stopping, fresh = Gate("old"), Gate("new")
-    old = desk.request("a", stopping, lane, "testing")
+    old = request(scheduler, "a", stopping, worker, "testing")
     assert stopping.begun.wait(PATIENCE)
     old.cancel()
-    new = desk.request("a", fresh, lane, "testing")
+    new = request(scheduler, "a", fresh, worker, "testing")
     stopping.go_on.set()
     fresh.go_on.set()
     assert new.result(PATIENCE) == "new"
 
 
-def test_the_newest_request_of_a_view_replaces_the_older_one(desk, later):
+def test_the_newest_request_of_a_view_replaces_the_older_one(scheduler, later):
     n_runs = []
-    old = desk.request("a", counted(n_runs), later, "testing", view="page")
-    new = desk.request("b", counted([]), later, "testing", view="page")
-    elsewhere = desk.request("c", counted([]), later, "testing", view="another page")
+    old = request(scheduler, "a", counted(n_runs), later, "testing", view="page")
+    new = request(scheduler, "b", counted([]), later, "testing", view="page")
+    elsewhere = request(scheduler, "c", counted([]), later, "testing", view="another page")
     later.run_all()
     assert new.result(0) == elsewhere.result(0) == "done" and n_runs == []
     with pytest.raises(Cancelled):
         old.result(0)
 
 
-def test_a_view_that_asks_the_same_again_keeps_its_job(desk, later):
-    assert desk.request("a", counted([]), later, "x", view="page") is desk.request("a", counted([]), later, "x", view="page")
+def test_a_view_that_asks_the_same_again_keeps_its_job(scheduler, later):
+    assert request(scheduler, "a", counted([]), later, "x", view="page") is request(
+        scheduler, "a", counted([]), later, "x", view="page"
+    )
 
 
-def test_a_replaced_request_goes_on_for_another_view(desk, later):
-    mine = desk.request("a", counted([]), later, "testing", view="mine")
-    yours = desk.request("a", counted([]), later, "testing", view="yours")
-    desk.request("b", counted([]), later, "testing", view="mine")
+def test_a_replaced_request_goes_on_for_another_view(scheduler, later):
+    mine = request(scheduler, "a", counted([]), later, "testing", view="mine")
+    yours = request(scheduler, "a", counted([]), later, "testing", view="yours")
+    request(scheduler, "b", counted([]), later, "testing", view="mine")
     later.run_all()
     assert yours.result(0) == "done"
     with pytest.raises(Cancelled):
         mine.result(0)
 
 
-def test_what_is_done_leaves_nothing_behind(desk, later):
+def test_what_is_done_leaves_nothing_behind(scheduler, later):
     for key in range(3):
-        desk.request(key, counted([]), later, "testing", view="page")
+        request(scheduler, key, counted([]), later, "testing", view="page")
     later.run_all()
-    assert not desk._views and not desk._in_flight
+    assert not scheduler._views and not scheduler._in_flight
 
 
-def refusing(task):
+def refusing(progress):
     raise BadSettings("There is no depth 9.")
 
 
-def broken(task):
+def broken(progress):
     raise KeyError("a defect of ours")
 
 
-def giving_up(task):
+def giving_up(progress):
     raise SystemExit(3)
 
 
-def test_a_refusal_reaches_every_holder(desk, later):
-    jobs = [desk.request("a", refusing, later, "testing") for _ in range(2)]
+def test_a_refusal_reaches_every_holder(scheduler, later):
+    jobs = [request(scheduler, "a", refusing, later, "testing") for _ in range(2)]
     later.run_all()
     for job in jobs:
         with pytest.raises(BadSettings, match="no depth 9"):
@@ -230,83 +240,87 @@ def test_a_refusal_reaches_every_holder(desk, later):
 
 
 @pytest.mark.parametrize("work", [broken, giving_up])
-def test_a_defect_is_logged_told_in_one_sentence_and_survived(desk, lane, caplog, work):
+def test_a_defect_is_logged_told_in_one_sentence_and_survived(scheduler, worker, caplog, work):
     with caplog.at_level(logging.ERROR):
-        job = desk.request("a", work, lane, "segmenting 'cat.jpg'")
+        job = request(scheduler, "a", work, worker, "segmenting 'cat.jpg'")
         with pytest.raises(EncoderscopeError, match=r"^Something went wrong inside Encoderscope while segmenting 'cat.jpg'; "):
             job.result(PATIENCE)
     assert work.__name__ in caplog.text and "Traceback" in caplog.text
-    assert desk.request("b", lambda task: 5, lane, "testing").result(PATIENCE) == 5
+    assert request(scheduler, "b", lambda progress: 5, worker, "testing").result(PATIENCE) == 5
 
 
-def test_what_must_come_first_comes_first_and_shows_its_progress(desk, later, lane):
+def test_what_must_come_first_comes_first_and_shows_its_progress(scheduler, later, worker):
     gate = Gate("weights")
-    job = desk.request("b", lambda task: "map", later, "testing", after=lambda: desk.request("a", gate, lane, "loading"))
+    job = request(
+        scheduler, "b", lambda progress: "map", later, "testing", first=lambda: request(scheduler, "a", gate, worker, "loading")
+    )
     assert gate.begun.wait(PATIENCE)
     assert job.message == "half of the half" and later.queued == []
-    first = desk.request("a", gate, lane, "loading")
+    first = request(scheduler, "a", gate, worker, "loading")
     gate.go_on.set()
     assert first.result(PATIENCE) == "weights"
-    while not later.queued:  # the lane's thread hands over just after it has settled the jobs
+    while not later.queued:  # the worker's thread hands over just after it has settled the jobs
         threading.Event().wait(0.001)
     later.run_all()
     assert job.result(0) == "map"
 
 
-def test_what_must_come_first_fails_for_all(desk, later):
+def test_what_must_come_first_fails_for_all(scheduler, later):
     n_runs = []
-    job = desk.request("b", counted(n_runs), later, "testing", after=lambda: desk.request("a", refusing, later, "loading"))
+    job = request(
+        scheduler, "b", counted(n_runs), later, "testing", first=lambda: request(scheduler, "a", refusing, later, "loading")
+    )
     later.run_all()
     with pytest.raises(BadSettings):
         job.result(0)
-    assert n_runs == [] and not desk._in_flight
+    assert n_runs == [] and not scheduler._in_flight
 
 
-def test_cancelling_takes_along_what_must_come_first_unless_somebody_else_wants_it(desk, later):
+def test_cancelling_takes_along_what_must_come_first_unless_somebody_else_wants_it(scheduler, later):
     n_runs = []
 
     def loading():
-        return desk.request("a", counted(n_runs), later, "loading")
+        return request(scheduler, "a", counted(n_runs), later, "loading")
 
-    job = desk.request("b", counted([]), later, "testing", after=loading)
+    job = request(scheduler, "b", counted([]), later, "testing", first=loading)
     job.cancel()
     later.run_all()
     assert n_runs == []
-    job, shared = desk.request("b", counted([]), later, "testing", after=loading), loading()
+    job, shared = request(scheduler, "b", counted([]), later, "testing", first=loading), loading()
     job.cancel()
     later.run_all()
     assert shared.result(0) == "done" and n_runs == [1]
 
 
-def test_a_network_wait_holds_nobody_up(desk, lane):
+def test_a_network_wait_holds_nobody_up(scheduler, worker):
     gate = Gate()
-    slow = desk.request("slow", gate, own_thread, "downloading")
+    slow = request(scheduler, "slow", gate, in_own_thread, "downloading")
     assert gate.begun.wait(PATIENCE)
-    assert desk.request("quick", lambda task: 1, lane, "testing").result(PATIENCE) == 1
-    assert not slow.done and desk.running() == ("downloading",)
+    assert request(scheduler, "quick", lambda progress: 1, worker, "testing").result(PATIENCE) == 1
+    assert not slow.done and [activity.verb for activity in scheduler.running()] == ["downloading"]
     gate.go_on.set()
     assert slow.result(PATIENCE) == "done"
 
 
-def test_closing_cancels_everything(desk, later):
+def test_closing_cancels_everything(scheduler, later):
     n_runs = []
-    job = desk.request("a", counted(n_runs), later, "testing")
-    desk.close()
+    job = request(scheduler, "a", counted(n_runs), later, "testing")
+    scheduler.close()
     with pytest.raises(Cancelled):
         job.result(0)
     with pytest.raises(Cancelled, match="closed"):
-        desk.request("b", counted(n_runs), later, "testing")
+        request(scheduler, "b", counted(n_runs), later, "testing")
     later.run_all()
     assert n_runs == []
 
 
-def test_many_callers_at_once_lose_nothing(desk, lane):
+def test_many_callers_at_once_lose_nothing(scheduler, worker):
     """Sixteen threads ask for the same eight results, half of them give up at once."""
     start, results = threading.Barrier(16), []
 
     def ask(number):
         start.wait(PATIENCE)
-        jobs = [desk.request(key, lambda task, key=key: key, lane, "testing", view=(number, key)) for key in range(8)]
+        jobs = [request(scheduler, key, lambda progress, key=key: key, worker, "testing", view=(number, key)) for key in range(8)]
         if number % 2:
             [job.cancel() for job in jobs]
         else:
@@ -316,4 +330,4 @@ def test_many_callers_at_once_lose_nothing(desk, lane):
     [thread.start() for thread in threads]
     [thread.join(PATIENCE) for thread in threads]
     assert results == [list(range(8))] * 8
-    assert not desk._in_flight and not desk._views
+    assert not scheduler._in_flight and not scheduler._views

@@ -10,9 +10,10 @@ from PIL import Image
 
 from explainers.commands.main import main
 from explainers.library.library import ConceptLibrary
-from explainers.results.explanations import ALL_DEPTHS, ExplainSettings, require_valid
+from explainers.results.explanations import ALL_DEPTHS
 from explainers.service import concepts as explaining
 from explainers.service.service import ExplainerService
+from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import holm
 from models.errors import BadSettings, TooFewExamples
 from models.photo import photo_from_array
@@ -56,12 +57,18 @@ def service(library):
 
 
 def asked(library, *names):
-    return [library.open_set(name) for name in names], library.open_set("some scenes", "random")
+    concepts = tuple(library.open_set(name) for name in names)
+    return {"concepts": concepts, "random": library.open_set("some scenes", "random")}
 
 
 @pytest.fixture(scope="module")
 def explanation(service, library):
-    return service.explain(ENCODER, scene(1, class_idx=RED_DISC), *asked(library, "crimson", "azure"), SETTINGS).result()
+    return service.explain(
+        ENCODER,
+        scene(1, class_idx=RED_DISC),
+        **asked(library, "crimson", "azure"),
+        settings=SETTINGS,
+    ).result()
 
 
 def test_every_concept_depth_and_class_is_answered(explanation):
@@ -97,7 +104,12 @@ def test_red_speaks_for_the_red_disc_more_than_blue_does(explanation):
 
 def test_the_same_again_is_there_at_once_and_under_its_new_name(service, library, explanation):
     photo = replace(scene(1, class_idx=RED_DISC), name="renamed")
-    job = service.explain(ENCODER, photo, *asked(library, "crimson", "azure"), SETTINGS)
+    job = service.explain(
+        ENCODER,
+        photo,
+        **asked(library, "crimson", "azure"),
+        settings=SETTINGS,
+    )
     assert job.done and job.result().photo_name == "renamed"
     assert job.result().concepts[0].estimates == explanation.concepts[0].estimates
 
@@ -105,7 +117,7 @@ def test_the_same_again_is_there_at_once_and_under_its_new_name(service, library
 def test_another_process_finds_the_cavs_on_disk(library, explanation, monkeypatch):
     monkeypatch.setattr(explaining, "fit_concepts", lambda *_: pytest.fail("fitted again"))
     other = ExplainerService(library=library)
-    again = other.explain(ENCODER, scene(1, class_idx=RED_DISC), *asked(library, "crimson", "azure"), SETTINGS).result()
+    again = other.explain(ENCODER, scene(1, class_idx=RED_DISC), **asked(library, "crimson", "azure"), settings=SETTINGS).result()
     other.close()
     assert [f.value for f in again.concepts[0].estimates] == pytest.approx([f.value for f in explanation.concepts[0].estimates])
     assert again.concepts[1].health == explanation.concepts[1].health
@@ -116,7 +128,12 @@ def test_replacing_an_image_changes_the_result(service, library, explanation):
     image_set = library.get("crimson")
     library.add("crimson", "concept", [("green.png", png(np.full((64, 64, 3), (30, 200, 40))))])
     before = library.remove("crimson", "concept", [image_set.images[0].sha256])
-    changed = service.explain(ENCODER, scene(1, class_idx=RED_DISC), *asked(library, "crimson", "azure"), SETTINGS).result()
+    changed = service.explain(
+        ENCODER,
+        scene(1, class_idx=RED_DISC),
+        **asked(library, "crimson", "azure"),
+        settings=SETTINGS,
+    ).result()
     assert changed.at("crimson", 3).cav_norm != explanation.at("crimson", 3).cav_norm
     assert changed.at("azure", 3).cav_norm == explanation.at("azure", 3).cav_norm
     library.restore(before)
@@ -127,8 +144,8 @@ def test_a_class_over_many_images_is_made_of_its_images(service, library):
     photos = [scene(seed, class_idx=RED_DISC) for seed in range(3)]
     settings = replace(SETTINGS, class_idx=(RED_DISC,))
     question = asked(library, "crimson")
-    together = service.explain_class(ENCODER, photos, *question, settings).result()
-    alone = [service.explain(ENCODER, photo, *question, settings).result() for photo in photos]
+    together = service.explain_class(ENCODER, photos, **question, settings=settings).result()
+    alone = [service.explain(ENCODER, photo, **question, settings=settings).result() for photo in photos]
     values = [explanation.at("crimson", 4).estimates[0].value for explanation in alone]
     np.testing.assert_allclose(together.at("crimson", 4).estimate.values, values, rtol=1e-4, atol=1e-7)
     assert together.at("crimson", 4).estimate.mean == pytest.approx(np.mean(values), rel=1e-4)
@@ -139,7 +156,11 @@ def test_a_class_over_many_images_is_made_of_its_images(service, library):
 
 
 def test_health_at_every_depth_without_a_class(service, library):
-    report = service.check_concepts(ENCODER, *asked(library, "crimson", "azure"), replace(SETTINGS, depths=())).result()
+    report = service.check_concepts(
+        ENCODER,
+        **asked(library, "crimson", "azure"),
+        settings=replace(SETTINGS, depths=()),
+    ).result()
     assert report.depths == (0, 1, 2, 3, 4)
     assert report.at("crimson", 4).health.auc > 0.9 and len(report.at("crimson", 4).responses) == 12
     similarity = report.similarity(4)
@@ -150,20 +171,20 @@ def test_health_at_every_depth_without_a_class(service, library):
 def test_refusals(service, library):
     question = asked(library, "crimson")
     with pytest.raises(BadSettings, match="no class 99"):
-        service.explain(ENCODER, scene(1), *question, replace(SETTINGS, class_idx=(99,))).result()
+        service.explain(ENCODER, scene(1), **question, settings=replace(SETTINGS, class_idx=(99,))).result()
     with pytest.raises(BadSettings, match="no depth 9"):
-        service.explain(ENCODER, scene(1), *question, replace(SETTINGS, depths=(9,))).result()
+        service.explain(ENCODER, scene(1), **question, settings=replace(SETTINGS, depths=(9,))).result()
     with pytest.raises(TooFewExamples, match="No concept"):
-        service.explain(ENCODER, scene(1), [], question[1], SETTINGS).result()
+        service.explain(ENCODER, scene(1), concepts=[], random=question["random"], settings=SETTINGS).result()
     with pytest.raises(BadSettings, match="exactly one"):
-        service.explain_class(ENCODER, [scene(1)], *question, SETTINGS).result()
+        service.explain_class(ENCODER, [scene(1)], **question, settings=SETTINGS).result()
     with pytest.raises(TooFewExamples, match="images of the class"):
-        service.explain_class(ENCODER, [], *question, replace(SETTINGS, class_idx=(0,))).result()
+        service.explain_class(ENCODER, [], **question, settings=replace(SETTINGS, class_idx=(0,))).result()
 
 
 def test_an_encoder_without_classifier_is_refused_with_the_way_out(explanation):
     with pytest.raises(BadSettings, match=r"no classifier.*NAVE"):
-        require_valid(SETTINGS, replace(explanation.encoder, has_classifier=False))
+        explaining.require_valid(SETTINGS, replace(explanation.encoder, has_classifier=False))
 
 
 def test_the_command_line(tmp_path, monkeypatch, capsys):

@@ -58,7 +58,7 @@ def test_what_was_admitted_is_loaded_listed_and_serves(service, photo):
     admitted = service.add_encoder(upload(), photo).result(PATIENCE)
     assert [loaded.name for loaded in service.status().encoders] == ["mine"]
     assert service.open_encoder("mine").done
-    assert service.segment("mine", photo, FAST).result(PATIENCE).encoder == admitted.check.encoder
+    assert service.segment("mine", photo, settings=FAST).result(PATIENCE).encoder == admitted.check.encoder
     assert "mine" in service.catalog.openable()
 
 
@@ -70,9 +70,9 @@ def test_a_refusal_leaves_nothing_loaded_and_nothing_listed(service, photo):
 
 def test_a_replaced_encoder_answers_anew(service, photo):
     before = service.add_encoder(upload(), photo).result(PATIENCE).check.encoder
-    service.segment("mine", photo, FAST).result(PATIENCE)
+    service.segment("mine", photo, settings=FAST).result(PATIENCE)
     service.add_encoder(upload(seed=1, replace=True), photo).result(PATIENCE)
-    after = service.segment("mine", photo, FAST).result(PATIENCE).encoder
+    after = service.segment("mine", photo, settings=FAST).result(PATIENCE).encoder
     assert after.fingerprint != before.fingerprint
     assert len(service.status().encoders) == 1
 
@@ -107,7 +107,7 @@ def test_what_is_deleted_is_unloaded_and_comes_back(service, photo):
 def test_status_tells_the_feature_maps_of_each_encoder(service, photo):
     for name, seed in (("one", 1), ("two", 2)):
         service.add_encoder(upload(name, seed), photo).result(PATIENCE)
-    service.segment("one", photo, FAST).result(PATIENCE)
+    service.segment("one", photo, settings=FAST).result(PATIENCE)
     status = service.status()
     found = {loaded.name: loaded.n_map_bytes for loaded in status.encoders}
     assert found == {"one": status.feature_map_cache.n_bytes, "two": 0} and found["one"] > 0

@@ -10,8 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explainers.results.comparisons import SegmentedPhotos
-from explainers.results.explanations import ConceptHealth, HealthReport
+from explainers.results.explanations import ConceptHealth, HealthReport, SetUsed
+from explainers.runtime.scheduler import Activity, Request
 from explainers.visual_tcav.health import CavHealth
+from explainers.visual_tcav.settings import ExplainSettings
 from models.errors import Cancelled
 from pages.compare import charts as compare_charts
 from pages.compare import concepts as compare_concepts
@@ -21,7 +23,7 @@ from pages.compare import sets as compare_figures
 from pages.compare.charts import Contribution
 from pages.compare.panes import COLOURS, Kept, Opening
 from tests.pages.conftest import app_at
-from tests.pages.hand_made import ENCODER, SEGMENTATION, grey_photo
+from tests.pages.hand_made import ENCODER, SEGMENTATION, grey_photo, provenance
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
 
 PAIR = {"encoders": f"{CNN},{VIT}", "size": "224", "photo": "scene"}
@@ -147,7 +149,8 @@ def test_regions_by_granularity():
 
 def segmented(labels: np.ndarray, of: str = "one") -> SegmentedPhotos:
     encoder = replace(ENCODER, fingerprint=of)
-    return SegmentedPhotos(SEGMENTATION.settings, encoder, ("p",), ("h",), (labels,), np.array([[2, 3]]), (2,), 0.1, {})
+    about = provenance(SEGMENTATION.settings, grey_photo(), encoder=encoder)
+    return SegmentedPhotos(about, (labels,), np.array([[2, 3]]), (2,))
 
 
 def test_a_curve_for_every_pair_and_a_dotted_one_for_every_encoder_itself():
@@ -177,7 +180,7 @@ def health_report(aucs: list[float]) -> HealthReport:
     found = tuple(
         ConceptHealth("c", d, CavHealth(auc, 0.5, 0.9, 40, 40), np.ones(2), np.ones(1), np.ones(1)) for d, auc in enumerate(aucs)
     )
-    return HealthReport(None, ENCODER, tuple(range(len(aucs))), found, (), None, {})
+    return HealthReport(provenance(ExplainSettings()), (), SetUsed("scenes", "r", 2), tuple(range(len(aucs))), found)
 
 
 def test_maps_are_of_the_best_depth_or_of_a_place_on_the_way():
@@ -236,7 +239,9 @@ def test_a_section_that_is_left_no_longer_holds_up_the_others(service):
     for name in (CNN, VIT):
         service.open_encoder(name).result(120)
     gate = threading.Event()
-    blocker = service._desk.request("blocker", lambda task: gate.wait(60), service._lane, "waiting")
+    blocker = service._scheduler.request(
+        Request("blocker", lambda progress: gate.wait(60), service._worker, Activity("waiting", ""))
+    )
     try:
         app = first_run(view="agreement", n_scenes="32")
         pending = [job for view, (_, job) in app.session_state["jobs"].items() if "set maps" in view]

@@ -12,9 +12,12 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explainers.library.library import ConceptLibrary
-from explainers.results.explanations import ConceptHealth, ExplainSettings, HealthReport, SetUsed
+from explainers.results.explanations import ConceptHealth, HealthReport, SetUsed
+from explainers.service.answers import ANSWERS
+from explainers.service.questions import CheckConcepts
 from explainers.service.service import ExplainerService
 from explainers.visual_tcav.health import CavHealth
+from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.verdicts import DOUBTS, SENTENCES, Verdict
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
@@ -25,7 +28,7 @@ from pages.concepts import editing as concept_editing
 from pages.concepts import health as concept_health
 from pages.concepts import views as concept_views
 from tests.pages.conftest import app_at
-from tests.pages.hand_made import ENCODER
+from tests.pages.hand_made import provenance
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT, write_tiny_encoders
 
 N_IMAGES, N_RANDOM = 12, 14
@@ -75,7 +78,7 @@ def one_service(tmp_path_factory, starters) -> Iterator[ExplainerService]:
 def library(one_service, starters, tmp_path, monkeypatch) -> ConceptLibrary:
     """A fresh one for every test, behind the page."""
     fresh = ConceptLibrary(tmp_path / "library", starters)
-    monkeypatch.setattr(one_service, "library", fresh)
+    monkeypatch.setattr(one_service.observatory, "library", fresh)
     monkeypatch.setattr(jobs, "service", lambda: one_service)
     monkeypatch.setattr(concept_views, "SETTINGS", FEW)
     return fresh
@@ -193,7 +196,7 @@ def test_a_refusal_while_computing_is_a_sentence(concepts, one_service, monkeypa
         raise OutOfMemory("Too large for this machine.")
 
     with monkeypatch.context() as broken:
-        broken.setattr(one_service._concepts, "health", refuse)
+        broken.setitem(ANSWERS, CheckConcepts, refuse)
         app = concepts(concept="dotted", random="scenes", encoder=CNN)
     assert not app.exception
     assert app.error[0].value == "Too large for this machine."
@@ -408,7 +411,7 @@ def hand_made(*found: CavHealth) -> HealthReport:
         for d, h in enumerate(found)
     )
     used = SetUsed("striped", "f", 3), SetUsed("scenes", "r", 2)
-    return HealthReport(FEW, ENCODER, tuple(range(len(found))), at_depths, used[:1], used[1], {})
+    return HealthReport(provenance(FEW), used[:1], used[1], tuple(range(len(found))), at_depths)
 
 
 def test_every_verdict_has_its_weight():

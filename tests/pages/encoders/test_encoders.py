@@ -92,7 +92,7 @@ def test_an_empty_machine_says_what_to_do(page):
 
 def test_a_loaded_encoder_is_listed_with_its_memory_and_unloaded(page, service):
     photo = photo_from_array(render(sample_scene(7)).image, "scene-7")
-    service.segment(VIT, photo, NaveSettings(input_size=96, max_clusters=3)).result(300)
+    service.segment(VIT, photo, settings=NaveSettings(input_size=96, max_clusters=3)).result(300)
     app = page()
     (loaded,) = service.status().encoders
     said = sentences(app)

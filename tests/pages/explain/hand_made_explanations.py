@@ -9,12 +9,13 @@ from explainers.results.explanations import (
     ConceptAtDepth,
     ConceptOverDepths,
     DepthFacts,
-    ExplainSettings,
     LocalExplanation,
     SetUsed,
 )
+from explainers.results.provenance import PhotoUsed, Provenance
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from explainers.visual_tcav.health import CavHealth
+from explainers.visual_tcav.settings import ExplainSettings
 from tests.pages.hand_made import ENCODER
 
 HEALTH = CavHealth(auc=0.95, emblem_gap=0.5, stability=0.9, n_concept=40, n_random=100)
@@ -25,10 +26,14 @@ MIDDLING = Estimate(value=0.3, interval=(0.2, 0.4), p_value=0.01, corrected_p_va
 CORNER = np.array([[1, 0], [0, 0]], np.float32)  # seen in the upper left quarter
 
 LOCAL = LocalExplanation(
-    settings=ExplainSettings(depths=(1, 3), class_idx=(0, 1), n_steps=50),
-    encoder=ENCODER,
-    photo_name="grey.png",
-    photo_sha256="beef",
+    provenance=Provenance(
+        ENCODER,
+        (PhotoUsed("grey.png", "beef", (8, 8)),),
+        ExplainSettings(depths=(1, 3), class_idx=(0, 1), n_steps=50),
+        {"concepts": 1.0, "explanation": 2.0},
+        "0",
+        {"torch": "2"},
+    ),
     class_idx=(0, 1),
     class_names=("cat", "dog"),
     probabilities=(0.75, 0.25),
@@ -46,8 +51,6 @@ LOCAL = LocalExplanation(
     refused_depths={2: "Part of the network bypasses depth 2."},
     sets=(SetUsed("stripes", "aa11", 40), SetUsed(NASTY, "bb22", 40)),
     random=SetUsed("scenes", "cc33", 100),
-    seconds={"concepts": 1.0, "explanation": 2.0},
-    versions={"torch": "2"},
 )
 
 
@@ -70,12 +73,16 @@ def class_estimate(values: tuple[float, ...], corrected: float) -> ClassEstimate
 
 
 OF_CLASS = ClassExplanation(
-    settings=ExplainSettings(depths=(3,), class_idx=(1,)),
-    encoder=ENCODER,
+    provenance=Provenance(
+        ENCODER,
+        tuple(PhotoUsed(name, sha256, (8, 8)) for name, sha256 in (("a.png", "a1"), ("b.png", "b2"), ("c.png", "c3"))),
+        ExplainSettings(depths=(3,), class_idx=(1,)),
+        {"concepts": 1.0, "explanation": 2.0},
+        "0",
+        {"torch": "2"},
+    ),
     class_idx=1,
     class_name="dog",
-    photo_names=("a.png", "b.png", "c.png"),
-    photo_sha256s=("a1", "b2", "c3"),
     concepts=(
         ClassConcept("stripes", 3, 2.0, (1.0, 0.25), HEALTH, class_estimate((0.2, 0.3, 0.4), 0.01)),
         ClassConcept(NASTY, 3, 2.0, (1.0, 0.25), HEALTH, class_estimate((0.0, 0.1, 0.2), 0.6)),
@@ -87,6 +94,4 @@ OF_CLASS = ClassExplanation(
     refused_depths={},
     sets=LOCAL.sets,
     random=LOCAL.random,
-    seconds={"concepts": 1.0, "explanation": 2.0},
-    versions={"torch": "2"},
 )

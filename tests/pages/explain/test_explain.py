@@ -10,6 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explainers.library.library import ConceptLibrary
+from explainers.service.questions import ExplainClass, ExplainPhoto
 from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
@@ -73,10 +74,15 @@ def explain(service) -> Callable[..., AppTest]:
 @pytest.fixture
 def asked(service, monkeypatch) -> list:
     """Every explanation that is asked for from now on."""
-    requests, explain, explain_class = [], service.explain, service.explain_class
-    monkeypatch.setattr(service, "explain", lambda *args: requests.append(args) or explain(*args))
-    monkeypatch.setattr(service, "explain_class", lambda *args: requests.append(args) or explain_class(*args))
-    return requests
+    questions, ask = [], service.ask
+
+    def asking(question, view):
+        if isinstance(question, ExplainPhoto | ExplainClass):
+            questions.append(question)
+        return ask(question, view)
+
+    monkeypatch.setattr(service, "ask", asking)
+    return questions
 
 
 def captions(app: AppTest) -> list[str]:
@@ -224,7 +230,7 @@ def test_an_image_of_the_class_opens_and_closes(with_images, asked):
     app.run()
     assert not app.exception
     assert any("things/1.png" in text.value for text in app.markdown)
-    assert asked[-1][1].name == "things/1.png" and asked[-1][4].class_idx == (2,)
+    assert asked[-1].photo.name == "things/1.png" and asked[-1].settings.class_idx == (2,)
     assert app.query_params["image"] == "1"
     assert len(captions(app)) == 2 * 3  # as the class is shown: over all depths
     app.get_by_key("depth").set_value(2).run()
@@ -236,7 +242,7 @@ def test_an_image_of_the_class_opens_and_closes(with_images, asked):
 def test_scenes_stand_in_where_the_encoder_knows_them(explain, asked):
     app = explain(encoder="scenes-cnn", tab="class", n="2", depths="4", **{"class": "3"})
     assert not app.exception and not app.error
-    assert [photo.name for photo in asked[0][1]] == ["scene 0", "scene 1"]
+    assert [photo.name for photo in asked[0].photos] == ["scene 0", "scene 1"]
     assert any("dotted ring" in text.value and "2 images" in text.value for text in app.markdown)
 
 

@@ -10,7 +10,10 @@ from html import escape
 import pytest
 
 from explainers.results import tables as explain_tables
-from explainers.results.explanations import ALL_DEPTHS, ExplainSettings
+from explainers.results.explanations import ALL_DEPTHS
+from explainers.results.files import as_csv, as_json
+from explainers.results.records import explanation_record
+from explainers.visual_tcav.settings import ExplainSettings
 from pages.common import theme
 from pages.common.concept_controls import names_in, needed_draws
 from pages.explain import charts as explain_charts
@@ -86,17 +89,17 @@ def test_more_steps_are_advised_only_where_the_gap_exceeds_one_percent():
 
 
 def test_the_csv_can_be_read_again():
-    rows = list(csv.DictReader(io.StringIO(explain_tables.as_csv(explain_tables.class_rows(OF_CLASS)).decode())))
+    rows = list(csv.DictReader(io.StringIO(as_csv(explain_tables.class_rows(OF_CLASS)).decode())))
     assert [row["concept"] for row in rows] == ["stripes", NASTY]
     assert float(rows[0]["mean"]) == pytest.approx(0.3)
     assert float(rows[0]["tcav_p_value"]) == 0.04
 
 
 def test_the_json_holds_every_image_and_where_everything_came_from():
-    data = json.loads(explain_tables.as_json(OF_CLASS))
-    assert data["concepts"][0]["estimate"]["values"] == [0.2, 0.3, 0.4]
+    data = json.loads(as_json(explanation_record([], OF_CLASS)))
+    assert data["global"]["concepts"][0]["values"] == [0.2, 0.3, 0.4]
     assert data["encoder"]["fingerprint"] == "f00d"
-    assert data["random"] == {"name": "scenes", "fingerprint": "cc33", "n_images": 100}
+    assert data["random_set"] == {"name": "scenes", "fingerprint": "cc33", "n_images": 100}
 
 
 @pytest.mark.parametrize("page", [report.of_photo(grey_photo(), LOCAL, 1, HeatLook()), report.of_class(OF_CLASS, 3)])

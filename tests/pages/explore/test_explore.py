@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explainers.service.questions import Segment
 from models.errors import OutOfMemory
 from pages.common import photo_set, photos
 from pages.common.text import plain
@@ -39,9 +40,15 @@ def sentences(app: AppTest) -> str:
 @pytest.fixture
 def asked(service, monkeypatch) -> list:
     """Every segmentation that is asked for from now on."""
-    requests, segment = [], service.segment
-    monkeypatch.setattr(service, "segment", lambda *args: requests.append(args) or segment(*args))
-    return requests
+    questions, ask = [], service.ask
+
+    def asking(question, view):
+        if isinstance(question, Segment):
+            questions.append(question)
+        return ask(question, view)
+
+    monkeypatch.setattr(service, "ask", asking)
+    return questions
 
 
 def test_a_first_visit_shows_a_picture(service):
@@ -74,7 +81,7 @@ def test_another_seed_asks_the_service_again(explore, asked):
     app = explore()
     n_before = len(asked)
     app.number_input("seed").set_value(3).run()
-    assert len(asked) > n_before and asked[n_before][2].seed == 3
+    assert len(asked) > n_before and asked[n_before].settings.seed == 3
     assert not app.exception
 
 
@@ -248,7 +255,7 @@ def test_without_any_encoder_the_page_says_what_to_do(service, monkeypatch):
 def test_a_refusal_while_computing_is_a_sentence_and_the_next_run_tries_again(explore, service, monkeypatch):
     app = explore()
     with monkeypatch.context() as broken:
-        broken.setattr("explainers.service.photos.nave.segment_each", raise_out_of_memory)
+        broken.setattr("explainers.nave.segment_each", raise_out_of_memory)
         app.number_input("seed").set_value(77).run()
     assert not app.exception
     assert app.error[0].value == "Too large for this machine."
@@ -320,4 +327,4 @@ def test_from_a_set_back_to_one_photo(explore):
 def test_the_fit_is_asked_for_and_linked(explore, asked, fit):
     app = explore()
     app.segmented_control("fit").set_value(fit).run()
-    assert asked[-1][2].fit == fit and app.query_params["fit"] == fit
+    assert asked[-1].settings.fit == fit and app.query_params["fit"] == fit

@@ -1,0 +1,37 @@
+"""What several commands take from the command line, and how its values are read."""
+
+import argparse
+from pathlib import Path
+
+from explainers.nave.settings import SCALINGS, NaveSettings
+
+
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """Adds the images that a command works on."""
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image file, or a folder of them")
+
+
+def add_clustering(parser: argparse.ArgumentParser) -> None:
+    """Adds what decides segmentation maps, whatever the encoder."""
+    default = NaveSettings()
+    parser.add_argument("--clusters", type=clusters, default=(2, 20), metavar="MIN:MAX", help="range of k (default: 2:20)")
+    parser.add_argument("--size", type=int, default=default.input_size, help="input size in pixels (default: %(default)s)")
+    parser.add_argument("--scaling", choices=SCALINGS, default=default.scaling, help="of the depths (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=default.seed, help="(default: %(default)s)")
+
+
+def depths(text: str) -> tuple[int, ...]:
+    """Depths as in 2,5,8."""
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of depths like 2,5,8") from None
+
+
+def clusters(text: str) -> tuple[int, int]:
+    """A range of k as in 2:20."""
+    try:
+        low, high = (int(part) for part in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a range like 2:20") from None
+    return low, high

@@ -1,0 +1,96 @@
+"""What every command does around its work: waiting with a bar, complaining about a file, refusing what cannot be written."""
+
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from explainers.library.sets import Kind, OpenSet
+from explainers.runtime.scheduler import Job
+from explainers.service import ExplainerService
+from explainers.service.questions import Question
+from models.errors import EncoderscopeError
+
+T = TypeVar("T")
+
+ALL_DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A command at work: the service it asks, and the bar on which a person follows it."""
+
+    service: ExplainerService
+    bar: tqdm
+
+    def answer(self, question: Question[T]) -> T:
+        """The answer to a question, waited for."""
+        return self.wait(self.service.ask(question))
+
+    def wait(self, job: Job[T]) -> T:
+        """The job's result; on a terminal the bar says meanwhile what is being done."""
+        while True:
+            try:
+                result = job.result(POLL_SECONDS)
+            except TimeoutError:
+                self._say(job.message)
+            else:
+                self._say("")
+                return result
+
+    def complain(self, sentence: str) -> None:
+        """A line on stderr, above the bar."""
+        tqdm.write(sentence, file=sys.stderr)
+
+    def image_done(self) -> None:
+        """Moves the bar by one image."""
+        self.bar.update()
+
+    def opened_set(self, folder_or_name: str, kind: Kind) -> OpenSet:
+        """A set of example images; what cannot be read in it is named on stderr."""
+        opened = self.service.library.open_set(folder_or_name, kind)
+        for refusal in opened.refused:
+            self.complain(f"{refusal.name}: {refusal.reason}")
+        return opened
+
+    def _say(self, text: str) -> None:
+        if sys.stderr.isatty() and text != (self.bar.postfix or ""):
+            self.bar.set_postfix_str(text)
+
+
+@contextmanager
+def running(n_images: int) -> Generator[Run]:
+    """A service without caches, since nothing is asked twice, and a bar over the images."""
+    with closing(ExplainerService(cache_bytes=0)) as service, tqdm(total=n_images, unit="image") as bar:
+        yield Run(service, bar)
+
+
+def exit_status(n_done: int, n_failed: int) -> int:
+    """0 if every image was done, 1 if some were not, 2 if none was."""
+    if not n_failed:
+        return ALL_DONE
+    return SOME_FAILED if n_done else NOTHING_DONE
+
+
+def make_folder(out: Path) -> None:
+    """Makes the folder of the results; raises EncoderscopeError where it cannot be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EncoderscopeError(f"The folder '{out}' cannot be made: {error.strerror}. Choose another --out folder.") from error
+
+
+def require_no_overwriting(files: Sequence[Path], stems: Sequence[str], out: Path) -> None:
+    """Raises EncoderscopeError if a picture that is written would replace one of the images."""
+    pictures = {path.resolve() for path in files}
+    for stem in stems:
+        overlay = out / f"{stem}.png"
+        if overlay.resolve() in pictures:
+            raise EncoderscopeError(
+                f"'{overlay}' is one of the images; the overlay would replace it. Choose another --out folder."
+            )

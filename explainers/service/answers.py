@@ -1,0 +1,56 @@
+"""Who answers which question: one table. Runs in the worker; what lacks memory is refused as such."""
+
+from collections.abc import Callable
+from typing import Any
+
+from explainers.runtime.batches import is_out_of_memory
+from explainers.service import comparisons, concepts, encoders, photos
+from explainers.service.observatory import Observatory
+from explainers.service.questions import (
+    AddEncoder,
+    CheckConcepts,
+    Classify,
+    CompareDepths,
+    ExplainClass,
+    ExplainPhoto,
+    MapConcepts,
+    MatchCheckpoint,
+    MeasureCost,
+    OpenEncoder,
+    Question,
+    Segment,
+    SegmentEach,
+    SegmentForComparison,
+    SegmentTogether,
+)
+from models.errors import OutOfMemory
+from models.progress import Progress
+
+Answer = Callable[[Any, Observatory, Progress], Any]  # (question of that type, observatory, progress) -> its result
+
+ANSWERS: dict[type[Question], Answer] = {
+    OpenEncoder: encoders.open_encoder,
+    Segment: photos.segment,
+    SegmentEach: photos.segment_each,
+    SegmentTogether: photos.segment_together,
+    Classify: photos.classify,
+    ExplainPhoto: concepts.explain_photo,
+    ExplainClass: concepts.explain_class,
+    CheckConcepts: concepts.check_concepts,
+    MapConcepts: concepts.map_concepts,
+    SegmentForComparison: comparisons.segment_for_comparison,
+    CompareDepths: comparisons.compare_depths,
+    MeasureCost: comparisons.measure_cost,
+    MatchCheckpoint: encoders.match_checkpoint,
+    AddEncoder: encoders.add_encoder,
+}
+
+
+def answer(question: Question, observatory: Observatory, progress: Progress) -> Any:
+    """The result of a question; raises OutOfMemory wherever in it the memory runs out."""
+    try:
+        return ANSWERS[type(question)](question, observatory, progress)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemory("The memory of this machine ran out. Choose a smaller input size or a smaller encoder.") from error

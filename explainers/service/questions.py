@@ -1,0 +1,310 @@
+"""What can be asked of the service: one frozen dataclass per question, plain data that can go to another process.
+
+A question about an encoder says what decides its answer besides the encoder (``content``): hashes and settings, never names.
+"""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from explainers.library.sets import OpenSet
+from explainers.nave.settings import NaveSettings
+from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
+from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
+from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
+from explainers.runtime.scheduler import Activity
+from explainers.visual_tcav.settings import ExplainSettings
+from models.catalog.admission import Admission
+from models.catalog.checkpoints import Checkpoint, CheckpointMatch, Upload
+from models.encoder import EncoderInfo
+from models.photo import Photo
+
+Answer = TypeVar("Answer")
+
+
+class Question(Generic[Answer]):
+    """What is asked."""
+
+    @property
+    def activity(self) -> Activity:
+        """What answering it does, in words."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class EncoderQuestion(Question[Answer]):
+    """A question that a loaded encoder answers; the answer is kept under the encoder's fingerprint and ``content``."""
+
+    encoder_name: str
+
+    @property
+    def verb(self) -> str:
+        """What answering it does, in a word."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """What it is done to; may name somebody's file."""
+        raise NotImplementedError
+
+    @property
+    def activity(self) -> Activity:
+        return Activity(self.verb, self.subject, self.encoder_name)
+
+    @property
+    def photos_in_order(self) -> tuple[Photo, ...]:
+        """The photos that the answer names."""
+        return ()
+
+    @property
+    def size_ahead(self) -> int | None:
+        """The input size in pixels at which photos can be prepared while the encoder is busy; None where it is not worth it."""
+        return None
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        """Everything that decides the answer besides the encoder."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class PhotoQuestion(EncoderQuestion[Answer]):
+    """A question about one photo."""
+
+    photo: Photo
+
+    @property
+    def photos_in_order(self) -> tuple[Photo, ...]:
+        return (self.photo,)
+
+    @property
+    def subject(self) -> str:
+        return f"'{self.photo.name}'"
+
+
+@dataclass(frozen=True)
+class PhotosQuestion(EncoderQuestion[Answer]):
+    """A question about several photos, in their order."""
+
+    photos: tuple[Photo, ...]
+
+    @property
+    def photos_in_order(self) -> tuple[Photo, ...]:
+        return self.photos
+
+    @property
+    def subject(self) -> str:
+        return f"{len(self.photos)} photos"
+
+
+# --- segmentation maps and classes --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Segment(PhotoQuestion[SegmentationResult]):
+    """The segmentation maps of a photo for every k; ``settings.depths == ()`` means the encoder's default depths."""
+
+    settings: NaveSettings
+
+    verb = "segmenting"
+
+    @property
+    def size_ahead(self) -> int | None:
+        return self.settings.input_size
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), resolved(self.settings, info)
+
+
+@dataclass(frozen=True)
+class _SegmentPhotos(PhotosQuestion[Answer]):
+    settings: NaveSettings
+
+    verb = "segmenting"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), resolved(self.settings, info)
+
+
+@dataclass(frozen=True)
+class SegmentEach(_SegmentPhotos[SegmentationsResult]):
+    """The segmentation maps of several photos, each clustered alone, computed side by side."""
+
+    @property
+    def size_ahead(self) -> int | None:
+        return self.settings.input_size
+
+
+@dataclass(frozen=True)
+class SegmentTogether(_SegmentPhotos[SegmentationsResult]):
+    """The segmentation maps of several photos clustered together: a cluster means one thing in all of them."""
+
+
+@dataclass(frozen=True)
+class SegmentForComparison(_SegmentPhotos[SegmentedPhotos]):
+    """The segmentation maps of several photos, each clustered alone, shrunk to what comparing encoders needs."""
+
+
+@dataclass(frozen=True)
+class Classify(PhotoQuestion[Predictions]):
+    """The most probable classes of a photo, at the size the encoder was trained at."""
+
+    verb = "classifying"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return self.photo.sha256
+
+
+@dataclass(frozen=True)
+class CompareDepths(PhotosQuestion[DepthGrams]):
+    """How alike the positions of several photos are at every depth: one side of a linear CKA."""
+
+    input_size: int
+
+    verb = "comparing"
+
+    @property
+    def subject(self) -> str:
+        return f"the depths over {len(self.photos)} photos"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), self.input_size
+
+
+@dataclass(frozen=True)
+class MeasureCost(PhotoQuestion[Cost]):
+    """What a forward pass of a photo through every depth takes on this machine."""
+
+    input_size: int
+
+    verb = "measuring"
+
+    @property
+    def subject(self) -> str:
+        return "a forward pass"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return self.photo.shape, self.input_size
+
+
+# --- concepts -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ExplainPhoto(PhotoQuestion[LocalExplanation]):
+    """Where each concept is seen in a photo, and what it contributes to some classes, at several depths."""
+
+    concepts: tuple[OpenSet, ...]
+    random: OpenSet
+    settings: ExplainSettings
+
+    verb = "explaining"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), _sets((*self.concepts, self.random)), self.settings
+
+
+@dataclass(frozen=True)
+class ExplainClass(PhotosQuestion[ClassExplanation]):
+    """What each concept contributes to one class over many photos of it; ``settings.class_idx`` names that class."""
+
+    concepts: tuple[OpenSet, ...]
+    random: OpenSet
+    settings: ExplainSettings
+
+    verb = "explaining"
+
+    @property
+    def subject(self) -> str:
+        return f"{len(self.photos)} images"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), _sets((*self.concepts, self.random)), self.settings
+
+
+@dataclass(frozen=True)
+class CheckConcepts(EncoderQuestion[HealthReport]):
+    """What the CAVs of some concepts are worth, at every depth unless some are named."""
+
+    concepts: tuple[OpenSet, ...]
+    random: OpenSet
+    settings: ExplainSettings
+
+    verb = "checking"
+
+    @property
+    def subject(self) -> str:
+        return f"{len(self.concepts)} concepts"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _sets((*self.concepts, self.random)), self.settings
+
+
+@dataclass(frozen=True)
+class MapConcepts(PhotoQuestion[ConceptMaps]):
+    """Where each concept is seen in a photo, at every depth unless some are named; works without a classifier."""
+
+    concepts: tuple[OpenSet, ...]
+    random: OpenSet
+    settings: ExplainSettings
+
+    verb = "mapping"
+
+    @property
+    def subject(self) -> str:
+        return f"{len(self.concepts)} concepts in '{self.photo.name}'"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), _sets((*self.concepts, self.random)), self.settings
+
+
+# --- the catalog --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OpenEncoder(Question[EncoderInfo]):
+    """The facts of an encoder once it is loaded; its weights are fetched first where needed."""
+
+    encoder_name: str
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("opening", f"the encoder '{self.encoder_name}'")
+
+
+@dataclass(frozen=True)
+class MatchCheckpoint(Question[CheckpointMatch]):
+    """A checkpoint's tensors beside those that the network of a config.json needs. No value is read or computed."""
+
+    checkpoint: Checkpoint
+    config: str  # JSON
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("matching", f"'{self.checkpoint.file_name}' with its architecture")
+
+
+@dataclass(frozen=True)
+class AddEncoder(Question[Admission]):
+    """Brings an encoder into the catalog once it has passed its self-check on a photo; a refusal leaves nothing behind."""
+
+    upload: Upload
+    photo: Photo
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("checking", f"the encoder '{self.upload.name}'")
+
+
+def resolved(settings: NaveSettings, info: EncoderInfo) -> NaveSettings:
+    """The settings with the depths that are meant: the encoder's own if none is named, each once, shallow first."""
+    return replace(settings, depths=tuple(sorted(set(settings.depths))) or info.default_depths)
+
+
+def _hashes(question: EncoderQuestion) -> tuple[str, ...]:
+    """Of the photos, in their order."""
+    return tuple(photo.sha256 for photo in question.photos_in_order)
+
+
+def _sets(image_sets: Iterable[OpenSet]) -> Hashable:
+    """Images by their hashes, in their order; names only to tell concepts apart."""
+    return tuple((image_set.name, tuple(image.sha256 for image in image_set.images)) for image_set in image_sets)
