@@ -1,4 +1,4 @@
-"""Packs: archives that carry sets from one library to another. What they are stands in manifest.json, the images beside it."""
+"""Packs: archives that carry sets from one library to another. The sets are in manifest.json, their images beside it."""
 
 import json
 from collections.abc import Iterable

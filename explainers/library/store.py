@@ -148,7 +148,7 @@ class Store:
             total -= stat.st_size
 
     def put_cav(self, key: str, data: bytes) -> None:
-        """Keeps the bytes of such a file as they are, unless there is one of this key."""
+        """Keeps the bytes of a CAV's file as they are, unless there is a file under this key that can be read."""
         if self.load_cav(key) is None:
             _write(self._cav(key), data)
 

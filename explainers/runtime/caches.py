@@ -87,7 +87,7 @@ class LruCache(Generic[V]):
         return totals
 
     def status(self) -> CacheStatus:
-        """The figures of this moment."""
+        """What the cache holds at this moment, and how often it has helped."""
         with self._lock:
             return CacheStatus(len(self._values), self._n_bytes, self._max_bytes, self._hits, self._misses, self._evictions)
 

@@ -77,7 +77,7 @@ def evidence_of(
     products = signs.view(per_class) * path.mean[rows] * activation
     positive, negative = products.clamp_min(0), (-products).clamp_min(0)
     total, shares = _sums(positive), _sums(attributions)
-    off_map = 1 - _sums(map_of(positive)) / torch.where(total > 0, total, 1)
+    off_map = torch.where(total > 0, 1 - _sums(map_of(positive)) / total, 0)
     return Evidence(
         class_idx=tuple(class_idx),
         feature_map=map_of(activation[None])[0],
@@ -85,7 +85,7 @@ def evidence_of(
         negatives=map_of(negative * (shares / (total + EPSILON)).view(per_class)),
         final_gradients=map_of(signs.view(per_class) * path.final[rows]),
         class_shares=tuple(shares.tolist()),
-        off_map_shares=tuple(torch.where(total > 0, off_map, 0).clamp(0, 1).tolist()),
+        off_map_shares=tuple(off_map.clamp(0, 1).tolist()),
         logit_changes=tuple((signs * torch.tensor(path.logit_changes).to(signs)[rows]).tolist()),
         completeness_gaps=tuple(path.completeness_gaps[row] for row in rows),
     )

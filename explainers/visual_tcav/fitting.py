@@ -72,7 +72,7 @@ class FittedConcept:
 
 
 def fit_concepts(concepts: Mapping[str, MapsSource], random: MapsSource, settings: FitSettings) -> dict[str, list[FittedConcept]]:
-    """Per concept one FittedConcept per depth. Concepts of one size share their pseudo-concepts.
+    """Every concept at every depth, by the concept's name. Concepts of one size share their pseudo-concepts.
 
     Raises TooFewExamples where a concept has no image, or the random counterpart fewer than MIN_RANDOM.
     """
@@ -132,7 +132,7 @@ class _Vectors:
 
 @dataclass(frozen=True, eq=False)
 class _Responses:
-    """What N images respond to the vectors of one depth."""
+    """How strongly N images respond to the vectors of one depth."""
 
     full: Tensor  # (N, J)
     held_out: Tensor  # (N, H)
@@ -165,9 +165,9 @@ def _responses_to_groups(
 ) -> dict[Hashable, list[_Responses]]:
     """The responses to several groups of vectors, one per depth in each, from a single walk through the images."""
     at_depths = list(zip(*groups.values(), strict=True))  # the groups of every depth
-    together = _responses(source, [_Vectors.joined(at_depth) for at_depth in at_depths], fold_of)
-    apart = [of_all.split(at_depth) for of_all, at_depth in zip(together, at_depths, strict=True)]
-    return {name: [at_depth[n] for at_depth in apart] for n, name in enumerate(groups)}
+    together = _responses(source, [_Vectors.joined(vectors) for vectors in at_depths], fold_of)
+    apart = [responses.split(vectors) for responses, vectors in zip(together, at_depths, strict=True)]
+    return {name: [responses[n] for responses in apart] for n, name in enumerate(groups)}
 
 
 # --- what is drawn, and what becomes of it ------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ def _responses_to_groups(
 
 @dataclass(frozen=True, eq=False)
 class _PseudoConcepts:
-    """Pseudo-concepts at one depth, and how much random images scatter in their held-out responses to the like of each."""
+    """Pseudo-concepts at one depth, and how far random images' held-out responses to each of them are spread."""
 
     cavs: Cavs
     spreads: Tensor  # (n_null,): standard deviations
@@ -193,7 +193,7 @@ class _NullDraws:
         return int(self.chosen[0].sum())
 
     def vectors(self, random_pooled: Tensor) -> _Vectors:
-        """The pseudo-concepts' vectors from pooled activations (n_random, C): full (n_null, C), and one held-out one each."""
+        """The pseudo-concepts' vectors (n_null, C), and as many held out, from pooled activations (n_random, C)."""
         kept = [self.fold_of != fold for fold in range(N_FOLDS)]
         held_out = [mean_differences(random_pooled[torch.from_numpy(k)], self.chosen[:, k]) for k in kept]
         return _Vectors(mean_differences(random_pooled, self.chosen), torch.stack(held_out))

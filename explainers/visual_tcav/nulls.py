@@ -58,7 +58,8 @@ def effect_size(concept_responses: Tensor, random_responses: Tensor) -> float:
 def raised_to_effect_size(pseudo_concepts: Cavs, spreads: Tensor, effect_size: float) -> Cavs:
     """Pseudo-concepts whose concept emblems lie at least ``effect_size`` standard deviations above their random emblems.
 
-    ``spreads`` (n_null,) are the standard deviations of random images' responses to the CAV of each.
+    ``spreads`` (n_null,) are the standard deviations of random images' responses to the CAV of each. A negative effect size
+    counts as 0.
     """
     lowest = pseudo_concepts.random_emblems + max(effect_size, 0) * spreads
     emblems = torch.maximum(pseudo_concepts.concept_emblems, lowest)

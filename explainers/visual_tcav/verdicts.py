@@ -36,7 +36,7 @@ class Verdict(Enum):
 SENTENCES = {
     Verdict.NOT_SEEN: "Random images respond to this CAV as strongly, so its map is empty at this depth.",
     Verdict.WEAK: "Held-out images of the concept are barely distinguished from random ones.",
-    Verdict.FEW_IMAGES: "The figures rest on fewer than 10 images.",
+    Verdict.FEW_IMAGES: "These numbers rest on fewer than 10 images.",
     Verdict.UNSTEADY: "Other images of the same concept would give another CAV.",
     Verdict.NARROW: "Concept and random images respond nearly alike, so little moves the map a lot.",
     Verdict.FAIR: "Most held-out images of the concept are distinguished from random ones.",
@@ -54,7 +54,7 @@ DOUBTS: dict[Verdict, Doubt] = {
 
 
 def verdict_on(auc: float, emblem_gap: float, stability: float, n_concept: int) -> Verdict:
-    """The verdict on a CAV from its figures; the gravest of several doubts is the one reported."""
+    """The verdict on a CAV; of several doubts, the gravest is reported."""
     doubts = {
         Verdict.NOT_SEEN: emblem_gap <= 0,
         Verdict.WEAK: auc < 0.7,

@@ -34,3 +34,5 @@ def test_pseudo_concepts_stand_out_at_least_like_the_concept():
     nulls = Cavs(torch.ones(2, 1), torch.tensor([1.1, 9.0]), torch.tensor([1.0, 2.0]))
     assert raised_to_effect_size(nulls, torch.tensor([0.5, 1.0]), 3.0).concept_emblems.tolist() == [2.5, 9.0]
     assert torch.equal(raised_to_effect_size(nulls, torch.tensor([0.5, 1.0]), -1.0).concept_emblems, nulls.concept_emblems)
+    below = Cavs(torch.ones(1, 1), torch.tensor([0.0]), torch.tensor([1.0]))
+    assert raised_to_effect_size(below, torch.tensor([0.5]), -1.0).concept_emblems.tolist() == [1.0]  # empty, as before

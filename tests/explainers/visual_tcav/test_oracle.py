@@ -136,11 +136,11 @@ def test_the_photo_is_resized_as_by_the_reference():
 
 @pytest.mark.parametrize(("network", "layer"), LAYERS)
 def test_feature_maps_logits_and_averaged_gradients(network, layer):
-    found = local(network, layer)
-    torch.testing.assert_close(found.feature_map.permute(1, 2, 0), stored(f"{network}/{layer}/fmap"), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found.logits, stored(f"{network}/{layer}/logits"), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(found.baseline_logits, stored(f"{network}/{layer}/logits0"), rtol=1e-5, atol=1e-6)
-    for class_idx, mean in found.means.items():
+    image = local(network, layer)
+    torch.testing.assert_close(image.feature_map.permute(1, 2, 0), stored(f"{network}/{layer}/fmap"), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(image.logits, stored(f"{network}/{layer}/logits"), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(image.baseline_logits, stored(f"{network}/{layer}/logits0"), rtol=1e-5, atol=1e-6)
+    for class_idx, mean in image.means.items():
         reference = stored(f"{network}/{layer}/ig/{class_idx}")
         torch.testing.assert_close(mean.permute(1, 2, 0), reference, rtol=1e-5, atol=1e-5 * float(reference.abs().max()))
 
@@ -169,21 +169,21 @@ def as_the_reference_draws(seen: np.ndarray, shape: tuple[int, int]) -> np.ndarr
 
 @pytest.mark.parametrize(("network", "layer", "concept"), CASES)
 def test_concept_map_and_its_drawing(network, layer, concept):
-    found = concept_map(local(network, layer).feature_map, fitted(network, layer, concept))
-    same_figures(found, stored(f"{network}/{layer}/{concept}/concept_map"))
-    drawn = torch.from_numpy(as_the_reference_draws(found.numpy(), tuple(stored("img/test_raw").shape[:2])))
+    seen = concept_map(local(network, layer).feature_map, fitted(network, layer, concept))
+    same_figures(seen, stored(f"{network}/{layer}/{concept}/concept_map"))
+    drawn = torch.from_numpy(as_the_reference_draws(seen.numpy(), tuple(stored("img/test_raw").shape[:2])))
     torch.testing.assert_close(drawn, stored(f"{network}/{layer}/{concept}/heatmap_drawn"), rtol=1e-3, atol=1.01 / 255)  # 8 bit
 
 
-def contribution(found: Explained, cav, class_idx: int) -> float:
-    return concept_attribution(found.evidence(class_idx), concept_map(found.feature_map, cav), found.feature_map, cav)
+def contribution(image: Explained, cav, class_idx: int) -> float:
+    return concept_attribution(image.evidence(class_idx), concept_map(image.feature_map, cav), image.feature_map, cav)
 
 
 @pytest.mark.parametrize(("network", "layer", "concept"), CASES)
 def test_local_attribution(network, layer, concept):
-    found, cav = local(network, layer), fitted(network, layer, concept)
+    image, cav = local(network, layer), fitted(network, layer, concept)
     classes = [0, 1] if network == "tiny_binary" else stored(f"{network}/classes").tolist()
-    figures = torch.tensor([contribution(found, cav, idx) for idx in classes], dtype=torch.float64)
+    figures = torch.tensor([contribution(image, cav, idx) for idx in classes], dtype=torch.float64)
     same_figures(figures, stored(f"{network}/{layer}/{concept}/attr_local"))
 
 
@@ -194,7 +194,7 @@ def test_global_attribution(network, layer, concept):
     everyone = [explained(network, layer, m, [target]) for m in maps_of(network, layer, "img/class")]
     cav = fitted(network, layer, concept)
     for suffix, class_idx in {"": target, "_neg": 1}.items() if binary else {"": target}.items():
-        figures = torch.tensor([contribution(found, cav, class_idx) for found in everyone], dtype=torch.float64)
+        figures = torch.tensor([contribution(image, cav, class_idx) for image in everyone], dtype=torch.float64)
         reference = stored(f"{network}/{layer}/{concept}/attr_global{suffix}")
         same_figures(figures[stored("img/class_listing_order")], reference)
 
