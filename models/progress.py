@@ -33,5 +33,9 @@ class Progress:
 
         return Progress(tell, self.check)
 
+    def silent(self) -> "Progress":
+        """The progress of a step that may be stopped, but has nothing to say."""
+        return Progress(check=self.check)
+
 
 IGNORED = Progress()

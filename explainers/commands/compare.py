@@ -90,7 +90,11 @@ def run(parsed: argparse.Namespace) -> int:
                 work.complain(f"{path}: {error}")
                 comparison.failed[str(path)] = str(error)
             work.image_done()
-        depths = _depths(work, list(infos), comparison.photos, settings.input_size) if comparison.photos else []
+        grams = [
+            work.answer(CompareDepths(name, tuple(comparison.photos), settings.input_size))
+            for name in (infos if comparison.photos else ())
+        ]
+    depths = [row for a, b in combinations(grams, 2) for row in depth_rows(a, b, cka_matrix(a.grams, b.grams))]
     _write(parsed.out, comparison, depths, settings)
     return exit_status(n_done, len(comparison.failed))
 
@@ -121,16 +125,12 @@ def _compared(work: Run, names: Sequence[str], out: Path, photo: Photo, settings
 
 def matched(maps: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Maps (n_k, h, w) of several encoders at the size of the first, k by k in its colours."""
-    reference = maps[0]
+    first = maps[0]
     others = [
-        np.stack([_like(k_reference, k_map) for k_reference, k_map in zip(reference, of_encoder, strict=True)])
-        for of_encoder in maps[1:]
+        np.stack([in_colours_of(k_first, at_size(k_map, k_first.shape)) for k_first, k_map in zip(first, other, strict=True)])
+        for other in maps[1:]
     ]
-    return [reference, *others]
-
-
-def _like(reference: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return in_colours_of(reference, at_size(labels, reference.shape))
+    return [first, *others]
 
 
 def side_by_side(pixels: np.ndarray, results: Sequence[SegmentationResult]) -> np.ndarray:
@@ -143,12 +143,6 @@ def side_by_side(pixels: np.ndarray, results: Sequence[SegmentationResult]) -> n
     panes = [overlay(small, labels[0]), *(overlay(small, in_colours_of(labels[0], other)) for other in labels[1:])]
     gap = np.full((small.shape[0], _GAP_PX, 3), 255, np.uint8)
     return np.concatenate([part for pane in panes for part in (gap, pane)][1:], axis=1)
-
-
-def _depths(work: Run, names: Sequence[str], photos: Sequence[Photo], input_size: int) -> list[Row]:
-    """Linear CKA of every pair of depths of every pair of encoders."""
-    grams = [work.answer(CompareDepths(name, tuple(photos), input_size)) for name in names]
-    return [row for a, b in combinations(grams, 2) for row in depth_rows(a, b, cka_matrix(a.grams, b.grams))]
 
 
 def _write(out: Path, comparison: _Comparison, depths: Sequence[Row], settings: NaveSettings) -> None:

@@ -26,7 +26,7 @@ def picture_files(arguments: Iterable[Path]) -> list[Path]:
 
 
 def read(path: Path) -> Photo:
-    """Raises EncoderscopeError or OSError for what is no picture."""
+    """The photo in a file; raises EncoderscopeError or OSError where the file does not hold one."""
     if path.is_dir():
         raise EncoderscopeError("There are no pictures in this folder.")
     return read_photo_file(path)

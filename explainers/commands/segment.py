@@ -24,7 +24,6 @@ from explainers.results.records import encoder_record, quality_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from explainers.runtime.scheduler import Job
 from explainers.service.questions import OpenEncoder, Segment, SegmentEach, SegmentTogether, resolved
-from models.encoder import EncoderInfo
 from models.errors import EncoderscopeError
 from models.files import written_atomically
 from models.photo import Photo
@@ -84,16 +83,13 @@ def run(parsed: argparse.Namespace) -> int:
         settings = resolved(settings, info)
         require_valid(settings, len(info.depths))
         make_folder(parsed.out)
-        with _summary(parsed, settings, info) as summary:
+        header = {"encoder": encoder_record(info), "versions": versions(), "encoderscope": __version__}
+        summary_file = SummaryFile(parsed.out / "summary.json", **header, settings=settings, together=parsed.together)
+        with summary_file as summary:
             segmenting = _Segmenting(work, parsed.encoder, settings, parsed.out, summary)
             segment = _together if parsed.together else _each_alone
             n_done = segment(segmenting, files, stems)
     return exit_status(n_done, len(files) - n_done)
-
-
-def _summary(parsed: argparse.Namespace, settings: NaveSettings, info: EncoderInfo) -> SummaryFile:
-    header = {"encoder": encoder_record(info), "versions": versions(), "encoderscope": __version__}
-    return SummaryFile(parsed.out / "summary.json", **header, settings=settings, together=parsed.together)
 
 
 def _each_alone(run: _Segmenting, files: Sequence[Path], stems: Sequence[str]) -> int:

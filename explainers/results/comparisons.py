@@ -26,7 +26,7 @@ class SegmentedPhotos(Result[NaveSettings]):
 
 @dataclass(frozen=True, eq=False)
 class DepthGrams(Result[InputSettings]):
-    """Centred Gram matrices over the positions of a set of photos, one per depth."""
+    """Centred Gram matrices over the positions of several photos, one per depth."""
 
     depths: tuple[int, ...]
     grams: tuple[Tensor, ...]  # (n, n) each, Frobenius norm 1; n = photos times CKA_GRID squared
@@ -54,12 +54,14 @@ class PhotosAgreement:
 
 
 def agreement_over_photos(a: SegmentedPhotos, b: SegmentedPhotos) -> PhotosAgreement:
-    """Of two encoders, or of one with itself under another seed, on the same photos and ks."""
+    """How alike two encoders, or one under two seeds, divide the same photos, for every k of both."""
     if (a.photo_sha256s, a.settings.ks) != (b.photo_sha256s, b.settings.ks):
         raise BadSettings("Agreement needs the same photos and the same range of clusters on both sides.")
-    found = [agreement_over_k(of_a, of_b) for of_a, of_b in zip(a.labels, b.labels, strict=True)]
+    by_photo = [agreement_over_k(maps_a, maps_b) for maps_a, maps_b in zip(a.labels, b.labels, strict=True)]
     return PhotosAgreement(
         ks=a.settings.ks,
-        adjusted_rand=np.array([[one.adjusted_rand for one in of_photo] for of_photo in found]),
-        adjusted_mutual_information=np.array([[one.adjusted_mutual_information for one in of_photo] for of_photo in found]),
+        adjusted_rand=np.array([[agreement.adjusted_rand for agreement in of_photo] for of_photo in by_photo]),
+        adjusted_mutual_information=np.array(
+            [[agreement.adjusted_mutual_information for agreement in of_photo] for of_photo in by_photo]
+        ),
     )

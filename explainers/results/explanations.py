@@ -89,7 +89,7 @@ class LocalExplanation(ConceptResult):
 
     @property
     def telling_depth(self) -> int:
-        """Where some concept is told from chance most clearly, for the first class; the deepest of several."""
+        """Where some concept stands out from chance most clearly, for the first class; the deepest of several."""
         return min(self.concepts, key=lambda c: (c.estimates[0].corrected_p_value, -c.depth)).depth
 
     def at(self, concept: str, depth: int) -> ConceptAtDepth:
@@ -195,7 +195,7 @@ def holm_corrected(concepts: Sequence[OfPhoto]) -> tuple[OfPhoto, ...]:
 
 
 def holm_corrected_over_class(concepts: Sequence[OfClass]) -> tuple[OfClass, ...]:
-    """The same for the figures of one class."""
+    """The concepts with p-values corrected over everything given, for one class."""
     corrected = holm([c.estimate.p_value for c in concepts])
     pairs = zip(concepts, corrected, strict=True)
     return tuple(replace(c, estimate=replace(c.estimate, corrected_p_value=p)) for c, p in pairs)

@@ -110,5 +110,5 @@ class Result(Generic[Settings]):
         return self.provenance.versions
 
     def under_names_of(self, encoder: EncoderInfo, photos: Iterable[Photo]) -> Self:
-        """The same content under other names: a cached answer may have been computed for a copy of the photo or encoder."""
+        """This content under other names: a cached answer may have been computed for a copy of the photo or encoder."""
         return replace(self, provenance=replace(self.provenance, encoder=encoder, photos=photos_used(photos)))

@@ -60,7 +60,9 @@ def _rows(
             yield {"concept": c.concept, "depth": c.depth, **estimates_of(c), **beside(c)}
         if len(at_depths) > 1:
             nothing = dict.fromkeys(beside(at_depths[0]))
-            verdict = {"verdict": "all depths", "verdict_in_words": _verdict_over_depths(at_depths)}
+            n_good = sum(c.health.verdict in (Verdict.SOUND, Verdict.FAIR) for c in at_depths)
+            in_words = f"Sound or fair at {n_good} of {len(at_depths)} depths."
+            verdict = {"verdict": "all depths", "verdict_in_words": in_words}
             yield {"concept": together.concept, "depth": ALL_DEPTHS, **estimates_of(together), **nothing, **verdict}
 
 
@@ -94,14 +96,9 @@ def _class_cells(figure: ClassEstimate) -> Row:
     }
 
 
-def _health_cells(found: ConceptAtDepth | ClassConcept) -> Row:
-    verdict = found.health.verdict
-    return {"auc": found.health.auc, "verdict": verdict.value, "verdict_in_words": verdict.sentence}
-
-
-def _verdict_over_depths(at_depths: Sequence[ConceptAtDepth | ClassConcept]) -> str:
-    n_good = sum(c.health.verdict in (Verdict.SOUND, Verdict.FAIR) for c in at_depths)
-    return f"Sound or fair at {n_good} of {len(at_depths)} depths."
+def _health_cells(concept: ConceptAtDepth | ClassConcept) -> Row:
+    verdict = concept.health.verdict
+    return {"auc": concept.health.auc, "verdict": verdict.value, "verdict_in_words": verdict.sentence}
 
 
 def rows_of(explanation: LocalExplanation | ClassExplanation) -> list[Row]:
@@ -183,7 +180,7 @@ def agreement_over_images(rows: Sequence[Row]) -> list[Row]:
 
 
 def depth_rows(a: DepthGrams, b: DepthGrams, similarity: np.ndarray) -> list[Row]:
-    """One row per pair of depths of two encoders, from their linear CKA (n_depths of a, n_depths of b)."""
+    """One row per pair of depths of two encoders, from their linear CKA (n_a, n_b) at n_a and n_b depths."""
     return [
         {"encoder": a.encoder.name, "depth": i, "other": b.encoder.name, "other_depth": j, "linear_cka": float(similarity[n, m])}
         for n, i in enumerate(a.depths)

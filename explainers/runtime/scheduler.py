@@ -37,7 +37,7 @@ class Activity:
 
 @dataclass(frozen=True)
 class Request(Generic[T]):
-    """Work to be done, and how it is told from other work."""
+    """Work to be done, and what tells it apart from other work."""
 
     key: Hashable  # equal for work that gives the same result
     work: Callable[[Progress], T]
@@ -93,7 +93,7 @@ class Job(Generic[T]):
         return Cancelled("This work was cancelled.") if self._cancelled else self._computation.error
 
     def cancel(self) -> None:
-        """Gives up this job; the work stops if no other job shares it. Too late is no error."""
+        """Gives up this job; the work stops if no other job shares it. A job that is done already stays as it is."""
         if self._computation.scheduler is not None:
             self._computation.scheduler.release(self)
 
@@ -103,7 +103,7 @@ class Job(Generic[T]):
         if self.done:
             self._run_callbacks()
 
-    def _settle(self, cancelled: bool = False) -> None:
+    def _settle(self, *, cancelled: bool = False) -> None:
         self._cancelled = cancelled
         self._settled.set()
         self._run_callbacks()

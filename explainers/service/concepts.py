@@ -36,7 +36,7 @@ from explainers.visual_tcav import concept_map
 from explainers.visual_tcav.attribution import Contributions, Evidence, contributions, evidence_of
 from explainers.visual_tcav.cav import Cavs
 from explainers.visual_tcav.estimates import Estimate, class_estimate, estimates_of
-from explainers.visual_tcav.fitting import FitSettings, FittedConcept, as_tensors, fit_concepts, from_tensors
+from explainers.visual_tcav.fitting import FittedConcept, as_tensors, fit_concepts, from_tensors
 from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
 from models.encoder import Encoder, EncoderInfo
 from models.encoder.labels import class_name, probabilities
@@ -51,7 +51,7 @@ Fitted = Mapping[str, Sequence[FittedConcept]]  # by concept name, one per depth
 
 
 @dataclass(frozen=True)
-class _Setting:
+class _Inquiry:
     """What an answer about concepts works with."""
 
     observatory: Observatory
@@ -70,37 +70,32 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
     encoder, photo = observatory.encoder(question.encoder_name, progress), question.photo
     settings, refused = attributable(question.settings, encoder, question.concepts)
     started = time.perf_counter()
-    asked = _Setting(observatory, encoder, question.concepts, question.random, settings)
-    fitted = fitted_concepts(asked, progress.part(0, FIT_SHARE))
+    inquiry = _Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    fitted = fitted_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
     image = encoder.prepare(photo, settings.input_size)
     of_classes = probabilities(encoder.logits(image[None])[0])
     class_idx = settings.class_idx or tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
-    at_depths: list[ConceptAtDepth] = []
-    facts: list[DepthFacts] = []
-    contributed: dict[str, list[Contributions]] = {concept.name: [] for concept in question.concepts}
-    following = progress.part(FIT_SHARE, 1.0)
-    for n, depth in enumerate(settings.depths):
-        following.report(n / len(settings.depths), f"Following the evidence from depth {depth}")
-        evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, progress)
-        facts.append(_facts(depth, evidence))
-        for name, of_depths in contributed.items():
-            of_depths.append(_contributions(fitted[name][n], evidence))
-            at_depths.append(_at_depth(fitted[name][n], depth, of_depths[-1]))
+    facts, contributed = _followed(inquiry, fitted, image, class_idx, progress.part(FIT_SHARE, 1.0))
+    at_depths = [
+        _at_depth(fit, depth, of_depth)
+        for name, fits in fitted.items()
+        for fit, depth, of_depth in zip(fits, settings.depths, contributed[name], strict=True)
+    ]
     over_depths = [
-        ConceptOverDepths(name, _estimates(fitted[name][0], Contributions.over_depths(of_depths)))
-        for name, of_depths in contributed.items()
+        ConceptOverDepths(name, _estimates(fits[0], Contributions.over_depths(contributed[name])))
+        for name, fits in fitted.items()
     ]
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return LocalExplanation(
         provenance_of(encoder.info, (photo,), replace(settings, class_idx=class_idx), seconds),
-        asked.sets_used,
+        inquiry.sets_used,
         _used(question.random),
         class_idx=class_idx,
         class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
         probabilities=tuple(float(of_classes[idx]) for idx in class_idx),
-        depths=tuple(facts),
-        concepts=_by_concept(holm_corrected(at_depths), question.concepts),
+        depths=facts,
+        concepts=holm_corrected(at_depths),
         over_depths=holm_corrected(over_depths),
         refused_depths=refused,
     )
@@ -116,10 +111,10 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
         raise TooFewExamples("There are no images of the class; at least 1 is needed, 10 or more are better. Add images.")
     settings, refused = attributable(question.settings, encoder, question.concepts)
     started = time.perf_counter()
-    asked = _Setting(observatory, encoder, question.concepts, question.random, settings)
-    fitted = fitted_concepts(asked, progress.part(0, FIT_SHARE))
+    inquiry = _Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    fitted = fitted_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
-    contributed = _contributions_to_class(asked, photos, fitted, progress.part(FIT_SHARE, 1.0))
+    contributed = _contributions_to_class(inquiry, photos, fitted, progress.part(FIT_SHARE, 1.0))
     at_depths = [
         ClassConcept(fit.name, depth, fit.norm, fit.emblems, fit.health, class_estimate(fit, of_photos, settings.seed))
         for name, fits in fitted.items()
@@ -129,7 +124,7 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return ClassExplanation(
         provenance_of(encoder.info, photos, settings, seconds),
-        asked.sets_used,
+        inquiry.sets_used,
         _used(question.random),
         class_idx=settings.class_idx[0],
         class_name=class_name(encoder.info.class_names, settings.class_idx[0]),
@@ -143,23 +138,23 @@ def check_concepts(question: CheckConcepts, observatory: Observatory, progress: 
     """What every CAV is worth, at every depth unless some are named; no class is needed."""
     encoder = observatory.encoder(question.encoder_name, progress)
     settings = at_every_depth(question.settings, encoder.info)
-    asked = _Setting(observatory, encoder, question.concepts, question.random, settings)
-    fitted = fitted_concepts(asked, progress)
+    inquiry = _Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    fitted = fitted_concepts(inquiry, progress)
     health = [
         ConceptHealth(concept.name, depth, fit.health, fit.cav.vector.cpu().numpy(), fit.concept_responses, fit.random_responses)
         for concept in question.concepts
         for depth, fit in zip(settings.depths, fitted[concept.name], strict=True)
     ]
     provenance = provenance_of(encoder.info, (), settings)
-    return HealthReport(provenance, asked.sets_used, _used(question.random), settings.depths, tuple(health))
+    return HealthReport(provenance, inquiry.sets_used, _used(question.random), settings.depths, tuple(health))
 
 
 def map_concepts(question: MapConcepts, observatory: Observatory, progress: Progress) -> ConceptMaps:
     """Where every concept is seen in a photo, at every depth unless some are named; no class is needed."""
     encoder = observatory.encoder(question.encoder_name, progress)
     settings = at_every_depth(question.settings, encoder.info)
-    asked = _Setting(observatory, encoder, question.concepts, question.random, settings)
-    fitted = fitted_concepts(asked, progress.part(0, FIT_SHARE))
+    inquiry = _Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    fitted = fitted_concepts(inquiry, progress.part(0, FIT_SHARE))
     (maps,) = observatory.feature_maps(encoder, [question.photo], settings.input_size, settings.depths, progress)
     seen = {
         (concept.name, depth): concept_map(depth_map.cpu(), replace(fit.cav, vector=fit.cav.vector.cpu())).numpy()
@@ -167,7 +162,7 @@ def map_concepts(question: MapConcepts, observatory: Observatory, progress: Prog
         for depth, fit, depth_map in zip(settings.depths, fitted[concept.name], maps, strict=True)
     }
     provenance = provenance_of(encoder.info, (question.photo,), settings)
-    return ConceptMaps(provenance, asked.sets_used, _used(question.random), settings.depths, seen)
+    return ConceptMaps(provenance, inquiry.sets_used, _used(question.random), settings.depths, seen)
 
 
 # --- settings as they are meant -----------------------------------------------------------------------------------------
@@ -176,7 +171,7 @@ def map_concepts(question: MapConcepts, observatory: Observatory, progress: Prog
 def attributable(
     settings: ExplainSettings, encoder: Encoder, concepts: Sequence[OpenSet]
 ) -> tuple[ExplainSettings, dict[int, str]]:
-    """The settings with the depths and the size that are meant, and why attribution is refused at the other depths asked for.
+    """The settings with the depths and the size that are meant, and why attribution is refused at the other depths inquiry for.
 
     Raises BadSettings where the encoder does not allow them, TooFewExamples without a concept.
     """
@@ -236,50 +231,49 @@ def usable_depths(encoder: Encoder, depths: Sequence[int]) -> tuple[tuple[int, .
 # --- CAVs ---------------------------------------------------------------------------------------------------------------
 
 
-def fitted_concepts(asked: _Setting, progress: Progress) -> dict[str, list[FittedConcept]]:
+def fitted_concepts(inquiry: _Inquiry, progress: Progress) -> dict[str, list[FittedConcept]]:
     """The CAVs of every concept, one per depth of the settings: from disk, or fitted now and kept there."""
-    library, fit_settings = asked.observatory.library, asked.settings.fit
-    keys = {concept.name: [_key(asked, concept, depth) for depth in asked.settings.depths] for concept in asked.concepts}
-    kept = {name: [_kept(library.load_cav(key), name, fit_settings) for key in of_depths] for name, of_depths in keys.items()}
-    complete = {name: [fit for fit in fits if fit is not None] for name, fits in kept.items()}
-    missing = [concept for concept in asked.concepts if len(complete[concept.name]) < len(asked.settings.depths)]
+    library, fit_settings = inquiry.observatory.library, inquiry.settings.fit
+    keys = {concept.name: [_key(inquiry, concept, depth) for depth in inquiry.settings.depths] for concept in inquiry.concepts}
+    tensors = {name: [library.load_cav(key) for key in of_depths] for name, of_depths in keys.items()}
+    complete = {
+        name: [fit for kept in of_depths if kept and (fit := from_tensors(name, kept, fit_settings)) is not None]
+        for name, of_depths in tensors.items()
+    }
+    missing = [concept for concept in inquiry.concepts if len(complete[concept.name]) < len(inquiry.settings.depths)]
     if missing:
-        fresh = _fit(asked, missing, progress)
+        fresh = _fit(inquiry, missing, progress)
         for concept in missing:
             complete[concept.name] = fresh[concept.name]
             for key, fit in zip(keys[concept.name], fresh[concept.name], strict=True):
-                library.save_cav(key, as_tensors(fit), (concept.image_set, asked.random.image_set))
+                library.save_cav(key, as_tensors(fit), (concept.image_set, inquiry.random.image_set))
     return complete
 
 
-def _kept(tensors: dict[str, Tensor] | None, name: str, settings: FitSettings) -> FittedConcept | None:
-    return None if tensors is None else from_tensors(name, tensors, settings)
-
-
-def _fit(asked: _Setting, concepts: Sequence[OpenSet], progress: Progress) -> dict[str, list[FittedConcept]]:
+def _fit(inquiry: _Inquiry, concepts: Sequence[OpenSet], progress: Progress) -> dict[str, list[FittedConcept]]:
     """Fits the concepts at every depth of the settings."""
-    encoder, settings = asked.encoder, asked.settings
-    n_images = 2 * (sum(len(concept.photos) for concept in concepts) + len(asked.random.photos))  # two passes
+    encoder, settings = inquiry.encoder, inquiry.settings
+    n_images = 2 * (sum(len(concept.photos) for concept in concepts) + len(inquiry.random.photos))  # two passes
     count = iter(range(n_images + 1))
 
     def source(image_set: OpenSet) -> Callable[[], Iterable[list[Tensor]]]:
         def maps() -> Iterator[list[Tensor]]:
-            looking = asked.observatory.feature_maps(encoder, image_set.photos, settings.input_size, settings.depths, progress)
+            looking = inquiry.observatory.feature_maps(encoder, image_set.photos, settings.input_size, settings.depths, progress)
             for of_image in looking:
                 progress.report(next(count) / n_images, f"Looking at the images of '{image_set.name}'")
                 yield [depth_map.to(encoder.device) for depth_map in of_image]
 
         return maps
 
-    return fit_concepts({concept.name: source(concept) for concept in concepts}, source(asked.random), settings.fit)
+    return fit_concepts({concept.name: source(concept) for concept in concepts}, source(inquiry.random), settings.fit)
 
 
-def _key(asked: _Setting, concept: OpenSet, depth: int) -> str:
+def _key(inquiry: _Inquiry, concept: OpenSet, depth: int) -> str:
     """Everything that decides a fit, hashed."""
-    info, settings = asked.encoder.info, asked.settings
+    info, settings = inquiry.encoder.info, inquiry.settings
     parts = [
         FIT_VERSION, info.fingerprint, asdict(info.preprocessing), settings.input_size, depth,
-        images_hash(concept), images_hash(asked.random), asdict(settings.fit),
+        images_hash(concept), images_hash(inquiry.random), asdict(settings.fit),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -312,29 +306,37 @@ def evidence_at(
     return evidence_of(path, activation, class_idx, head.map_of)
 
 
-def _facts(depth: int, evidence: Evidence) -> DepthFacts:
-    return DepthFacts(depth, evidence.class_shares, evidence.off_map_shares, evidence.logit_changes, evidence.completeness_gaps)
+def _followed(
+    inquiry: _Inquiry, fitted: Fitted, image: Tensor, class_idx: Sequence[int], progress: Progress
+) -> tuple[tuple[DepthFacts, ...], dict[str, list[Contributions]]]:
+    """What holds for an image (3, H, W) at every depth, and what every concept contributes there, by concept."""
+    encoder, settings = inquiry.encoder, inquiry.settings
+    facts: list[DepthFacts] = []
+    contributed: dict[str, list[Contributions]] = {name: [] for name in fitted}
+    for n, depth in enumerate(settings.depths):
+        progress.report(n / len(settings.depths), f"Following the evidence from depth {depth}")
+        evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, progress.silent())
+        shares = evidence.class_shares, evidence.off_map_shares
+        facts.append(DepthFacts(depth, *shares, evidence.logit_changes, evidence.completeness_gaps))
+        for name, fits in fitted.items():
+            contributed[name].append(contributions(evidence, on_device(fits[n].stack, evidence.feature_map)))
+    return tuple(facts), contributed
 
 
 def _contributions_to_class(
-    asked: _Setting, photos: Sequence[Photo], fitted: Fitted, progress: Progress
+    inquiry: _Inquiry, photos: Sequence[Photo], fitted: Fitted, progress: Progress
 ) -> dict[str, list[list[Contributions]]]:
-    """By concept and depth one per photo, without maps."""
-    encoder, settings = asked.encoder, asked.settings
+    """What every concept contributes in every photo: by concept and depth one per photo, without maps."""
+    settings = inquiry.settings
     contributed: dict[str, list[list[Contributions]]] = {name: [[] for _ in settings.depths] for name in fitted}
     for done, photo in enumerate(photos):
         progress.report(done / len(photos), f"Explaining '{photo.name}'")
-        image = encoder.prepare(photo, settings.input_size)
-        for n, depth in enumerate(settings.depths):
-            evidence = evidence_at(encoder, image, depth, settings.class_idx, settings.n_steps, progress)
-            for name, fits in fitted.items():
-                of_photo = _contributions(fits[n], evidence)
-                contributed[name][n].append(replace(of_photo, concept_map=of_photo.concept_map[:0]))
+        image = inquiry.encoder.prepare(photo, settings.input_size)
+        _, of_photo = _followed(inquiry, fitted, image, settings.class_idx, progress.silent())
+        for name, of_depths in of_photo.items():
+            for n, of_depth in enumerate(of_depths):
+                contributed[name][n].append(replace(of_depth, concept_map=of_depth.concept_map[:0]))
     return contributed
-
-
-def _contributions(fitted: FittedConcept, evidence: Evidence) -> Contributions:
-    return contributions(evidence, on_device(fitted.stack, evidence.feature_map))
 
 
 def on_device(stack: Cavs, like: Tensor) -> Cavs:
@@ -358,9 +360,3 @@ def _class_over_depths(
     """From the contributions at every depth, one per photo; ``fitted`` at any of the depths."""
     of_photos = [Contributions.over_depths(of_photo) for of_photo in zip(*contributed, strict=True)]
     return ClassConceptOverDepths(fitted.name, class_estimate(fitted, of_photos, seed))
-
-
-def _by_concept(at_depths: Sequence[ConceptAtDepth], concepts: Sequence[OpenSet]) -> tuple[ConceptAtDepth, ...]:
-    """Ordered by concept, then by depth."""
-    order = {concept.name: n for n, concept in enumerate(concepts)}
-    return tuple(sorted(at_depths, key=lambda c: (order[c.concept], c.depth)))
