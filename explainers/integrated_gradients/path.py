@@ -66,13 +66,12 @@ def path_gradients(
     activation = activation.detach()
     shares = torch.linspace(0, 1, n_steps + 1, device=activation.device, dtype=activation.dtype)
 
-    def gradients_at(points: range) -> tuple[Tensor, Tensor, Tensor]:
-        chunk = shares[points[0] : points[-1] + 1]
+    def gradients_at(chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return chunk, *_gradients(logits_of, activation, chunk, class_idx)
 
     mean = activation.new_zeros(len(class_idx), *activation.shape)
     chunk_logits: list[Tensor] = []
-    for chunk, gradients, logits in in_batches(gradients_at, range(n_steps + 1), chunk_size, progress):
+    for chunk, gradients, logits in in_batches(gradients_at, shares, chunk_size, progress):
         weights = torch.where((chunk == 0) | (chunk == 1), 0.5, 1.0).to(activation.dtype) / n_steps
         mean += torch.einsum("n,cn...->c...", weights, gradients)
         chunk_logits.append(logits.detach())
