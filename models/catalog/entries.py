@@ -130,7 +130,7 @@ def _described(name: str, config: dict[str, Any], licence: str | None = None) ->
 
 
 def _pretrained_part(config: dict[str, Any]) -> dict[str, Any]:
-    """What timm calls ``pretrained_cfg``, from a configuration of either style; top-level values win, as in timm."""
+    """What timm calls ``pretrained_cfg``, from a configuration of either style; values at the top win, as in timm."""
     nested = config.get("pretrained_cfg", config)
     top = {key: config[key] for key in ("architecture", "num_classes", "label_names") if key in config}
     return {**nested, **top}

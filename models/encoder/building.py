@@ -38,11 +38,6 @@ class TimmModel(nn.Module):
     forward_head: Callable[..., Tensor]
 
 
-def create_model(source: str, **timm_options: Any) -> TimmModel:
-    """What timm makes of a name or a ``local-dir:`` folder, typed as what it is."""
-    return cast(TimmModel, timm.create_model(source, **timm_options))
-
-
 @dataclass(frozen=True)
 class Depth:
     """One tapped output: its place in the network, its channels, and how many input pixels one position spans."""
@@ -99,24 +94,29 @@ def build_model(source: str, model_args: Mapping[str, Any], seed: int = 0, **tim
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _create_flexible(source, dict(model_args), timm_options)
-    return cast(TimmModel, model.float().eval().requires_grad_(False))
+    return model.float().eval().requires_grad_(requires_grad=False)
 
 
-def build_outline(source: str) -> nn.Module:
+def build_outline(source: str) -> TimmModel:
     """What ``build_model`` would make of the source, its tensors with shapes but without values: cheap, whatever its size."""
     with torch.device("meta"):
         return _create_flexible(source, {}, {"pretrained": False})
 
 
-def _create_flexible(source: str, model_args: dict[str, Any], timm_options: dict[str, Any]) -> nn.Module:
+def _create_flexible(source: str, model_args: dict[str, Any], timm_options: dict[str, Any]) -> TimmModel:
     """The model, for any input size where its constructor knows how; timm says so only by accepting the argument."""
     if "dynamic_img_size" not in model_args:
         try:
-            return timm.create_model(source, **timm_options, **model_args, dynamic_img_size=True)
+            return create_model(source, **timm_options, **model_args, dynamic_img_size=True)
         except TypeError as error:
             if "dynamic_img_size" not in str(error):
                 raise
-    return timm.create_model(source, **timm_options, **model_args)
+    return create_model(source, **timm_options, **model_args)
+
+
+def create_model(source: str, **timm_options: Any) -> TimmModel:
+    """What timm makes of a name or a ``local-dir:`` folder, typed as what it is."""
+    return cast(TimmModel, timm.create_model(source, **timm_options))
 
 
 def preprocessing_of(model: TimmModel) -> Preprocessing:

@@ -96,7 +96,7 @@ def head_for(model: nn.Module, tap: Tap, image: Tensor) -> Head:
     """Runs the image, (3, H, W) or (1, 3, H, W), up to the tap; the head does the rest for any activation."""
     image = image if image.ndim == 4 else image[None]
     recording = _record(model, tap, image)
-    activation = _pick(recording.tapped, tap.slot)
+    activation = recording.tapped if tap.slot is None else recording.tapped[tap.slot]
     grid = _grid_of(activation, tap, image.shape[-2])
     return Head(tap.depth, activation, grid, tap.layout, partial(_finish, model, tap, recording))
 
@@ -315,10 +315,6 @@ def _tensors_in(output: Any) -> list[tuple[int | None, Tensor]]:
         return [(None, output)]
     parts = output if isinstance(output, (tuple, list)) else ()
     return [(slot, part) for slot, part in enumerate(parts) if isinstance(part, Tensor)]
-
-
-def _pick(output: Any, slot: int | None) -> Tensor:
-    return output if slot is None else output[slot]
 
 
 def _replaced(output: Any, slot: int | None, tensor: Tensor) -> Any:

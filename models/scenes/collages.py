@@ -1,8 +1,8 @@
 """Collages: pictures without objects or classes, whose regions look like those of photographs.
 
 Leaves of every size cover one another; each has a colour of a common palette, its own light, and a texture of natural
-roughness. Such pictures have the statistics of photographs (dead leaves: Lee, Mumford, Huang, IJCV 2001) and teach features
-that carry over to them (Baradad et al., *Learning to See by Looking at Noise*, NeurIPS 2021). Every pixel's leaf is known.
+roughness. Such pictures have the statistics of photographs (dead leaves: Lee, Mumford, Huang, IJCV 2001), and what is learnt
+from them carries over (Baradad et al., *Learning to See by Looking at Noise*, NeurIPS 2021). Every pixel's leaf is known.
 """
 
 import colorsys

@@ -47,6 +47,7 @@ def accuracy(encoder: TimmModel, scenes: list[Scene], *, by_texture: bool = Fals
 
 
 def _pictures(scenes: list[Scene]) -> np.ndarray:
+    """The scenes rendered, (N, H, W, 3) uint8."""
     return np.stack([render(scene).image for scene in scenes])
 
 
@@ -115,7 +116,7 @@ CARD = """# {title}
 {measurements}
 
 **Limits**: it has never seen a photograph. Its classes mean something in scenes only; on photographs use it to look at
-features, not for its answers. Objects much smaller or finer-textured than in the scenes are not recognised.
+feature maps, not for its answers. Objects much smaller or finer-textured than in the scenes are not recognised.
 """
 
 

@@ -81,7 +81,7 @@ RECIPES: dict[str, Recipe] = {
     "scenes-cnn-texture": replace(
         CNN, title="Scenes CNN, textures only", order=4, by_texture=True,
         cycles=(replace(FIRST, n_samples=40_000), GROUPING, COLLAGES),
-        note="Scenes CNN again, but told only the texture of the largest object.",
+        note="Scenes CNN again, but taught only the texture of the largest object.",
         lesson="The texture of the largest object, whatever its shape or colour.",
     ),
 }  # fmt: skip

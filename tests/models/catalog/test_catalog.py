@@ -220,10 +220,10 @@ def test_weights_that_exist_only_as_pickle_are_refused():
 
 
 def test_search_finds_every_timm_name_by_words_in_any_order():
-    found = Catalog().search("dinov2 SMALL")
-    assert "vit_small_patch14_dinov2.lvd142m" in found and "vit_small_patch14_reg4_dinov2.lvd142m" in found
-    assert all("dinov2" in name and "small" in name for name in found)
-    assert found == Catalog().search("small dinov2")
+    names = Catalog().search("dinov2 SMALL")
+    assert "vit_small_patch14_dinov2.lvd142m" in names and "vit_small_patch14_reg4_dinov2.lvd142m" in names
+    assert all("dinov2" in name and "small" in name for name in names)
+    assert names == Catalog().search("small dinov2")
     assert len(Catalog().search("", limit=7)) == 7
     assert Catalog().search("no such thing") == ()
     assert set(Catalog().search("", limit=10_000)) == set(timm.list_models(pretrained=True))

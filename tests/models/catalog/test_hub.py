@@ -1,7 +1,7 @@
 """The road most users take: an encoder by name from the hub, with progress, and afterwards without a network.
 
 The hub is a stand-in on loopback. What opens encoders runs in processes of their own, because huggingface_hub reads
-its address and its folders once, when it is imported: first with the hub, then with the hub gone, then told to be
+its address and its folders once, when it is imported: first with the hub, then with the hub gone, then set to be
 offline; all three share one cache folder.
 """
 

@@ -75,7 +75,7 @@ FAMILIES = (
 
 
 def main() -> None:
-    """Prints, as a Markdown table, what each family was found to offer."""
+    """Prints, as a Markdown table, what each family offers."""
     from models.encoder.encoder import Encoder
 
     print("| family | tried on | input sides | prefix tokens | depths | attribution from |")

@@ -129,12 +129,12 @@ def test_heads_know_where_the_map_is(encoder, images):
 
 
 def test_a_concept_is_attributed_from_every_cut_point_and_from_no_other_depth(encoder, images, family):
-    asked = [depth.idx for depth in encoder.info.depths]
-    if len(family.refused_depths) == len(asked):
+    every = [depth.idx for depth in encoder.info.depths]
+    if len(family.refused_depths) == len(every):
         with pytest.raises(BadSettings, match="Nothing can be attributed"):
-            usable_depths(encoder, asked)
+            usable_depths(encoder, every)
         return
-    usable, refused = usable_depths(encoder, asked)
+    usable, refused = usable_depths(encoder, every)
     assert tuple(refused) == family.refused_depths and all(refused.values())
     for depth in usable:
         maps = encoder.feature_maps(images, [depth])[0]
