@@ -210,3 +210,13 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert image["over_depths"][0]["attributions"][0]["attribution"] == figure["attribution"]  # of a single depth
     assert record["global"]["over_depths"][0]["mean"] == over_class["mean"]
     assert record["encoder"]["name"] == ENCODER and list(record["failed"]) == [str(tmp_path / "broken.png")]
+
+
+def test_the_shallowest_depth_is_attributed_and_adds_up(service, library):
+    settings = replace(SETTINGS, depths=(0,), n_steps=20, input_size=64)
+    explanation = service.explain(ENCODER, scene(1, class_idx=RED_DISC), **asked(library, "crimson"), settings=settings).result()
+    (facts,) = explanation.depths
+    crimson = explanation.at("crimson", 0)
+    assert facts.depth == 0 and abs(facts.logit_changes[0]) > 0.1
+    assert facts.completeness_gaps[0] < 0.2 * abs(facts.logit_changes[0])  # a wrong head would leave any gap
+    assert crimson.concept_map.max() > 0 and 0 <= crimson.estimates[0].value <= facts.class_shares[0] + 1e-6

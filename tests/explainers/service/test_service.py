@@ -1,8 +1,9 @@
 """The service with encoders small enough to follow by hand: what is computed, how often, where, and for whom."""
 
+import math
 import shutil
 import threading
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -487,6 +488,18 @@ def test_classes_come_best_first(service):
     total = np.exp([8, 4, 2]).sum()
     np.testing.assert_allclose(predictions.probabilities, np.exp([8, 4, 2]) / total, rtol=1e-5)
     assert service.classify("tiny", green).done
+
+
+def test_a_single_logit_has_two_classes_of_which_one_is_not_the_other(service_of):
+    """Of logit ln 3, the odds are three to one: as the self-check and an explanation say, too."""
+    encoder = TinyEncoder("tiny")
+    encoder.info = replace(encoder.info, class_names=("red",))
+    encoder.logits = lambda images: torch.full((len(images), 1), math.log(3))
+    predictions = service_of(encoder).classify("tiny", photo()).result(PATIENCE)
+    assert predictions.class_names == ("red", "not red")
+    assert predictions.probabilities == pytest.approx((0.75, 0.25)) and predictions.logits == pytest.approx(
+        (1.0986, -1.0986), abs=1e-4
+    )
 
 
 def test_an_encoder_without_classifier_names_no_class(service_of):
