@@ -2,16 +2,18 @@
 
 import ast
 import importlib.util
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from explainers.commands.main import parser as command_line
+from explainers.commands.main import parser
 from models.scenes.scenes import render, sample_scene
 from models.version import __version__
 from tests.house import ROOT, read_sources
@@ -21,7 +23,6 @@ RESULTS = ROOT / "tests/benchmarks/RESULTS.md"
 EVERY = [*DOCUMENTS, RESULTS]
 CARDS = sorted((ROOT / "assets/encoders").glob("*/README.md"))
 README_LINES = 130
-FORTHCOMING = {"explainers/service/questions.py", "explainers/service/answers.py"}
 FIRST_WORDS = {"docker", "pip", "pre-commit"}  # commands of others, which are taken at their word
 VARIABLE = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*)(?:=1)?`")
 
@@ -56,7 +57,7 @@ def test_a_command_of_the_documents_can_be_run(words):
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
     elif words[:3] == ["python", "-m", "explainers"]:
-        command_line().parse_args(words[3:])
+        parser().parse_args(words[3:])
     elif words[:2] == ["python", "-m"]:
         assert is_module(words[2])
     else:
@@ -87,7 +88,7 @@ def test_benchmarks_that_a_document_names_exist(path):
 def test_every_option_of_the_command_line_is_described():
     text = (ROOT / "assets/docs/command-line.md").read_text()
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
-    (subparsers,) = (action for action in command_line()._actions if action.choices)
+    (subparsers,) = (action for action in parser()._actions if action.choices)
     assert set(sections) == set(subparsers.choices)
     for name, of_command in subparsers.choices.items():
         options = {option for action in of_command._actions for option in action.option_strings if option.startswith("--")}
@@ -188,12 +189,29 @@ def test_links_and_pictures_lead_somewhere(path):
 @pytest.mark.parametrize("path", [*CARDS, *(path for path in EVERY if path.name != "CHANGELOG.md")], ids=of)
 def test_files_that_a_document_names_exist(path):
     named = re.findall(r"`((?:explainers|models|pages|tests|assets)/[\w/.-]+)`", path.read_text())
-    assert not [name for name in named if name not in FORTHCOMING and not (ROOT / name).exists()]
+    assert not [name for name in named if not (ROOT / name).exists()]
 
 
 def test_the_readme_is_short_and_the_results_are_elsewhere():
     assert len((ROOT / "README.md").read_text().splitlines()) <= README_LINES
     assert RESULTS.is_file() and of(RESULTS) in (ROOT / "README.md").read_text()
+
+
+def test_every_key_of_the_schema_of_explanations_is_described():
+    text = (ROOT / "assets/docs/formats.md").read_text()
+    (section,) = re.findall(r"^## Explanation\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)
+    schema = json.loads((ROOT / "assets/docs/explanation.schema.json").read_text())
+    assert keys_of(schema) - set(re.findall(r"`(\w+)`", section)) == set()
+    assert f"`{schema['$id']}`" in section
+
+
+def keys_of(schema: Any) -> set[str]:
+    """The names of all properties that a JSON schema knows."""
+    if isinstance(schema, list):
+        return set().union(*map(keys_of, schema))
+    if not isinstance(schema, dict):
+        return set()
+    return {*schema.get("properties", {})}.union(*map(keys_of, schema.values()))
 
 
 def test_the_version_is_the_same_everywhere():
