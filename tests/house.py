@@ -29,7 +29,7 @@ LAYERS = ("pages", "explainers", "models")
 VAGUE = {"found", "told", "one", "asked"}
 ARRAYS = {"ndarray", "Tensor", "Array", "NDArray"}
 _TERM = r"[\w.*]+(?:\s*[-+*/]\s*[\w.]+)*"
-_SHAPE = re.compile(rf"\({_TERM},(?:\s*{_TERM},?)*\s*\)|\b(?:scalars?|same shape|any shape)\b")  # (C, H, W), (n_k, h*w), (k,)
+_SHAPE = re.compile(rf"\({_TERM},(?:\s*{_TERM},?)*\s*\)|\(\)|\b(?:scalars?|same shape|any shape)\b")  # (C, H, W), (k,), ()
 _NOT_LOOKED_INTO = {"Callable", "Literal", "dict", "Mapping"}  # functions of arrays; tensors by name, as in a file of weights
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

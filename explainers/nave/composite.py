@@ -139,7 +139,7 @@ class Composite:
 
     def score_bands(self, vectors: Tensor, offsets: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """<x_p, vector> + offset for vectors (n, D) and offsets (n,), some columns of the grid at a time: which columns, and
-        their scores (n, H, columns)."""
+        their score maps (n, H, columns)."""
         native = [block.native_scores(part) for block, part in zip(self.blocks, self.split(vectors), strict=True)]
         min(native, key=Tensor.numel).add_(offsets[..., None, None])  # a resize keeps what is the same everywhere
         with_maps = list(zip(self.blocks, native, strict=True))
