@@ -261,8 +261,8 @@ def report(root: Path) -> str:
 
 # --- the drawing ------------------------------------------------------------------------------------------------------------
 
-WIDTH, MARGIN, BAND = 1220, 16, 176  # px: of the drawing, around it, of the column with the layers' names
-BOX_WIDTH, BOX_HEIGHT, FLOOR_HEIGHT, LAYER_GAP = 194, 97, 127, 40
+WIDTH, MARGIN, BAND = 1220, 16, 192  # px: of the drawing, around it, of the column with the layers' names
+BOX_WIDTH, BOX_HEIGHT, FLOOR_HEIGHT, LAYER_GAP = 190, 97, 127, 40
 STYLE = """
   text { font: 11px system-ui, sans-serif; fill: #fff }
   .room { fill: #1B6B87 } .name { font-size: 13px; font-weight: 650 }
@@ -342,9 +342,9 @@ def _wanted_x(room: str, part: dict[str, set[str]], boxes: dict[str, Box]) -> tu
 
 
 def sentence_of(root: Path, folder: str) -> str:
-    """What a folder is: the first sentence of its own docstring."""
-    path = root / folder / "__init__.py"
-    text = ast.get_docstring(ast.parse(path.read_text())) if path.exists() else ""
+    """What a folder is: the first sentence of its own docstring; of a page, that of its page.py."""
+    path = next((path for name in ("page.py", "__init__.py") if (path := root / folder / name).exists()), None)
+    text = ast.get_docstring(ast.parse(path.read_text())) if path else ""
     return (text or "").split("\n")[0].split(". ")[0].rstrip(".")
 
 
