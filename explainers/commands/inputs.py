@@ -5,12 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from models.errors import EncoderscopeError
-from models.photo import Photo, read_photo_file
-
-PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
-)
+from models.photo import PICTURE_SUFFIXES, Photo, read_photo_file
 
 
 def picture_files(arguments: Iterable[Path]) -> list[Path]:

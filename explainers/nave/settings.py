@@ -14,7 +14,7 @@ Fit = Literal["grid", "full", "fast"]
 Scaling = Literal["balanced", "raw", "unit"]
 CLUSTER_RANGE = (2, 40)
 INPUT_SIZE_RANGE = (32, 1024)
-FITS: dict[str, str] = {
+FITS: dict[Fit, str] = {
     "grid": "Exact k-means on a grid of a quarter of the input size.",
     "full": "Exact k-means on every pixel of the input: about half as long again.",
     "fast": "K-means on a sample of positions and their main components, not refined: an approximation.",

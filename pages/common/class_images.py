@@ -1,41 +1,39 @@
 """Images of one class: scenes generated on the spot for encoders that know them, or uploads and archives of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import streamlit as st
 
 from explainers.library.archives import Entry, read_archive
 from models.catalog import EncoderInfo
-from models.errors import UnreadableImage
-from models.photo import Photo, photo_from_array, read_photo
+from models.photo import Photo, photo_from_array
 from models.scenes.scenes import CLASS_NAMES, TEXTURE_NAMES, SceneOptions, render, sample_scene
-from pages.common import link, photos
+from pages.common import choices, link, photos, uploads
 
 SCENES, OWN = "scenes", "own"
 SOURCES = {SCENES: "Generated scenes", OWN: "My images"}
-N_SCENES = (2, 4, 8, 12, 20, 30, 50)
+SCENE_COUNTS = (2, 4, 8, 12, 20, 30, 50)
 MAX_IMAGES, MAX_MEGAPIXELS = 200, 200  # they are all held in memory
-MAX_REFUSALS = 5  # told one by one
+MAX_REFUSALS = 5  # shown one by one
 
-_READ = "class.read"  # file id -> its photos and refusals; of the files in the uploader
+_SOURCES_HELP = (
+    "Over which images the contribution is measured. Scenes can be generated for the encoders that come with Encoderscope, "
+    "whose classes they are."
+)
+_UPLOADER = "class_uploads"
 
 
-def choose(info: EncoderInfo, class_idx: int, caption: bool = False) -> tuple[tuple[Photo, ...], list[str]]:
-    """Draws the controls; the images, and a sentence for every file that was refused. ``caption`` is at first on or off."""
+def choose(info: EncoderInfo, class_idx: int, *, caption: bool = False) -> tuple[tuple[Photo, ...], list[str]]:
+    """Draws the controls; the images, and a sentence for every file that was refused.
+
+    ``caption`` is whether scenes carry a caption at first.
+    """
     options = _scene_options(info, class_idx)
-    sources = [OWN] if options is None else [SCENES, OWN]
-    source = link.settle("images", sources[0], sources.__contains__)
-    source = st.segmented_control(
-        "Images of the class",
-        sources,
-        format_func=SOURCES.get,
-        key="images",
-        required=True,
-        persist_state="session",
-        help="Over which images the contribution is measured. Scenes can be generated for the encoders that come with "
-        "Encoderscope, whose classes they are.",
-    )
-    return (_scenes(options, caption), []) if source == SCENES else _bounded(_uploads())
+    names = {OWN: SOURCES[OWN]} if options is None else SOURCES
+    source = choices.choose("Images of the class", "images", names, _SOURCES_HELP)
+    if options is not None and source == SCENES:
+        return _scenes(options, caption=caption), []
+    return _bounded(_read_uploads())
 
 
 def is_private() -> bool:
@@ -51,12 +49,13 @@ def _scene_options(info: EncoderInfo, class_idx: int) -> SceneOptions | None:
     return SceneOptions(texture=name) if set(info.class_names) <= set(TEXTURE_NAMES) else None
 
 
-def _scenes(options: SceneOptions, caption: bool) -> tuple[Photo, ...]:
-    link.settle("n", 12, N_SCENES.__contains__, word="number of scenes")
+def _scenes(options: SceneOptions, *, caption: bool) -> tuple[Photo, ...]:
+    """Draws which scenes; the images."""
+    link.settle("n", 12, SCENE_COUNTS.__contains__, word="number of scenes")
     link.settle("first", 0, range(photos.N_SCENES).__contains__, word="first scene")
-    link.settle("caption", caption, word="a caption")
+    link.settle("caption", default=caption, word="a caption")
     n = st.select_slider(
-        "Scenes", N_SCENES, key="n", persist_state="session", help="How many. More of them, a surer mean, and more time."
+        "Scenes", SCENE_COUNTS, key="n", persist_state="session", help="How many. More of them, a surer mean, and more time."
     )
     first = st.number_input(
         "First scene",
@@ -81,73 +80,63 @@ def _rendered(seed: int, options: SceneOptions) -> Photo:
     return photo_from_array(render(sample_scene(seed, options)).image, f"scene {seed}")
 
 
-def _uploads() -> Iterator[Photo | str]:
-    """What the uploader holds, read once: photos, and sentences that refuse files."""
+def _read_uploads() -> Iterator[Photo | str]:
+    """Draws the uploader; the photos in it, and sentences that refuse files."""
     files = st.file_uploader(
         "Upload images of the class",
-        type=[*photos.UPLOAD_TYPES, "zip"],
+        type=uploads.WITH_ARCHIVES,
         accept_multiple_files=True,
-        key="class_uploads",
-        max_upload_size=photos.MAX_UPLOAD_MB,
+        key=_UPLOADER,
+        max_upload_size=uploads.MAX_MB,
         help=f"Images, or .zip archives of images; up to {MAX_IMAGES} images. They stay in this session and are never part "
         "of a link.",
     )
-    before = st.session_state.get(_READ, {})
-    now = {
-        file.file_id: before[file.file_id] if file.file_id in before else [*_read(file.getvalue(), file.name)] for file in files
-    }
-    st.session_state[_READ] = now
-    for of_file in now.values():
+    for of_file in uploads.read_once(_UPLOADER, files, lambda data, name: [*_read_file(data, name)]).values():
         yield from of_file
 
 
-def _read(data: bytes, name: str) -> Iterator[Photo | str]:
-    if len(data) > photos.MAX_UPLOAD_MB * photos.MB:
-        yield f"“{name}” has more than {photos.MAX_UPLOAD_MB} MB. Split it, or save it smaller, and try again."
+def _read_file(data: bytes, name: str) -> Iterator[Photo | str]:
+    """The images in a file or an archive, with a sentence for each that is refused; it ends beyond what can be held."""
+    if refusal := uploads.refusal_of_size(name, len(data)):
+        yield refusal
         return
     files = read_archive(data, name) if name.lower().endswith(".zip") else [Entry(name, data)]
     megapixels, n_images = 0.0, 0
     for file in files:
-        read = _read_one(file) if isinstance(file, Entry) else file.reason
-        if isinstance(read, Photo):
-            megapixels, n_images = megapixels + _megapixels(read), n_images + 1
-        yield read
+        image = uploads.read_upload(file.data, file.name) if isinstance(file, Entry) else file.reason
+        if isinstance(image, Photo):
+            megapixels, n_images = megapixels + _megapixels(image), n_images + 1
+        yield image
         if n_images > MAX_IMAGES or megapixels > MAX_MEGAPIXELS:
             return  # `_bounded` says so
 
 
-def _read_one(file: Entry) -> Photo | str:
-    try:
-        return read_photo(file.data, file.name)
-    except UnreadableImage as refusal:
-        return str(refusal)
-
-
-def _bounded(found: Iterator[Photo | str]) -> tuple[tuple[Photo, ...], list[str]]:
+def _bounded(images: Iterable[Photo | str]) -> tuple[tuple[Photo, ...], list[str]]:
     """Each photo once and no more than can be held, and what was refused, the first few one by one."""
     kept: dict[str, Photo] = {}
     refused: list[str] = []
     megapixels, too_many = 0.0, False
-    for read in found:
-        if isinstance(read, str):
-            refused.append(read)
-        elif read.sha256 not in kept:
-            megapixels += _megapixels(read)
+    for image in images:
+        if isinstance(image, str):
+            refused.append(image)
+        elif image.sha256 not in kept:
+            megapixels += _megapixels(image)
             too_many = too_many or len(kept) == MAX_IMAGES or megapixels > MAX_MEGAPIXELS
             if not too_many:
-                kept[read.sha256] = read
-    return tuple(kept.values()), [*_first_few(refused), *([_too_many(len(kept))] if too_many else [])]
+                kept[image.sha256] = image
+    return tuple(kept.values()), _sentences(refused, len(kept), too_many=too_many)
 
 
 def _megapixels(photo: Photo) -> float:
     return photo.pixels.shape[0] * photo.pixels.shape[1] / 1e6
 
 
-def _too_many(n_kept: int) -> str:
-    limits = f"at most {MAX_IMAGES} images with {MAX_MEGAPIXELS} megapixels together are taken"
-    return f"Only the first {n_kept} images are used: {limits}. Upload fewer, or smaller ones."
-
-
-def _first_few(sentences: Sequence[str]) -> list[str]:
-    n_more = len(sentences) - MAX_REFUSALS
-    return [*sentences[:MAX_REFUSALS], *([f"And {n_more} more files were refused."] if n_more > 0 else [])]
+def _sentences(refused: list[str], n_kept: int, *, too_many: bool) -> list[str]:
+    """What the page says of files that were not taken."""
+    sentences, n_more = refused[:MAX_REFUSALS], len(refused) - MAX_REFUSALS
+    if n_more > 0:
+        sentences.append(f"And {n_more} more files were refused.")
+    if too_many:
+        limits = f"at most {MAX_IMAGES} images with {MAX_MEGAPIXELS} megapixels together are taken"
+        sentences.append(f"Only the first {n_kept} images are used: {limits}. Upload fewer, or smaller ones.")
+    return sentences

@@ -1,6 +1,6 @@
 """Which concepts are asked about, against which random counterpart, and with how much effort."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
 from models.catalog import EncoderInfo
 from pages.common import link
-from pages.common.controls import INPUT_SIZES, MAX_SEED
+from pages.common.nave_controls import INPUT_SIZES, MAX_SEED
 
 STARTING_CONCEPTS = ("striped", "dotted", "chequered", "zigzag", "red")
 STEPS = (10, 20, 50, 100, 200, 500, 1000)
@@ -44,7 +44,7 @@ def concepts(sets: Sequence[ImageSet], wanted: Sequence[str] = STARTING_CONCEPTS
     return [by_name[name] for name in chosen]
 
 
-def names_in(text: str, known: Sequence[str] | dict[str, ImageSet]) -> list[str]:
+def names_in(text: str, known: Container[str]) -> list[str]:
     """Names joined by commas, some of which may hold commas themselves; ValueError if one is not known."""
     names: list[str] = []
     parts = text.split(",") if text else []
@@ -74,10 +74,10 @@ def random_counterpart(sets: Sequence[ImageSet]) -> ImageSet | None:
     return by_name[name]
 
 
-def effort(info: EncoderInfo, settings: ExplainSettings, n_figures: int) -> ExplainSettings:
+def effort(info: EncoderInfo, settings: ExplainSettings, n_estimates: int) -> ExplainSettings:
     """Draws the choice of steps, draws, input size and seed."""
     link.settle("steps", ExplainSettings.n_steps, STEPS.__contains__)
-    link.settle("null", needed_draws(n_figures), DRAWS.__contains__, word="pseudo-concepts")
+    link.settle("null", needed_draws(n_estimates), DRAWS.__contains__, word="pseudo-concepts")
     link.settle("replicates", ExplainSettings.n_bootstrap, DRAWS.__contains__)
     sizes = [0, *INPUT_SIZES]
     link.settle("input", 0, (sizes if not info.fixed_input else [0]).__contains__, word="input size")
@@ -96,8 +96,8 @@ def effort(info: EncoderInfo, settings: ExplainSettings, n_figures: int) -> Expl
             key="null",
             persist_state="session",
             help="How often chance is tried: each is a concept made of random images, shown as clearly as yours. With few of "
-            f"them, no figure can be significant among many; {needed_draws(n_figures)} are enough "
-            f"for the {n_figures} figures shown here.",
+            f"them, no estimate can be significant among many; {needed_draws(n_estimates)} are enough "
+            f"for the {n_estimates} estimates shown here.",
         )
         n_bootstrap = st.select_slider(
             "Replicates",
@@ -113,7 +113,7 @@ def effort(info: EncoderInfo, settings: ExplainSettings, n_figures: int) -> Expl
             MAX_SEED,
             key="seed",
             persist_state="session",
-            help="Of pseudo-concepts and replicates. The same seed, the same figures.",
+            help="Of pseudo-concepts and replicates. The same seed gives the same estimates.",
         )
     return ExplainSettings(settings.depths, settings.class_idx, n_steps, n_null, n_bootstrap, input_size, seed)
 
@@ -133,6 +133,6 @@ def _input_size(info: EncoderInfo, sizes: list[int]) -> int:
     )
 
 
-def needed_draws(n_figures: int) -> int:
-    """The fewest pseudo-concepts to choose with which one of so many figures can be significant after Holm's correction."""
-    return next((n for n in DRAWS if n >= ExplainSettings.n_null and n_figures / (n + 1) <= SIGNIFICANCE_LEVEL), DRAWS[-1])
+def needed_draws(n_estimates: int) -> int:
+    """The fewest pseudo-concepts to choose with which one of so many estimates can be significant after Holm's correction."""
+    return next((n for n in DRAWS if n >= ExplainSettings.n_null and n_estimates / (n + 1) <= SIGNIFICANCE_LEVEL), DRAWS[-1])

@@ -1,24 +1,25 @@
 """Between a page and the service: one service per process, one job per view of a session, and waiting with progress.
 
 A view is a place in the page that shows one result ("picture", "depth 3"). A page may rerun as often as it likes; the
-service is asked only when the request of a view changes, and then cancels what that view asked for before.
+service is asked only when the question of a view changes, and then cancels what that view asked for before.
 """
 
 import time
 import uuid
-from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from explainers.service.questions import Answer, Question
 from explainers.service.service import ExplainerService, Job
 from models.errors import Cancelled, EncoderscopeError, LibraryUnavailable
-from pages.common.text import plain
+from pages.common.text import escaped
 
 T = TypeVar("T")
 
-_JOBS = "jobs"  # view -> (request, job)
+_JOBS = "jobs"  # view -> (question, job)
 _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 1.0  # what takes longer can be stopped
 
@@ -32,17 +33,24 @@ def service() -> ExplainerService:
     return service
 
 
-def requested(view: str, request: Hashable, ask: Callable[[Hashable], Job[T]]) -> Job[T]:
-    """The job of a view: the one in hand if the request is the same, else a new one from ``ask(view of this session)``."""
+def asked(view: str, question: Question[Answer]) -> Job[Answer]:
+    """The job of a view: the one in hand if the question is the same, else a new one."""
     jobs = _held()
-    if view not in jobs or jobs[view][0] != request:
-        jobs[view] = request, ask((_session(), view))
+    if view not in jobs or jobs[view][0] != question:
+        session = st.session_state.setdefault("session", uuid.uuid4().hex)
+        jobs[view] = question, service().ask(question, (session, view))
     return jobs[view][1]
+
+
+def answer_or_stop(view: str, question: Question[Answer]) -> Answer:
+    """What the service answers, with its progress shown meanwhile; a refusal becomes its sentence, and the page ends there."""
+    return result_or_stop(view, asked(view, question))
 
 
 def in_hand(view: str) -> Job | None:
     """The job that a view waits for or has got; None before it asked, and after a refusal."""
-    return _held().get(view, (None, None))[1]
+    held = _held().get(view)
+    return None if held is None else held[1]
 
 
 def give_up(prefix: str) -> None:
@@ -58,14 +66,14 @@ def forget(view: str) -> None:
     _held().pop(view, None)
 
 
-def _held() -> dict[str, tuple[Hashable, Job]]:
+def _held() -> dict[str, tuple[Question, Job]]:
     """The jobs of this session by view."""
     jobs = st.session_state.setdefault(_JOBS, {})
     _left_behind()["jobs"] = jobs
     return jobs
 
 
-def _cancel(left_behind: dict[str, dict[str, tuple[Hashable, Job]]]) -> None:
+def _cancel(left_behind: dict[str, dict[str, tuple[Question, Job]]]) -> None:
     jobs = left_behind.get("jobs", {})
     for _, job in [*jobs.values()]:
         job.cancel()
@@ -73,13 +81,13 @@ def _cancel(left_behind: dict[str, dict[str, tuple[Hashable, Job]]]) -> None:
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=_cancel)
-def _left_behind() -> dict[str, dict[str, tuple[Hashable, Job]]]:
+def _left_behind() -> dict[str, dict[str, tuple[Question, Job]]]:
     """What is cancelled when the browser tab is closed: nobody else should wait behind it."""
     return {}
 
 
 def result_or_stop(view: str, job: Job[T]) -> T:
-    """The job's result, with its progress shown meanwhile; a refusal becomes its sentence, and the page ends there."""
+    """The job's result, as `answer_or_stop` waits for it."""
     place = st.empty()
     try:
         _watch(view, job, place)
@@ -88,12 +96,12 @@ def result_or_stop(view: str, job: Job[T]) -> T:
         place.info("Stopped. Change a setting, or start again.", icon=":material/stop_circle:")
         st.button("Start again", key=f"again {view}", on_click=forget, args=(view,))
     except EncoderscopeError as refusal:
-        place.error(plain(str(refusal)), icon=":material/error:")
+        place.error(escaped(str(refusal)), icon=":material/error:")
         forget(view)
     st.stop()
 
 
-def _watch(view: str, job: Job, place) -> None:
+def _watch(view: str, job: Job, place: DeltaGenerator) -> None:
     """Shows the progress until the job is done, then clears the place."""
     asked_at = time.monotonic()
     stoppable = False
@@ -101,16 +109,12 @@ def _watch(view: str, job: Job, place) -> None:
     while not job.done:
         if not stoppable and time.monotonic() - asked_at > _PATIENCE_SECONDS:
             stoppable, bar = True, _bar_with_stop(view, job, place)
-        (bar or place).progress(job.fraction or 0.0, text=plain(job.message))
+        (bar or place).progress(job.fraction or 0.0, text=escaped(job.message))
         time.sleep(_POLL_SECONDS)
     place.empty()
 
 
-def _bar_with_stop(view: str, job: Job, place):
+def _bar_with_stop(view: str, job: Job, place: DeltaGenerator) -> DeltaGenerator:
     bar, button = place.container().columns([5, 1], vertical_alignment="bottom")
     button.button("Stop", key=f"stop {view}", on_click=job.cancel, help="Gives up this computation.", width="stretch")
     return bar.empty()
-
-
-def _session() -> str:
-    return st.session_state.setdefault("session", uuid.uuid4().hex)

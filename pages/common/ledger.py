@@ -1,6 +1,6 @@
-"""The last change that was made on a page: told on top, undone by a button, until the next one takes its place.
+"""The last change that was made on a page: shown on top, undone by a button, until the next one takes its place.
 
-A change is any frozen dataclass whose first field is the sentence that tells it and whose other fields have defaults. The
+A change is any frozen dataclass whose first field is the sentence that describes it and whose other fields have defaults. The
 forms of the page start afresh after every change: their keys carry its number.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from models.errors import EncoderscopeError
-from pages.common.text import plain
+from pages.common.text import escaped
 
 
 @dataclass(frozen=True)
@@ -21,26 +21,25 @@ class Ledger:
     page: str
 
     def last(self) -> Any:
-        """The change that is told now; None before the first."""
+        """The change that is shown now; None before the first."""
         return st.session_state.get(f"{self.page}.change")
 
-    def tell(self, change: Any) -> None:
+    def show(self, change: Any) -> None:
         """Shows the change from now on, and starts all forms afresh."""
         st.session_state[f"{self.page}.change"] = change
-        st.session_state[f"{self.page}.n_changes"] = self.n_changes() + 1
-
-    def n_changes(self) -> int:
-        """How many there were in this session."""
-        return st.session_state.get(f"{self.page}.n_changes", 0)
+        st.session_state[f"{self.page}.n_changes"] = self._n_changes() + 1
 
     def fresh(self, key: str) -> str:
         """The key of a widget that is emptied by every change."""
-        return f"{key} {self.n_changes()}"
+        return f"{key} {self._n_changes()}"
+
+    def _n_changes(self) -> int:
+        return st.session_state.get(f"{self.page}.n_changes", 0)
 
     def draw(self, change: Any, undo: Callable[[], None] | None, meaning: str, more: Callable[[], None] = lambda: None) -> None:
         """The sentence in one line with ``more`` and the button that undoes it, if it can be undone."""
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(plain(change.sentence), width="stretch")
+            st.markdown(escaped(change.sentence), width="stretch")
             more()
             if undo is not None:
                 st.button("Undo", key="undo", icon=":material/undo:", help=meaning, on_click=self._take_back, args=(change, undo))
@@ -49,6 +48,6 @@ class Ledger:
         try:
             undo()
         except EncoderscopeError as error:
-            self.tell(type(change)(f"This cannot be undone any more. {error}"))
+            self.show(type(change)(f"This cannot be undone any more. {error}"))
         else:
-            self.tell(type(change)(f"Undone: {change.sentence}"))
+            self.show(type(change)(f"Undone: {change.sentence}"))

@@ -8,7 +8,7 @@ Streamlit's own bind="query-params" would put the labels of options into the lin
 """
 
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -67,7 +67,7 @@ def settle(
     default: Value,
     possible: Callable[[Value], bool] = lambda value: True,
     word: str | None = None,
-    kind: Callable[[str], Value] | None = None,
+    kind: Callable[[str], Any] | None = None,
 ) -> Value:
     """The value the widget ``key`` is about to show, left in the session state; ``word`` is what people call it."""
     state, defaults = st.session_state, st.session_state[_DEFAULTS]
@@ -85,7 +85,7 @@ def settle(
 
 
 def _granted(
-    key: str, wish: str, default: Value, possible: Callable[[Value], bool], word: str, kind: Callable[[str], Value]
+    key: str, wish: str, default: Value, possible: Callable[[Value], bool], word: str, kind: Callable[[str], Any] | type[Any]
 ) -> Value:
     try:
         value = read(wish, kind)
@@ -122,8 +122,8 @@ def write() -> None:
         state[_WRITTEN] = address
 
 
-def read(text: str, kind: Callable[[str], Value]) -> Value:
-    """What `show` wrote, as a value of ``kind``; ValueError if it is none."""
+def read(text: str, kind: Callable[[str], Any] | type[Any]) -> Any:
+    """What `show` wrote, as a value of ``kind``; ValueError if it is not one."""
     if kind is bool and text not in ("0", "1"):
         raise ValueError(f"{text!r} is neither 0 nor 1")
     if kind is list:
@@ -131,7 +131,7 @@ def read(text: str, kind: Callable[[str], Value]) -> Value:
     return bool(int(text)) if kind is bool else kind(text)
 
 
-def show(value: str | int | bool | list[int]) -> str:
+def show(value: Value) -> str:
     """A value as it stands in the link."""
     if isinstance(value, bool):
         return str(int(value))

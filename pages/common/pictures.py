@@ -1,14 +1,19 @@
-"""Pictures at the size that a screen needs."""
+"""Photos at the size that a screen needs; downloads have full size."""
 
 import numpy as np
+import streamlit as st
 from PIL import Image
 
-_SIDES = (768, 1280)  # px of the longer side; downloads have full size
+from models.photo import Photo
+
+_LARGE = (768, 1280)  # px; a longer side within these fills a screen and loads fast
 
 
-def for_screen(pixels: np.ndarray, sides: tuple[int, int] = _SIDES) -> np.ndarray:
-    """The picture with its longer side within ``sides``, which fills the screen and loads fast, (h, w, 3)."""
-    height, width = pixels.shape[:2]
-    scale = float(np.clip(max(height, width), *sides)) / max(height, width)
+@st.cache_data(show_spinner=False, max_entries=64, hash_funcs={Photo: lambda photo: photo.sha256})
+def on_screen(photo: Photo, side: int | None = None) -> np.ndarray:
+    """The photo (h, w, 3) with a longer side of ``side`` px; without one, of its own size within 768 to 1280 px."""
+    height, width = photo.shape
+    longer = max(height, width)
+    scale = (side or min(max(longer, _LARGE[0]), _LARGE[1])) / longer
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS))

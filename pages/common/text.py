@@ -3,6 +3,6 @@
 import re
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     """The text as it is: no link, no picture, no formatting comes out of it."""
     return re.sub(r"([\\`*_\[\]<>$:#~|!])", r"\\\1", text)

@@ -1,40 +1,20 @@
-"""What the Compare page compares: encoders, their depths, a set of photos; from widgets to frozen settings."""
+"""What the Compare page compares: encoders, their depths and settings; from widgets to frozen settings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import streamlit as st
 
 from explainers.nave.settings import NaveSettings
 from models.catalog import EncoderInfo
 from models.catalog.catalog import Catalog
-from pages.common import controls, link
+from pages.common import depths, link, nave_controls
 from pages.common.concept_controls import STARTING_CONCEPTS
+from pages.common.encoder_choice import is_known
 
 N_ENCODERS = (2, 4)
-MAPS, AGREEMENT, DEPTHS, CONCEPTS, COST = "maps", "agreement", "depths", "concepts", "cost"
-SECTIONS = {
-    MAPS: "Segmentations",
-    AGREEMENT: "Agreement",
-    DEPTHS: "Depths",
-    CONCEPTS: "Concepts",
-    COST: "Cost",
-}
-VIEWS = {
-    MAPS: ("maps", "classes"),
-    AGREEMENT: ("photo maps", "photo seed", "set maps", "set seed"),
-    DEPTHS: ("depths",),
-    CONCEPTS: ("health", "concept maps", "contributions"),
-    COST: ("cost", "maps"),
-}
-"""What each section asks the encoders for."""
-_SECTIONS_HELP = """
-- **Segmentations**: what each encoder groups together in this photo, side by side.
-- **Agreement**: how alike the encoders divide this photo, and a set of photos.
-- **Depths**: which depth of one encoder represents photos like which depth of another.
-- **Concepts**: where each encoder sees the same concepts, and what they contribute to the same class.
-- **Cost**: size, time and memory, measured on this machine.
-"""
+_DEPTHS_HELP = "Which depths of this encoder are looked at together. At first: spread evenly over the encoder."
 
 
 @dataclass(frozen=True)
@@ -67,20 +47,21 @@ PAIRS = {
     "texture": Pair(
         "Objects beside textures",
         ("scenes-cnn", "scenes-cnn-texture"),
-        "The second one was told textures only: look under Depths how late the two part, and which shapes it no longer tells.",
+        "The second one learned textures only: look under Depths how late the two part, and which shapes it no longer tells "
+        "apart.",
     ),
 }
 
 
-def pair(catalog: Catalog) -> str | None:
-    """Draws the pairs that are offered; the one that is looked at, if it is one of them."""
+def pair(catalog: Catalog) -> Pair | None:
+    """Draws the pairs that are offered; the one that is looked at, if the encoders are one of them."""
     names = {entry.name for entry in catalog.entries()}
     offered = {key: pair for key, pair in PAIRS.items() if set(pair.encoders) <= names}
-    default = list(next(iter(offered.values())).encoders) if offered else _openable(catalog)
+    default = list(next(iter(offered.values())).encoders) if offered else list(catalog.openable()[: N_ENCODERS[0]])
     chosen = link.settle(
         "encoders",
         default,
-        lambda wanted: _possible(catalog, wanted),
+        partial(_possible, catalog),
         kind=lambda text: text.split(","),
     )
     current = next((key for key, pair in offered.items() if list(pair.encoders) == chosen), None)
@@ -95,16 +76,12 @@ def pair(catalog: Catalog) -> str | None:
             label_visibility="collapsed",
             help="Encoders that come with Encoderscope. Any others can be chosen in the sidebar.",
         )
-    return current
-
-
-def _openable(catalog: Catalog) -> list[str]:
-    return list(catalog.openable()[: N_ENCODERS[0]])
+    return None if current is None else offered[current]
 
 
 def _possible(catalog: Catalog, wanted: Sequence[str]) -> bool:
     different = len(set(wanted)) == len(wanted)
-    return different and len(wanted) <= N_ENCODERS[1] and all(controls.known(catalog, name) for name in wanted)
+    return different and len(wanted) <= N_ENCODERS[1] and all(is_known(catalog, name) for name in wanted)
 
 
 def _take_pair() -> None:
@@ -113,7 +90,7 @@ def _take_pair() -> None:
 
 
 def encoders(catalog: Catalog) -> tuple[str, ...]:
-    """Draws the choice of encoders: the catalog's, or any timm name that is typed. The first is the reference."""
+    """Draws the choice of encoders: the catalog's, or any timm name that is typed. Others are compared with the first."""
     state = st.session_state
     titles = {entry.name: f"{entry.title} ↓" if entry.state == "needs download" else entry.title for entry in catalog.entries()}
     chosen = st.multiselect(
@@ -129,44 +106,22 @@ def encoders(catalog: Catalog) -> tuple[str, ...]:
         help="Two to four. Colours follow the first. Any timm name can be typed, such as resnet50.a1_in1k; "
         "an arrow ↓ means that its weights are fetched on first use.",
     )
-    unknown = [name for name in chosen if not controls.known(catalog, name)]
+    unknown = [name for name in chosen if not is_known(catalog, name)]
     if unknown:
         st.caption(f"No timm model goes by “{unknown[0]}”; it is left out.")
     return tuple(name for name in chosen if name not in unknown)
 
 
-def section() -> str:
-    """Draws the choice of what is compared."""
-    link.settle("view", MAPS, SECTIONS.__contains__)
-    return st.segmented_control(
-        "What is compared",
-        list(SECTIONS),
-        key="view",
-        required=True,
-        format_func=SECTIONS.get,
-        persist_state="session",
-        help=_SECTIONS_HELP,
-    )
-
-
 def common_settings() -> NaveSettings:
     """Draws what holds for every encoder: scaling, input size, fit and seed."""
-    return NaveSettings(scaling=controls.scaling(), input_size=controls.input_size(), fit=controls.fit(), seed=controls.seed())
+    return NaveSettings(
+        scaling=nave_controls.scaling(),
+        input_size=nave_controls.input_size(),
+        fit=nave_controls.fit(),
+        seed=nave_controls.seed(),
+    )
 
 
-def depths(place: int, info: EncoderInfo) -> tuple[int, ...]:
-    """Draws the choice of depths of one encoder, by its place in the comparison; its default ones are evenly spaced."""
-    available, key = [depth.idx for depth in info.depths], f"depths{place + 1}"
-    link.settle(
-        key, list(info.default_depths), lambda depths: bool(depths) and set(depths) <= set(available), word="depths", kind=list
-    )
-    chosen = st.pills(
-        f"Depths of {info.name}",
-        available,
-        selection_mode="multi",
-        key=key,
-        persist_state="session",
-        help="Which layers of this encoder are looked at together. At first: spread evenly over the encoder.\n\n"
-        + "\n".join(controls.depth_lines(info)),
-    )
-    return tuple(sorted(chosen)) or info.default_depths
+def with_depths(settings: NaveSettings, place: int, info: EncoderInfo) -> NaveSettings:
+    """Draws the choice of depths of one encoder, by its place in the comparison; the settings with them."""
+    return replace(settings, depths=depths.choose(info, _DEPTHS_HELP, f"Depths of {info.name}", f"depths{place + 1}"))

@@ -1,7 +1,8 @@
-"""The same photo in several encoders: segmentations in matched colours, driven by one slider, and where they differ."""
+"""One photo in several encoders: segmentations in matched colours, driven by one slider, and where they differ."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -13,15 +14,15 @@ from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings
 from explainers.results.segmentations import Predictions, SegmentationResult
 from explainers.service.questions import Classify, Segment
-from explainers.service.service import ExplainerService
 from models.photo import Photo
-from pages.common import charts, link, theme
-from pages.common.live_view.live_view import Pane, Waiting, live_view
+from pages.common import charts, choices, link, theme
+from pages.common.live_view.live_view import Controls, Cover, Pane, Waiting, live_view
 from pages.common.live_view.notes import main_depths
-from pages.common.pictures import for_screen
-from pages.common.text import plain
-from pages.compare import panes as compare_panes
-from pages.compare.panes import Found, Opening
+from pages.common.pictures import on_screen
+from pages.common.text import escaped
+from pages.compare import panes
+from pages.compare.kept import keep
+from pages.compare.panes import Answers, Comparison, Opening, Questions
 
 CLUSTERS, DIFFERENCES = "clusters", "differences"
 SHOWN = {CLUSTERS: "Clusters", DIFFERENCES: "Where they differ"}
@@ -52,79 +53,110 @@ class Frames:
         return self.ks[encoder][self.values.index(self.value)]
 
 
-def draw(service: ExplainerService, photo: Photo, openings: Sequence[Opening], settings: dict[int, NaveSettings]) -> None:
-    """Asks every encoder for its maps and predictions, and draws them side by side."""
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What is shown of one encoder."""
 
-    def ask(opening: Opening) -> tuple:
-        question = (photo, settings[opening.place])
-        return (
-            compare_panes.asked("maps", opening, question, lambda view: service.ask(Segment(opening.name, *question), view)),
-            compare_panes.asked("classes", opening, (photo,), lambda view: service.ask(Classify(opening.name, photo), view)),
-        )
+    opening: Opening
+    result: SegmentationResult
+    predictions: Predictions | None  # None while they are still to come
+    k: int
+    labels: np.ndarray  # (h, w): the map with k clusters, under the names that match the first encoder's
 
-    compare_panes.watched("maps", openings, ask, lambda found: _draw(photo, openings, found))
+    @property
+    def n_regions(self) -> int:
+        return regions(self.result.segmentation)[self.k]
 
 
-def _draw(photo: Photo, openings: Sequence[Opening], found: Found) -> None:
-    ready = [o for o in openings if o.place in found]
+def draw(comparison: Comparison) -> NaveSettings:
+    """Draws every encoder's maps and predictions side by side; the settings behind them."""
+
+    def questions_of(opening: Opening) -> Questions:
+        photo = comparison.photo
+        return {
+            "maps": Segment(opening.name, photo, comparison.settings_of[opening.place]),
+            "classes": Classify(opening.name, photo),
+        }
+
+    panes.watched("maps", comparison.openings, questions_of, partial(_draw, comparison))
+    return comparison.settings
+
+
+def _draw(comparison: Comparison, answers: Answers) -> None:
+    ready = [o for o in comparison.openings if o.place in answers]
     if not ready:
         return
-    segmentations = [found[o.place][0].segmentation for o in ready]
+    photo = comparison.photo
+    results = [answers[o.place]["maps"] for o in ready]
+    segmentations = [result.segmentation for result in results]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         frames = _slider(segmentations)
-        what = _look()
-    ks = [frames.at(n) for n in range(len(ready))]
-    maps = [in_colours_of(segmentations[0].at(ks[0]), s.at(k)) for s, k in zip(segmentations, ks, strict=True)]
+        what = _what_is_shown()
+    first = segmentations[0].at(frames.at(0))
+    shown = {
+        o.place: Shown(
+            o,
+            result,
+            answers[o.place]["classes"],
+            frames.at(n),
+            in_colours_of(first, result.segmentation.at(frames.at(n))),
+        )
+        for n, (o, result) in enumerate(zip(ready, results, strict=True))
+    }
     if what == DIFFERENCES:
-        pictures = _differences(photo, ready, maps)
+        pictures = _differences(photo, list(shown.values()))
+        placed = ready
     else:
-        _live(photo, openings, dict(zip([o.place for o in ready], segmentations, strict=True)), frames)
-        pictures = None
-    placed = ready if what == DIFFERENCES else openings
+        _live(comparison, dict(zip([o.place for o in ready], segmentations, strict=True)), frames)
+        pictures = [overlay(on_screen(photo, _SIDE), s.labels, opacity=_opacity()) for s in shown.values()]
+        placed = comparison.openings
     with st.grid(max(2, len(placed)), min_column_width=_MIN_PANE):
         for opening in placed:
             with st.container():
-                if opening not in ready:
-                    st.caption(plain(f"{opening.title} · nothing to show"))  # keeps the place beneath its pane
-                    continue
-                n = ready.index(opening)
-                _beneath(opening, segmentations[n], ks[n], maps[0], maps[n], found[opening.place][1])
-    _keep(photo, ready, [found[o.place][0] for o in ready], ks, maps, pictures)
+                if opening.place in shown:
+                    _beneath(shown[opening.place], next(iter(shown.values())))
+                else:
+                    st.caption(escaped(f"{opening.title} · nothing to show"))  # keeps the place beneath its pane
+    captions = [f"{s.opening.title}: {s.k} clusters, {s.n_regions} regions" for s in shown.values()]
+    keep("segmentations", rows(list(shown.values())), pictures=list(zip(pictures, captions, strict=True)))
     link.write()
 
 
+# --- the slider -----------------------------------------------------------------------------------------------------------
+
+
 def _slider(segmentations: Sequence[Segmentation]) -> Frames:
-    """The one slider, and what it stands for."""
-    link.settle("equal", False, word="equal regions")
-    reference = segmentations[0]
-    link.settle("k", reference.suggested_k, reference.ks.__contains__, word="granularity")
+    """Draws the one slider; what it stands for."""
+    link.settle("equal", default=False, word="equal regions")
+    first = segmentations[0]
+    link.settle("k", first.suggested_k, first.ks.__contains__, word="granularity")
     if st.toggle("Equal regions", key="equal", persist_state="session", help=_EQUAL_HELP):
         return _regions_slider([regions(s) for s in segmentations])
     k = st.slider(
         "Granularity",
-        reference.ks[0],
-        reference.ks[-1],
+        first.ks[0],
+        first.ks[-1],
         key="k",
         persist_state="session",
         width=360,
-        help=f"Into how many clusters every encoder divides the photo. Suggested for the first: {reference.suggested_k}.",
+        help=f"Into how many clusters every encoder divides the photo. Suggested for the first: {first.suggested_k}.",
     )
-    return Frames("k", reference.ks, k, (reference.ks,) * len(segmentations))
+    return Frames("k", first.ks, k, (first.ks,) * len(segmentations))
 
 
 def _regions_slider(n_regions: Sequence[dict[int, int]]) -> Frames:
-    choices = region_counts(n_regions)
-    link.settle("regions", choices[len(choices) // 3], choices.__contains__, word="number of regions")
+    values = region_counts(n_regions)
+    link.settle("regions", values[len(values) // 3], values.__contains__, word="number of regions")
     wanted = st.select_slider(
         "Regions",
-        choices,
+        values,
         key="regions",
         persist_state="session",
         width=360,
         help="How many connected pieces the photo is cut into; every encoder uses the granularity that comes nearest.",
     )
-    ks = tuple(tuple(k_of_regions(of_encoder, choice) for choice in choices) for of_encoder in n_regions)
-    return Frames("regions", choices, wanted, ks)
+    ks = tuple(tuple(k_of_regions(of_encoder, value) for value in values) for of_encoder in n_regions)
+    return Frames("regions", values, wanted, ks)
 
 
 def regions(segmentation: Segmentation) -> dict[int, int]:
@@ -132,46 +164,45 @@ def regions(segmentation: Segmentation) -> dict[int, int]:
     return {quality.k: quality.n_regions for quality in segmentation.quality}
 
 
-def _look() -> str:
-    link.settle("shown", CLUSTERS, SHOWN.__contains__)
+def _what_is_shown() -> str:
+    """Draws how strongly colours cover, and the choice between clusters and differences."""
     link.settle("opacity", 55, range(101).__contains__)
     st.slider(
         "Opacity", 0, 100, key="opacity", format="%d %%", persist_state="session", width=200, help="How strongly colours cover."
     )
-    return st.segmented_control(
-        "Shown", list(SHOWN), key="shown", required=True, format_func=SHOWN.get, persist_state="session", help=_SHOWN_HELP
-    )
+    return choices.choose("Shown", "shown", SHOWN, _SHOWN_HELP)
 
 
-def _live(photo: Photo, openings: Sequence[Opening], segmentations: dict[int, Segmentation], frames: Frames) -> None:
+def _opacity() -> float:
+    return st.session_state["opacity"] / 100
+
+
+# --- live panes -----------------------------------------------------------------------------------------------------------
+
+
+def _live(comparison: Comparison, segmentations: Mapping[int, Segmentation], frames: Frames) -> None:
     """All panes, driven by the slider while it moves; a place is kept for those that are still to come."""
-    reference = next(iter(segmentations.values()))
-    matched_at = {place: frames.ks[n] for n, place in enumerate(segmentations)}
-    panes = []
-    for opening in openings:
+    first = next(iter(segmentations.values()))
+    ks_of = {place: frames.ks[n] for n, place in enumerate(segmentations)}
+    drawn: list[Pane | Waiting] = []
+    for opening in comparison.openings:
         segmentation = segmentations.get(opening.place)
         if segmentation is None:
-            panes.append(Waiting(f"pane{opening.place}", photo, opening.title, _why_not(opening)))
+            sentence = "It appears here as soon as it is ready."
+            if opening.error is not None:
+                sentence = "It cannot be opened; the reason stands above."
+            drawn.append(Waiting(f"pane{opening.place}", comparison.photo, opening.title, sentence))
         else:
-            ks = matched_at[opening.place]
-            panes.append(pane(opening, photo, segmentation, ks, _names(reference, frames.ks[0], segmentation, ks)))
-    live_view(
-        "side by side",
-        panes,
-        frames.values,
-        frames.value,
-        st.session_state["opacity"] / 100,
-        follow={"frame": frames.key, "opacity": "opacity"},
-    )
+            ks = ks_of[opening.place]
+            colours = matched_colours(first, frames.ks[0], segmentation, ks)
+            drawn.append(pane(opening, comparison.photo, segmentation, ks, colours))
+    follow = Controls({"frame": frames.key, "opacity": "opacity"})
+    live_view("side by side", drawn, frames.values, frames.value, Cover(_opacity()), follow)
 
 
-def _why_not(opening: Opening) -> str:
-    if opening.job.done and opening.job.error() is not None:
-        return "It cannot be opened; the reason stands above."
-    return "It appears here as soon as it is ready."
-
-
-def pane(opening: Opening, photo: Photo, segmentation: Segmentation, ks: Sequence[int], colours: tuple) -> Pane:
+def pane(
+    opening: Opening, photo: Photo, segmentation: Segmentation, ks: Sequence[int], colours: tuple[tuple[int, ...], ...]
+) -> Pane:
     """An encoder's pane: its map at every frame, under the matched colours."""
     return Pane(
         id=f"pane{opening.place}",
@@ -185,101 +216,75 @@ def pane(opening: Opening, photo: Photo, segmentation: Segmentation, ks: Sequenc
     )
 
 
-def _names(reference: Segmentation, reference_ks: Sequence[int], segmentation: Segmentation, ks: Sequence[int]) -> tuple:
-    """Per frame and cluster its matched colour; matched on a quarter of the positions, which decides the same."""
-    if segmentation is reference:
+def matched_colours(
+    first: Segmentation, first_ks: Sequence[int], segmentation: Segmentation, ks: Sequence[int]
+) -> tuple[tuple[int, ...], ...]:
+    """Per frame and cluster the colour that matches the first encoder's; () if it is the first one itself.
+
+    Clusters are matched on a quarter of the positions, which decides the same.
+    """
+    if segmentation is first:
         return ()
-    pairs = zip(reference_ks, ks, strict=True)
-    return tuple(tuple(matched_names(_small(reference.at(a)), _small(segmentation.at(b))).tolist()) for a, b in pairs)
-
-
-def _differences(photo: Photo, ready: Sequence[Opening], maps: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The first encoder's clusters, and beside them where each of the others differs."""
-    pixels = _pixels(photo.sha256, photo)
-    opacity = st.session_state["opacity"] / 100
-    first = overlay(pixels, maps[0], opacity=opacity)
-    others = [heat_overlay(pixels, disagreement(one, maps[0]), max(opacity, 0.05), 0.0) for one in maps[1:]]
-    with st.grid(max(2, len(ready)), min_column_width=_MIN_PANE):
-        for opening, picture in zip(ready, [first, *others], strict=True):
-            with st.container():
-                compare_panes.title(opening)
-                st.image(
-                    picture, width="stretch", alt=f"Where {opening.title} differs" if opening is not ready[0] else opening.title
-                )
-    return [first, *others]
-
-
-def _beneath(
-    opening: Opening,
-    segmentation: Segmentation,
-    k: int,
-    reference: np.ndarray,
-    labels: np.ndarray,
-    predictions: Predictions | None,
-) -> None:
-    """Figures and predictions below a pane."""
-    parts = [opening.title, f"{k} clusters", f"{regions(segmentation)[k]} regions"]
-    if opening.place != 0 and labels is not reference:
-        found = map_agreement(_small(reference), _small(labels))
-        apart = disagreement(_small(labels), _small(reference)).mean()
-        parts += [f"adjusted Rand index {found.adjusted_rand:.2f} to the first", f"{apart:.0%} apart"]
-    st.caption(plain(" · ".join(parts)))
-    if predictions is not None:
-        _predictions(opening, predictions)
+    pairs = zip(first_ks, ks, strict=True)
+    return tuple(tuple(matched_names(_small(first.at(a)), _small(segmentation.at(b))).tolist()) for a, b in pairs)
 
 
 def _small(labels: np.ndarray) -> np.ndarray:
-    """Every other row and column is enough for figures and for matching."""
+    """Every other row and column of a map (h, w) is enough for numbers and for matching."""
     return labels[::2, ::2]
 
 
-def _keep(
-    photo: Photo,
-    ready: Sequence[Opening],
-    results: Sequence[SegmentationResult],
-    ks: Sequence[int],
-    maps: Sequence[np.ndarray],
-    pictures: Sequence[np.ndarray] | None,
-) -> None:
-    """Pictures and figures for the downloads."""
-    if pictures is None:
-        pixels, opacity = _pixels(photo.sha256, photo), st.session_state["opacity"] / 100
-        pictures = [overlay(pixels, one, opacity=opacity) for one in maps]
-    counts = [regions(result.segmentation)[k] for result, k in zip(results, ks, strict=True)]
-    captions = [f"{o.title}: {k} clusters, {n} regions" for o, k, n in zip(ready, ks, counts, strict=True)]
-    compare_panes.keep("segmentations", rows(ready, results), pictures=list(zip(pictures, captions, strict=True)))
+# --- differences, and what stands beneath ---------------------------------------------------------------------------------
 
 
-def _predictions(opening: Opening, predictions: Predictions) -> None:
-    if not predictions.encoder.has_classifier:
+def _differences(photo: Photo, shown: Sequence[Shown]) -> list[np.ndarray]:
+    """Draws the first encoder's clusters, and beside them where each of the others differs; the pictures (H, W, 3)."""
+    pixels, opacity, first = on_screen(photo, _SIDE), _opacity(), shown[0]
+    others = [heat_overlay(pixels, disagreement(s.labels, first.labels), max(opacity, 0.05), 0.0) for s in shown[1:]]
+    pictures = [overlay(pixels, first.labels, opacity=opacity), *others]
+    with st.grid(max(2, len(shown)), min_column_width=_MIN_PANE):
+        for s, picture in zip(shown, pictures, strict=True):
+            title = s.opening.title
+            with st.container():
+                panes.draw_title(s.opening)
+                st.image(picture, width="stretch", alt=title if s is first else f"Where {title} differs")
+    return pictures
+
+
+def _beneath(shown: Shown, first: Shown) -> None:
+    """Numbers and predictions below a pane."""
+    parts = [shown.opening.title, f"{shown.k} clusters", f"{shown.n_regions} regions"]
+    if shown.opening.place != 0 and shown is not first:
+        own, others = _small(shown.labels), _small(first.labels)
+        parts.append(f"adjusted Rand index {map_agreement(others, own).adjusted_rand:.2f} to the first")
+        parts.append(f"{disagreement(own, others).mean():.0%} apart")
+    st.caption(escaped(" · ".join(parts)))
+    if shown.predictions is None:
+        return
+    if not shown.predictions.encoder.has_classifier:
         st.caption("Trained without classes: it predicts nothing.")
         return
     st.plotly_chart(
-        charts.probabilities(predictions, 3),
+        charts.probabilities(shown.predictions, 3),
         config=theme.CONFIG,
-        key=f"probabilities {opening.place}",
-        alt=f"Class probabilities of {plain(opening.title)}",
+        key=f"probabilities {shown.opening.place}",
+        alt=f"Class probabilities of {escaped(shown.opening.title)}",
     )
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def _pixels(photo_sha256: str, _photo: Photo) -> np.ndarray:
-    return for_screen(_photo.pixels, (_SIDE, _SIDE))
-
-
-def rows(openings: Sequence[Opening], results: Sequence[SegmentationResult]) -> list[dict]:
+def rows(shown: Sequence[Shown]) -> list[dict]:
     """One line per encoder and granularity: regions and quality."""
     return [
         {
-            "encoder": opening.name,
-            "fingerprint": result.encoder.fingerprint,
-            "depths": " ".join(map(str, result.segmentation.settings.depths)),
+            "encoder": s.opening.name,
+            "fingerprint": s.result.encoder.fingerprint,
+            "depths": " ".join(map(str, s.result.segmentation.settings.depths)),
             "k": quality.k,
             "n_regions": quality.n_regions,
             "explained": quality.explained,
             "stability": quality.stability,
-            "suggested": quality.k == result.segmentation.suggested_k,
+            "suggested": quality.k == s.result.segmentation.suggested_k,
         }
-        for opening, result in zip(openings, results, strict=True)
-        for quality in result.segmentation.quality
+        for s in shown
+        for quality in s.result.segmentation.quality
     ]

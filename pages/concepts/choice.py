@@ -8,12 +8,13 @@ from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageSet, Kind
 from models.scenes.starters import TEXTURE_CONCEPTS
 from pages.common import link
-from pages.common.text import plain
+from pages.common.text import escaped
 
+KIND_WORDS = {"concept": "concept", "random": "random counterpart"}
 _NEXT = "concepts.next"  # kind -> name: what a change wants to be looked at in the next run
 _LABELS = {
     "concept": ("Concepts", "Each is shown by example images. :material/person: marks your own, and starters that were edited."),
-    "random": ("Random counterpart", "Images without the concept: what a concept is told from. The more various, the better."),
+    "random": ("Random counterpart", "Images without the concept, to compare it with. The more various, the better."),
 }
 
 
@@ -23,36 +24,26 @@ def choose(library: ConceptLibrary) -> tuple[ImageSet | None, ImageSet | None]:
 
 
 def _choose(sets: Sequence[ImageSet], kind: Kind) -> ImageSet | None:
+    """Draws the list of one kind, with the first texture of the starters as default, else whatever comes first."""
     label, meaning = _LABELS[kind]
     by_name = {image_set.name: image_set for image_set in sets}
     wanted = st.session_state.get(_NEXT, {}).pop(kind, None)
     if wanted in by_name:
         st.session_state[kind] = wanted
-    name = link.settle(kind, _default(list(by_name)), by_name.__contains__, word=KIND_WORDS[kind], kind=str)
+    default = next((name for name in TEXTURE_CONCEPTS if name in by_name), next(iter(by_name), None))
+    name = link.settle(kind, default, by_name.__contains__, word=KIND_WORDS[kind], kind=str)
     if name is None:
         return None
     st.pills(
         label,
         list(by_name),
-        format_func=lambda name: _labelled(by_name[name]),
+        format_func=lambda name: ("" if by_name[name].starter else ":material/person: ") + escaped(name),
         key=kind,
         required=True,
         persist_state="session",
         help=meaning,
     )
     return by_name[name]
-
-
-KIND_WORDS = {"concept": "concept", "random": "random counterpart"}
-
-
-def _default(names: Sequence[str]) -> str | None:
-    """The first texture of the starters, else whatever comes first."""
-    return next((name for name in TEXTURE_CONCEPTS if name in names), next(iter(names), None))
-
-
-def _labelled(image_set: ImageSet) -> str:
-    return plain(image_set.name) if image_set.starter else f":material/person: {plain(image_set.name)}"
 
 
 def choose_next(image_set: ImageSet) -> None:

@@ -1,6 +1,6 @@
 """Your own checkpoint: from two files, or one file and what you know of it, to an upload that the service can check.
 
-Nothing is pressed to learn whether the weights fit: their header is compared with the architecture at every change.
+Nothing is pressed to learn whether the weights fit: their header is matched against the architecture at every change.
 """
 
 import json
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
-from sklearn.datasets import load_sample_image
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from explainers.service.questions import AddEncoder, MatchCheckpoint
+from explainers.service.questions import AddEncoder
 from explainers.service.service import ExplainerService, Job
 from models.catalog import checkpoints, configs
 from models.catalog.admission import Admission
@@ -20,14 +20,13 @@ from models.catalog.checkpoints import Checkpoint, CheckpointMatch, Upload
 from models.catalog.formats import MB, PICKLE_SUFFIXES
 from models.catalog.own_encoders import MAX_NAME
 from models.errors import BadCheckpoint, EncoderscopeError, PickledCheckpoint
-from models.photo import Photo, photo_from_array
-from pages.common import controls, jobs
-from pages.common.text import plain
-from pages.encoders import own as own_encoders
+from pages.common import jobs, photos
+from pages.common.encoder_choice import in_short
+from pages.common.text import escaped
+from pages.encoders import matching, own
 from pages.encoders.status import in_bytes
 
 _VIEW = "own checkpoint"
-_ROWS_IN_VIEW = 8
 _BY_HAND = "By hand"
 NORMALISATIONS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {  # mean and standard deviation per colour
     "ImageNet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -52,29 +51,24 @@ def draw(service: ExplainerService) -> Job[Admission] | None:
         _explain_pickle(refusal)
         upload = None
     except EncoderscopeError as refusal:
-        st.error(plain(str(refusal)), icon=":material/error:")
+        st.error(escaped(str(refusal)), icon=":material/error:")
         upload = None
     if upload is not None:
         jobs.give_up(_VIEW)
         jobs.forget(_VIEW)
-        jobs.requested(_VIEW, upload.name, lambda view: service.ask(AddEncoder(upload, _sample_photo()), view))
+        jobs.asked(_VIEW, AddEncoder(upload, photos.sample("flower")))
     return jobs.in_hand(_VIEW)
 
 
 def outcome(checking: Job[Admission]) -> Admission:
-    """What the check found, with progress until then; a refusal is told, and the page ends."""
+    """What the check found, with progress until then; a refusal is shown, and the page ends."""
     admission = jobs.result_or_stop(_VIEW, checking)
     jobs.forget(_VIEW)
     return admission
 
 
-@st.cache_resource(show_spinner=False)
-def _sample_photo() -> Photo:
-    return photo_from_array(load_sample_image("flower.jpg"), "flower")
-
-
 def _explain_pickle(refusal: PickledCheckpoint) -> None:
-    st.error(plain(str(refusal)), icon=":material/gpp_bad:")
+    st.error(escaped(str(refusal)), icon=":material/gpp_bad:")
     st.caption("This line, run where you trust the file, makes a model.safetensors of a model.pth:")
     st.code(checkpoints.CONVERT_COMMAND, language="bash", wrap_lines=True)
 
@@ -92,18 +86,18 @@ def _filled_in(service: ExplainerService) -> Upload | None:
     st.caption(_facts(checkpoint))
     if config_file is not None:
         config = configs.read_config(config_file.getvalue(), config_file.name)
-        st.caption(plain(_described(config)))
+        st.caption(escaped(_described(config)))
     else:
         config = _config_by_hand(checkpoint)
     if config is None:
         return None
-    comparison = _compared(service, checkpoint, config)
-    _draw_comparison(comparison)
-    name, replace, pressed = _name_and_button(service, comparison, weights.name)
+    matched = matching.of_checkpoint(checkpoint, config)
+    matching.draw(matched)
+    name, replace, pressed = _name_and_button(service, matched, weights.name)
     return Upload(name, json.dumps(config), weights.getvalue(), replace) if pressed else None
 
 
-def _files() -> tuple[Any, Any]:
+def _files() -> tuple[UploadedFile | None, UploadedFile | None]:
     left, right = st.columns([3, 2], gap="medium")
     weights = left.file_uploader(
         "Weights: model.safetensors",
@@ -125,12 +119,12 @@ def _files() -> tuple[Any, Any]:
 
 def _fresh(key: str) -> str:
     """The key of a widget that is emptied when an encoder has joined."""
-    return own_encoders.fresh(f"checkpoint {key}")
+    return own.fresh(f"checkpoint {key}")
 
 
 def _facts(checkpoint: Checkpoint) -> str:
     dtypes = ", ".join(sorted({tensor.dtype for tensor in checkpoint.tensors}))
-    values = controls.in_short(checkpoint.n_values)
+    values = in_short(checkpoint.n_values)
     return f"{len(checkpoint.tensors)} tensors · {values} values · {dtypes} · {in_bytes(checkpoint.n_bytes)}"
 
 
@@ -196,12 +190,12 @@ def _normalisation(usual: configs.Usual, of: str) -> tuple[Sequence[float], Sequ
     return _three(left, "Mean", usual.mean, of), _three(right, "Standard deviation", usual.std, of)
 
 
-def _three(place, label: str, default: Sequence[float], of: str) -> tuple[float, ...]:
+def _three(place: DeltaGenerator, label: str, default: Sequence[float], of: str) -> tuple[float, ...]:
     text = place.text_input(
         label, ", ".join(map(str, default)), key=_fresh(f"{label} {of}"), help="Three numbers: red, green, blue."
     )
     try:
-        return tuple(float(part) for part in text.replace(",", " ").split()) or (0.0,)  # too few is told like too many
+        return tuple(float(part) for part in text.replace(",", " ").split()) or (0.0,)  # too few is refused like too many
     except ValueError as error:
         raise BadCheckpoint(f"{label} is “{text[:60]}”; three numbers are needed, such as 0.5, 0.5, 0.5.") from error
 
@@ -219,18 +213,18 @@ def _class_names(n_classes: int, of: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _name_and_button(service: ExplainerService, comparison: CheckpointMatch, file_name: str) -> tuple[str, bool, bool]:
+def _name_and_button(service: ExplainerService, matched: CheckpointMatch, file_name: str) -> tuple[str, bool, bool]:
     """The name, whether it may replace another one, and whether the check was asked for."""
     name = st.text_input(
         "Name",
-        suggested_name(file_name, comparison.architecture),
-        key=_fresh(f"name of {comparison.architecture}"),
+        suggested_name(file_name, matched.architecture),
+        key=_fresh(f"name of {matched.architecture}"),
         max_chars=MAX_NAME,
         help="How it is called in the lists and on the command line: letters, digits, dots, dashes and underscores.",
     )
     there = name.strip().casefold() in (own.casefold() for own in service.catalog.own.names())
     replace = there and st.checkbox(
-        plain(f"Replace “{name.strip()}”, which is there already"),
+        escaped(f"Replace “{name.strip()}”, which is there already"),
         key=_fresh("replace"),
         help="The old one can be brought back with Undo for a day.",
     )
@@ -239,7 +233,7 @@ def _name_and_button(service: ExplainerService, comparison: CheckpointMatch, fil
         type="primary",
         key=_fresh("add"),
         icon=":material/fact_check:",
-        disabled=not comparison.fits or (there and not replace),
+        disabled=not matched.fits or (there and not replace),
         help="Looks through it with a sample photo: finite maps, depths for attribution, a prediction. Only then it joins.",
     )
     return name, bool(replace), pressed
@@ -251,46 +245,3 @@ def suggested_name(file_name: str, architecture: str) -> str:
     return (
         f"my-{architecture}" if stem.casefold() in ("model", "pytorch_model", "checkpoint", "last", "best") else stem[:MAX_NAME]
     )
-
-
-# --- the comparison -------------------------------------------------------------------------------------------------------
-
-
-def _compared(service: ExplainerService, checkpoint: Checkpoint, config: dict[str, Any]) -> CheckpointMatch:
-    text = json.dumps(config, sort_keys=True)
-    request = checkpoint.header_sha256, text
-    job = jobs.requested("comparison", request, lambda view: service.ask(MatchCheckpoint(checkpoint, text), view))
-    return jobs.result_or_stop("comparison", job)
-
-
-def _draw_comparison(comparison: CheckpointMatch) -> None:
-    """Whether everything fits, else what does not."""
-    n, architecture = comparison.n_fitting, plain(comparison.architecture)
-    if comparison.fits:
-        without = f", once “{plain(comparison.prefix)}” is taken off their names" if comparison.prefix else ""
-        st.success(f"All {n} tensors fit {architecture}{without}.", icon=":material/check_circle:")
-        return
-    n_bad = len(comparison.mismatches)
-    they = "1 tensor does" if n_bad == 1 else f"{n_bad} tensors do"
-    st.error(f"{they} not fit {architecture}, {n} fit. {comparison.hint}", icon=":material/rule:")
-    st.dataframe(
-        mismatch_table(comparison),
-        hide_index=True,
-        height="content" if n_bad <= _ROWS_IN_VIEW else 320,
-        alt="Tensors that do not fit",
-    )
-
-
-def mismatch_table(comparison: CheckpointMatch) -> pd.DataFrame:
-    """One row per tensor that does not fit, in the order of the network."""
-    return pd.DataFrame(
-        {
-            "Tensor": [mismatch.name for mismatch in comparison.mismatches],
-            "In the file": [_shape(mismatch.stored, "missing") for mismatch in comparison.mismatches],
-            "Needed": [_shape(mismatch.needed, "no such tensor") for mismatch in comparison.mismatches],
-        }
-    )
-
-
-def _shape(shape: tuple[int, ...] | None, absent: str) -> str:
-    return absent if shape is None else " × ".join(map(str, shape)) or "a single value"

@@ -1,4 +1,4 @@
-"""The encoders that came through the dashboard: told when they join, listed, deleted, and brought back."""
+"""The encoders that came through the dashboard: shown when they join, listed, deleted, and brought back."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -9,9 +9,10 @@ from explainers.service.service import ExplainerService
 from models.catalog.admission import Admission
 from models.catalog.own_encoders import Removed
 from models.errors import EncoderscopeError
-from pages.common import controls, link
+from pages.common import link
+from pages.common.encoder_choice import in_short
 from pages.common.ledger import Ledger
-from pages.common.text import plain
+from pages.common.text import escaped
 
 EXPLORE = "pages/explore/page.py"
 _SAMPLE_HELP = "The most probable class of the sample photo “Flower”, and its probability. It need not know flowers."
@@ -29,11 +30,11 @@ class Change:
     admission: Admission | None = None
 
 
-# --- told, and undone -----------------------------------------------------------------------------------------------------
+# --- shown, and undone --------------------------------------------------------------------------------------------------
 
 
 def bar(service: ExplainerService) -> None:
-    """The last change with its undo, and what the newest encoder was found to do."""
+    """The last change with its undo, and what the self-check says of the newest encoder."""
     change = _LEDGER.last()
     if change is None:
         return
@@ -46,7 +47,7 @@ def bar(service: ExplainerService) -> None:
 
 
 def _checked(admission: Admission) -> None:
-    """The self-check in four figures, and why attribution does not work from some depths."""
+    """The self-check in four numbers, and why attribution does not work from some depths."""
     check = admission.check
     n_depths = len(check.depths)
     with st.grid(4, min_column_width=130):
@@ -59,9 +60,9 @@ def _checked(admission: Admission) -> None:
         st.metric("Attribution from", usable, help="Depths whose activation alone decides the classes.")
         st.metric("The check took", f"{check.seconds:.1f} s", help="Building it not included.")
     if admission.prefix:
-        st.caption(plain(f"Every tensor's name began with “{admission.prefix}”, as wrappers leave it; that was taken off."))
+        st.caption(escaped(f"Every tensor's name began with “{admission.prefix}”, as wrappers leave it; that was taken off."))
     for reason in dict.fromkeys(depth.refusal for depth in check.depths if depth.refusal):
-        st.caption(plain(reason))
+        st.caption(escaped(reason))
 
 
 def _undo(service: ExplainerService, change: Change) -> None:
@@ -71,18 +72,18 @@ def _undo(service: ExplainerService, change: Change) -> None:
         service.catalog.own.restore(change.removed)
 
 
-def tell_added(admission: Admission) -> None:
+def show_added(admission: Admission) -> None:
     """Draws the page anew with the encoder in it, and an empty form."""
     name = admission.check.encoder.name
     verb = "has joined the catalog" if admission.replaced is None else "has taken the place of the one before"
-    _LEDGER.tell(Change(f"'{name}' {verb}.", name, admission.replaced, admission))
+    _LEDGER.show(Change(f"'{name}' {verb}.", name, admission.replaced, admission))
     link.rerun()
 
 
 # --- listed, and deleted --------------------------------------------------------------------------------------------------
 
 
-def listing(service: ExplainerService) -> None:
+def draw(service: ExplainerService) -> None:
     """Every own encoder, with the ways to open and to delete it."""
     st.subheader("Your own encoders", anchor=False, help="What came in below. All who use this dashboard see them.")
     names = service.catalog.own.names()
@@ -98,11 +99,11 @@ def _row(service: ExplainerService, name: str) -> None:
     try:
         entry = service.catalog.entry(name)
     except EncoderscopeError as error:
-        st.markdown(f"**{plain(name)}**  \n:small[{plain(str(error))}]", width="stretch")
+        st.markdown(f"**{escaped(name)}**  \n:small[{escaped(str(error))}]", width="stretch")
     else:
-        size = f"{controls.in_short(entry.n_parameters)} parameters" if entry.n_parameters else "unknown size"
+        size = f"{in_short(entry.n_parameters)} parameters" if entry.n_parameters else "unknown size"
         facts = [entry.architecture, size, f"{entry.input_size} px", "classifier" if entry.has_classifier else "no classifier"]
-        st.markdown(f"**{plain(name)}**  \n:small[{plain(' · '.join(facts))}]", width="stretch")
+        st.markdown(f"**{escaped(name)}**  \n:small[{escaped(' · '.join(facts))}]", width="stretch")
         _explore_link(name)
     st.button(
         "Delete",
@@ -120,7 +121,7 @@ def _explore_link(name: str) -> None:
         label="Explore",
         icon=":material/layers:",
         query_params={"encoder": name},
-        help=plain(f"Opens '{name}' on the Explore page."),
+        help=escaped(f"Opens '{name}' on the Explore page."),
     )
 
 
@@ -128,6 +129,6 @@ def _delete(service: ExplainerService, name: str) -> None:
     try:
         removed = service.delete_encoder(name)
     except EncoderscopeError as error:
-        _LEDGER.tell(Change(str(error)))
+        _LEDGER.show(Change(str(error)))
     else:
-        _LEDGER.tell(Change(f"'{name}' was deleted.", removed=removed))
+        _LEDGER.show(Change(f"'{name}' was deleted.", removed=removed))

@@ -7,19 +7,17 @@ st.caption("What this machine holds and does at the moment, and how your own che
 notes = st.container()
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import door, jobs, link
-    from pages.encoders import checkpoint_form
-    from pages.encoders import own as own_encoders
-    from pages.encoders import status as encoder_status
+    from pages.encoders import checkpoint_form, own, status
 
 link.begin()
 service = jobs.service()
 with notes:
-    own_encoders.bar(service)
-encoder_status.status(service)
-own_encoders.listing(service)
-door.link_notes(notes, photo_is_private=False)
+    own.bar(service)
+status.draw(service)
+own.draw(service)
+door.draw_link_notes(notes, photo_is_private=False)
 link.write()
 
 checking = checkpoint_form.draw(service)
 if checking is not None:
-    own_encoders.tell_added(checkpoint_form.outcome(checking))
+    own.show_added(checkpoint_form.outcome(checking))

@@ -1,50 +1,45 @@
-"""What the service holds and does at this moment. It asks for figures only, never for work, so it may look every other second."""
+"""What the service holds and does at this moment. It asks for facts only, never for work, so it may look every other second."""
 
 import streamlit as st
 
 from explainers.runtime.caches import CacheStatus
+from explainers.runtime.scheduler import Activity
 from explainers.service.service import ExplainerService, LoadedEncoder, ServiceStatus
-from pages.common.text import plain
+from pages.common.text import escaped
 
 REFRESH_S = 2
 _KB, _MB, _GB = 2**10, 2**20, 2**30
-_CACHES = (  # title, which field of the status, what it keeps
-    ("Encoders", "encoder_cache", "Weights in memory. The least recently used encoder goes when another one needs the room."),
-    ("Feature maps", "feature_map_cache", "What the encoders answered to photos: other settings need no second look."),
-    ("Results", "result_cache", "Segmentations, explanations and checks: the same question is answered at once."),
-)
 _FINGERPRINT_HELP = "The fingerprint is a hash of weights and preprocessing: encoders that answer alike have the same one."
+_CACHES_HELP = "Hits: how often what was asked for was there already, since the start of the server."
 
 
 @st.fragment(key="status", run_every=REFRESH_S)
-def status(service: ExplainerService) -> None:
+def draw(service: ExplainerService) -> None:
     """Device, queue, loaded encoders and caches, as they are now."""
-    found = service.status()
-    _at_work(found)
+    status = service.status()
+    _at_work(status)
     st.subheader("In memory", anchor=False, help=_FINGERPRINT_HELP)
-    if not found.encoders:
+    if not status.encoders:
         st.caption("No encoder is loaded. The other pages load one when you choose it there.")
     with st.grid(2, min_column_width=340):
-        for loaded in reversed(found.encoders):
+        for loaded in reversed(status.encoders):
             _encoder(service, loaded)
-    _caches(service, found)
+    _caches(service, status)
 
 
-def _at_work(found: ServiceStatus) -> None:
+def _at_work(status: ServiceStatus) -> None:
     with st.grid(4, min_column_width=130):
-        st.metric("Device", found.device, help="Where encoders compute. A GPU is used if torch sees one.")
-        st.metric("Threads", found.n_threads, help="Of the one worker that does all computing (ENCODERSCOPE_THREADS).")
-        st.metric("Running", len(found.running), help="What is being computed now, of all sessions.")
-        st.metric("Waiting", found.queue_length, help="Computations that have not begun: the worker does one thing at a time.")
-    if found.running:
-        st.caption("Now: " + ", ".join(plain(in_public(doing)) for doing in found.running) + ".")
+        st.metric("Device", status.device, help="Where encoders compute. A GPU is used if torch sees one.")
+        st.metric("Threads", status.n_threads, help="Of the one worker that does all computing (ENCODERSCOPE_THREADS).")
+        st.metric("Running", len(status.running), help="What is being computed now, of all sessions.")
+        st.metric("Waiting", status.queue_length, help="Computations that have not begun: the worker does one thing at a time.")
+    if status.running:
+        st.caption("Now: " + ", ".join(escaped(in_public(activity)) for activity in status.running) + ".")
 
 
-def in_public(doing: str) -> str:
+def in_public(activity: Activity) -> str:
     """What is done and with which encoder, but not to which file: the file may be somebody else's."""
-    verb = doing.split(" ", 1)[0]
-    _, told, encoder = doing.rpartition(" with the encoder ")
-    return f"{verb} with {encoder}" if told else verb
+    return f"{activity.verb} with '{activity.encoder_name}'" if activity.encoder_name else activity.verb
 
 
 def _encoder(service: ExplainerService, loaded: LoadedEncoder) -> None:
@@ -52,7 +47,7 @@ def _encoder(service: ExplainerService, loaded: LoadedEncoder) -> None:
     facts = [loaded.architecture, in_bytes(loaded.n_bytes), *maps]
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f"**{plain(loaded.name)}**  \n:small[{plain(' · '.join(facts))} · `{loaded.fingerprint[:8]}`]", width="stretch"
+            f"**{escaped(loaded.name)}**  \n:small[{escaped(' · '.join(facts))} · `{loaded.fingerprint[:8]}`]", width="stretch"
         )
         st.button(
             "Unload",
@@ -64,13 +59,24 @@ def _encoder(service: ExplainerService, loaded: LoadedEncoder) -> None:
         )
 
 
-def _caches(service: ExplainerService, found: ServiceStatus) -> None:
-    st.subheader(
-        "Caches", anchor=False, help="Hits: how often what was asked for was there already, since the start of the server."
-    )
+def _caches(service: ExplainerService, status: ServiceStatus) -> None:
+    st.subheader("Caches", anchor=False, help=_CACHES_HELP)
     with st.grid(3, min_column_width=220, gap="medium"):
-        for title, field, meaning in _CACHES:
-            _cache(title, getattr(found, field), meaning)
+        _cache(
+            "Encoders",
+            status.encoder_cache,
+            "Weights in memory. The least recently used encoder goes when another one needs the room.",
+        )
+        _cache(
+            "Feature maps",
+            status.feature_map_cache,
+            "What the encoders answered to photos: other settings need no second look.",
+        )
+        _cache(
+            "Results",
+            status.result_cache,
+            "Segmentations, explanations and checks: the same question is answered at once.",
+        )
     st.button(
         "Clear caches",
         key="clear caches",
@@ -80,24 +86,24 @@ def _caches(service: ExplainerService, found: ServiceStatus) -> None:
     )
 
 
-def _cache(title: str, found: CacheStatus, meaning: str) -> None:
+def _cache(title: str, cache: CacheStatus, meaning: str) -> None:
     with st.container(gap="xsmall"):
         st.markdown(f"**{title}**", help=meaning)
-        st.progress(share(found), text=f"{in_bytes(found.n_bytes)} of {in_bytes(found.max_bytes)}")
-        st.caption(" · ".join(in_words(found)))
+        st.progress(share(cache), text=f"{in_bytes(cache.n_bytes)} of {in_bytes(cache.max_bytes)}")
+        st.caption(" · ".join(in_words(cache)))
 
 
-def share(found: CacheStatus) -> float:
+def share(cache: CacheStatus) -> float:
     """How full the cache is, 0 to 1; one encoder may be larger than the whole bound."""
-    return min(1.0, found.n_bytes / found.max_bytes) if found.max_bytes else 0.0
+    return min(1.0, cache.n_bytes / cache.max_bytes) if cache.max_bytes else 0.0
 
 
-def in_words(found: CacheStatus) -> list[str]:
+def in_words(cache: CacheStatus) -> list[str]:
     """Items, hit rate and evictions; nothing is said of what nobody has asked for."""
-    asked = found.hits + found.misses
-    hits = [f"{100 * found.hits / asked:.0f} % hits"] if asked else []
-    evicted = [f"{found.evictions} evicted"] if found.evictions else []
-    return [f"{found.n_items} item{'' if found.n_items == 1 else 's'}", *hits, *evicted]
+    n_asked = cache.hits + cache.misses
+    hits = [f"{100 * cache.hits / n_asked:.0f} % hits"] if n_asked else []
+    evicted = [f"{cache.evictions} evicted"] if cache.evictions else []
+    return [f"{cache.n_items} item{'' if cache.n_items == 1 else 's'}", *hits, *evicted]
 
 
 def in_bytes(n_bytes: int) -> str:

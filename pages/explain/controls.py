@@ -6,20 +6,25 @@ import streamlit as st
 
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import OpenSet
+from explainers.service.questions import ExplainClass, ExplainPhoto
 from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
 from models.catalog import EncoderInfo
 from models.photo import Photo
-from pages.common import link
-from pages.common.concept_controls import concepts, effort, opened, random_counterpart
+from pages.common import choices, concept_controls, depths, link
 
 ONE_PHOTO, A_CLASS = "photo", "class"
-SCOPES = {ONE_PHOTO: "One photo", A_CLASS: "A whole class"}
 STARTING_SCENE = 172  # a chequered square beside a small zigzag star and a red cross
 MAX_CLASSES = 6
+_SCOPES = {ONE_PHOTO: "One photo", A_CLASS: "A whole class"}
+_SCOPE_HELP = (
+    "One photo: where its concepts are, and what they contribute to each class. A whole class: the same over many images, with "
+    "the spread and a test."
+)
+_DEPTHS_HELP = "From which depths evidence is followed, shallow to deep. Every depth costs time; shallow ones cost most."
 
 
 @dataclass(frozen=True)
-class Question:
+class Inquiry:
     """Everything that is asked but the photos."""
 
     encoder_name: str
@@ -27,47 +32,36 @@ class Question:
     random: OpenSet
     settings: ExplainSettings
 
-    @property
-    def content(self) -> tuple:
-        """What tells one question from another: images by content, never by name alone."""
-        sets = tuple((s.name, s.image_set.fingerprint) for s in (*self.concepts, self.random))
-        return self.encoder_name, sets, self.settings
+    def of_photo(self, photo: Photo) -> ExplainPhoto:
+        """What is asked about one photo."""
+        return ExplainPhoto(self.encoder_name, photo, self.concepts, self.random, self.settings)
 
-    def about(self, shown: Photo | tuple[Photo, ...]) -> tuple:
-        """The arguments of the service's methods for a photo, or for the images of a class."""
-        return self.encoder_name, shown, self.concepts, self.random, self.settings
+    def of_class(self, images: tuple[Photo, ...]) -> ExplainClass:
+        """What is asked about a class and images of it."""
+        return ExplainClass(self.encoder_name, images, self.concepts, self.random, self.settings)
 
 
 def scope() -> str:
-    """One photo, or a whole class."""
-    link.settle("tab", ONE_PHOTO, SCOPES.__contains__)
-    return st.segmented_control(
-        "What is explained",
-        list(SCOPES),
-        key="tab",
-        required=True,
-        format_func=SCOPES.get,
-        persist_state="session",
-        label_visibility="collapsed",
-        help="One photo: where its concepts are, and what they contribute to each class. "
-        "A whole class: the same over many images, with the spread and a test.",
-    )
+    """Draws the choice between one photo and a whole class."""
+    return choices.choose("What is explained", "tab", _SCOPES, _SCOPE_HELP, label_visibility="collapsed")
 
 
-def question(library: ConceptLibrary, info: EncoderInfo, scope: str) -> Question | None:
+def inquiry(library: ConceptLibrary, info: EncoderInfo, scope: str) -> Inquiry | None:
     """Draws the controls; None while no concept is chosen, or the library has no random counterpart."""
-    chosen = concepts(library.sets("concept"))
-    random = random_counterpart(library.sets("random"))
+    concepts = concept_controls.concepts(library.sets("concept"))
+    random = concept_controls.random_counterpart(library.sets("random"))
     class_idx = _classes(info) if scope == ONE_PHOTO else _one_class(info)
-    depths = _depths(info)
-    n_figures = len(chosen) * len(depths or info.default_depths)
-    settings = effort(info, ExplainSettings(depths, class_idx), n_figures)
-    if not chosen or random is None:
+    chosen_depths = _depths(info)
+    n_estimates = len(concepts) * len(chosen_depths or info.default_depths)
+    settings = concept_controls.effort(info, ExplainSettings(chosen_depths, class_idx), n_estimates)
+    if not concepts or random is None:
         return None
-    return Question(info.name, tuple(opened(library, c) for c in chosen), opened(library, random), settings)
+    opened = tuple(concept_controls.opened(library, concept) for concept in concepts)
+    return Inquiry(info.name, opened, concept_controls.opened(library, random), settings)
 
 
 def _classes(info: EncoderInfo) -> tuple[int, ...]:
+    """Draws the choice of classes for one photo; () for the most probable ones."""
     n_classes = len(info.class_names)
     link.settle("classes", [], lambda idx: len(idx) <= MAX_CLASSES and set(idx) <= set(range(n_classes)))
     chosen = st.multiselect(
@@ -84,7 +78,8 @@ def _classes(info: EncoderInfo) -> tuple[int, ...]:
     return tuple(chosen)
 
 
-def _one_class(info: EncoderInfo) -> tuple[int, ...]:
+def _one_class(info: EncoderInfo) -> tuple[int]:
+    """Draws the choice of the class that many images are explained for."""
     n_classes = len(info.class_names)
     link.settle("class", 0, range(n_classes).__contains__)
     idx = st.selectbox(
@@ -99,25 +94,15 @@ def _one_class(info: EncoderInfo) -> tuple[int, ...]:
 
 
 def _depths(info: EncoderInfo) -> tuple[int, ...]:
-    """The chosen depths; () for the encoder's own choice, of which those that cannot be attributed to are left out."""
+    """Draws the choice of depths; () for the encoder's own, of which those that cannot be attributed to are left out."""
     available = [depth.idx for depth in info.depths]
-    link.settle("depths", list(info.default_depths), lambda depths: bool(depths) and set(depths) <= set(available))
-    lines = [f"- **{d.idx}**: {d.n_channels} channels, one position every {d.reduction} px" for d in info.depths]
-    chosen = st.pills(
-        "Depths",
-        available,
-        selection_mode="multi",
-        key="depths",
-        persist_state="session",
-        help="From which depths evidence is followed, shallow to deep. Every depth costs time; shallow ones cost most.\n\n"
-        + "\n".join(lines),
-    )
+    chosen = depths.choose(info, _DEPTHS_HELP)
     if set(chosen) != set(available):
         st.button(
             "All depths", on_click=_take_all, args=(available,), help="Selects every depth of this encoder.", type="tertiary"
         )
-    return () if sorted(chosen) == list(info.default_depths) else tuple(sorted(chosen))
+    return () if chosen == info.default_depths else chosen
 
 
-def _take_all(depths: list[int]) -> None:
-    st.session_state["depths"] = depths
+def _take_all(available: list[int]) -> None:
+    st.session_state["depths"] = available

@@ -8,52 +8,56 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from explainers.results import tables as explain_tables
+import plotly.graph_objects as go
+
 from explainers.results.explanations import ClassExplanation, LocalExplanation, SetUsed, ShownDepth
 from explainers.results.records import jsonable
+from explainers.results.tables import rows_of
+from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
 from models.photo import Photo
-from pages.common.heat_look import HeatLook
+from pages.common.heat_appearance import HeatAppearance
 from pages.common.html_report import facts, page, picture, plot, table
-from pages.common.pictures import for_screen
-from pages.explain import charts as explain_charts
-from pages.explain import look as explain_look
+from pages.common.pictures import on_screen
+from pages.explain import charts
+from pages.explain.appearance import choices, in_words
 
 _SIDE = 420
 _MEANING = (
     "Attribution is the share of the evidence for a class that lies where the concept is seen, in channels that point along it. "
-    "Full colour and a star: significant at 5 % after Holm's correction over all concepts and depths of this report (over the "
-    "concepts alone where a figure is over all depths); "
-    "the orange mark is what concepts made of random images give."
+    f"Full colour and a star: significant at {100 * SIGNIFICANCE_LEVEL:.0f} % after Holm's correction over all concepts and "
+    "depths of this report (over the concepts alone where an estimate is over all depths); the orange mark is what concepts made "
+    "of random images give."
 )
 
 
-def of_photo(photo: Photo, explanation: LocalExplanation, depth: ShownDepth, look: HeatLook) -> bytes:
-    """Of one photo: maps at every depth, bars at one or over all, classes over depths, the whole table, settings."""
-    found = zip(explanation.class_names, explanation.probabilities, strict=True)
-    classes = ", ".join(f"{escape(name)} {probability:.1%}" for name, probability in found)
+def of_photo(photo: Photo, explanation: LocalExplanation, depth: ShownDepth, heat: HeatAppearance) -> bytes:
+    """The report on one photo: maps at every depth, bars at one or over all, classes over depths, the whole table, settings."""
+    shares = zip(explanation.class_names, explanation.probabilities, strict=True)
+    classes = ", ".join(f"{escape(name)} {probability:.1%}" for name, probability in shares)
+    rows = range(len(explanation.class_idx))
     parts = [
         f"<p class='quiet'>{escape(explanation.photo_name)} in the eyes of {escape(explanation.encoder.name)}: {classes}</p>",
         f"<p>{_MEANING}</p>",
         "<h2>Where each concept is seen</h2>",
-        *(_tiles(photo, explanation, facts.depth, look) for facts in explanation.depths),
-        f"<h2>What each concept contributes {explain_look.in_words(depth)}</h2>",
-        *(_bars(explanation, row, depth) for row in range(len(explanation.class_idx))),
+        *(_tiles(photo, explanation, used.depth, heat) for used in explanation.depths),
+        f"<h2>What each concept contributes {in_words(depth)}</h2>",
+        *(_of_class(explanation, row, charts.attributions(explanation, row, depth)) for row in rows),
         "<h2>Every depth</h2>",
-        *(_depths(explanation, row) for row in range(len(explanation.class_idx))),
+        *(_of_class(explanation, row, charts.over_depths(explanation, row)) for row in rows),
         _closing(explanation, {"photo": explanation.photo_name, "photo SHA-256": explanation.photo_sha256}),
     ]
     return page(f"Explanation of {explanation.photo_name}", parts)
 
 
 def of_class(explanation: ClassExplanation, depth: ShownDepth) -> bytes:
-    """Of a class: the distribution at every depth and over all, the one looked at first, the whole table, settings."""
-    depths = explain_look.choices(sorted({c.depth for c in explanation.concepts}))
+    """The report on a class: the distribution at every depth and over all, the one looked at first, the whole table, settings."""
+    depths = choices(sorted({c.depth for c in explanation.concepts}))
     depths.sort(key=lambda d: d != depth)
     n = len(explanation.photo_names)
     parts = [
         f"<p class='quiet'>{escape(explanation.class_name)} in the eyes of {escape(explanation.encoder.name)}: {n} images</p>",
         f"<p>{_MEANING} A dot is one image, a diamond the mean with its 95 % interval.</p>",
-        *(f"<h2>Images {explain_look.in_words(d)}</h2>" + plot(explain_charts.distribution(explanation, d)) for d in depths),
+        *(f"<h2>Images {in_words(d)}</h2>" + plot(charts.distribution(explanation, d)) for d in depths),
         _closing(explanation, {"images": str(n)}),
         "<h2>Images</h2>",
         table(
@@ -66,51 +70,39 @@ def of_class(explanation: ClassExplanation, depth: ShownDepth) -> bytes:
     return page(f"Explanation of the class {explanation.class_name}", parts)
 
 
-def _tiles(photo: Photo, explanation: LocalExplanation, depth: int, look: HeatLook) -> str:
-    pixels = for_screen(photo.pixels, (_SIDE, _SIDE))
+def _tiles(photo: Photo, explanation: LocalExplanation, depth: int, heat: HeatAppearance) -> str:
+    pixels = on_screen(photo, _SIDE)
     tiles = [picture(pixels, "photo")]
     for name in explanation.concept_names:
         seen = explanation.at(name, depth).concept_map
-        tiles.append(picture(look.draw(pixels, seen), f"{name}, peak {seen.max():.2f}"))
+        tiles.append(picture(heat.draw(pixels, seen), f"{name}, peak {seen.max():.2f}"))
     return f"<h3>Depth {depth}</h3><div class='tiles'>{''.join(tiles)}</div>"
 
 
-def _bars(explanation: LocalExplanation, row: int, depth: ShownDepth) -> str:
-    name = escape(explanation.class_names[row])
-    return f"<h3>{name}</h3>" + plot(explain_charts.attributions(explanation, row, depth))
-
-
-def _depths(explanation: LocalExplanation, row: int) -> str:
-    return f"<h3>{escape(explanation.class_names[row])}</h3>" + plot(explain_charts.over_depths(explanation, row))
+def _of_class(explanation: LocalExplanation, row: int, figure: go.Figure) -> str:
+    return f"<h3>{escape(explanation.class_names[row])}</h3>" + plot(figure)
 
 
 def _closing(explanation: LocalExplanation | ClassExplanation, about: Mapping[str, str]) -> str:
     """The table, the settings and where everything came from."""
+    encoder = explanation.encoder
+    named = {"encoder": encoder.name, "architecture": encoder.architecture, "encoder fingerprint": encoder.fingerprint}
+    refused = explanation.refused_depths.items()
+    sets = [_set_row("concept", used) for used in explanation.sets]
     return "".join(
         [
-            "<h2>All figures</h2>",
-            table(explain_tables.rows_of(explanation)),
-            _refused(explanation.refused_depths),
+            "<h2>All estimates</h2>",
+            table(rows_of(explanation)),
+            *(f"<p class='quiet'>Depth {depth} is left out. {escape(reason)}</p>" for depth, reason in refused),
             "<h2>Settings</h2>",
             facts(jsonable(explanation.settings)),
             "<h2>Provenance</h2>",
-            facts({**about, **_encoder(explanation)}),
-            table(
-                [_set_row("concept", used) for used in explanation.sets] + [_set_row("random counterpart", explanation.random)]
-            ),
+            facts({**about, **named}),
+            table([*sets, _set_row("random counterpart", explanation.random)]),
             "<h2>Versions</h2>",
             facts(explanation.versions),
         ]
     )
-
-
-def _refused(reasons: Mapping[int, str]) -> str:
-    return "".join(f"<p class='quiet'>Depth {depth} is left out. {escape(reason)}</p>" for depth, reason in reasons.items())
-
-
-def _encoder(explanation: LocalExplanation | ClassExplanation) -> dict[str, str]:
-    encoder = explanation.encoder
-    return {"encoder": encoder.name, "architecture": encoder.architecture, "encoder fingerprint": encoder.fingerprint}
 
 
 def _set_row(kind: str, used: SetUsed) -> dict[str, Any]:

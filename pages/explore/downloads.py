@@ -8,19 +8,19 @@ from explainers.results.files import as_json, write_png
 from explainers.results.records import photo_record, provenance_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from models.photo import Photo
-from pages.explore.look import Look, draw
+from pages.explore.appearance import Appearance
 
 
-def overlay_png(photo: Photo, result: SegmentationResult, look: Look) -> bytes:
+def overlay_png(photo: Photo, result: SegmentationResult, appearance: Appearance) -> bytes:
     """The picture at the photo's full size."""
     buffer = io.BytesIO()
-    write_png(buffer, draw(photo.pixels, result.segmentation, look))
+    write_png(buffer, appearance.draw(photo.pixels, result.segmentation))
     return buffer.getvalue()
 
 
-def settings_json(result: SegmentationResult, look: Look) -> bytes:
+def settings_json(result: SegmentationResult, appearance: Appearance) -> bytes:
     """Everything that is needed to get the same picture again, and to check that it is the same."""
-    return as_json({"photo": _photos(result)[0], "look": asdict(look), **_facts(result, result.segmentation)})
+    return as_json({"photo": _photos(result)[0], "look": asdict(appearance), **_facts(result, result.segmentation)})
 
 
 def together_settings_json(result: SegmentationsResult, k: int) -> bytes:

@@ -1,6 +1,6 @@
-"""Results on the screen, and the few controls that only change how they look.
+"""A segmentation on the screen, and the few controls that only change its appearance.
 
-The three fragments of a segmentation (picture, depths, details) rerun together when the look changes, without the rest
+The three fragments of a segmentation (picture, depths, details) rerun together when its appearance changes, without the rest
 of the page: the segmentation holds the maps of every k, so nothing is computed again.
 """
 
@@ -20,50 +20,49 @@ from explainers.results.tables import cluster_rows
 from explainers.service.questions import Segment
 from explainers.service.service import Job
 from models.photo import Photo
-from pages.common import charts as common_charts
 from pages.common import jobs, link, theme
+from pages.common.charts import probabilities
+from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
-from pages.common.pictures import for_screen
-from pages.common.text import plain
-from pages.explore import charts, downloads, look
-from pages.explore.look import Look
+from pages.common.pictures import on_screen
+from pages.common.text import escaped
+from pages.explore import appearance, charts, downloads
+from pages.explore.appearance import Appearance
 
 _THUMBNAIL_SIDE = 480
 _QUALITY_HELP = (
     "Stability: how alike the maps of other seeds are; 1 means the same. "
     "Explained variance: how much of the differences between positions the clusters account for."
 )
-_FILE_HELP = (
-    "This picture as a PNG, as large as the photo.",
-    "The maps of every granularity as an NPZ file: labels (n_k, H, W) and ks.",
-    "The table of clusters as a CSV file.",
-    "Settings, encoder, photo and versions as a JSON file: what is needed to get this picture again.",
-)
 _CLOUD_HELP = (
     "Every dot is a position of the photo; dots close to each other have similar activations. "
-    "The axes are the two directions in which activations differ most."
+    "The axes are the two principal components: activations differ most along them."
 )
+
+
+# --- the picture ----------------------------------------------------------------------------------------------------------
 
 
 @st.fragment(key="picture")
 def picture(photo: Photo, result: SegmentationResult, predictions: Predictions) -> None:
-    """The live segmentation, the original and the class predictions."""
-    shown = look.current()
-    look.granularity(result.segmentation)
+    """The live segmentation, the original, the class predictions and the downloads."""
+    shown = appearance.current()
+    appearance.granularity(result.segmentation)
     left, right = st.columns([8, 5], gap="medium")
     with left:
-        live_picture(photo, result, shown)
-        look.appearance(result.segmentation)
+        _live_picture(photo, result, shown)
+        appearance.controls()
     with right:
-        st.image(_on_screen(photo.sha256, photo), width="stretch", alt=f"The original: {photo.name}")
-        st.caption(f"{plain(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
-        class_predictions(predictions)
-        take_away(photo, result, shown)
+        st.image(on_screen(photo), width="stretch", alt=f"The original: {photo.name}")
+        st.caption(f"{escaped(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
+        _class_predictions(predictions)
+        st.markdown("**Download**")
+        draw_downloads("download", _files(photo, result, shown))
     link.write()
 
 
-def live_picture(photo: Photo, result: SegmentationResult, shown: Look) -> None:
+def _live_picture(photo: Photo, result: SegmentationResult, shown: Appearance) -> None:
     """The segmentation at every granularity, in one pane."""
     segmentation = result.segmentation
     pane = Pane(
@@ -75,55 +74,68 @@ def live_picture(photo: Photo, result: SegmentationResult, shown: Look) -> None:
         notes=main_depths(segmentation),
         selected=shown.only,
     )
-    drawn = {"opacity": shown.opacity, "outlines": shown.outlines, "clusters_only": shown.clusters_only}
-    live_view("picture", [pane], segmentation.ks, shown.n_clusters, **drawn, follow=look.FOLLOW, on_select=look.select)
+    live_view("picture", [pane], segmentation.ks, shown.n_clusters, shown.cover, appearance.live_controls())
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def _on_screen(photo_sha256: str, _photo: Photo) -> np.ndarray:
-    return for_screen(_photo.pixels)
-
-
-def class_predictions(predictions: Predictions) -> None:
+def _class_predictions(predictions: Predictions) -> None:
     """The most probable classes with their probabilities, or why there are none."""
     if not predictions.encoder.has_classifier:
         st.caption("This encoder was trained without classes, so it has no classifier and predicts nothing.")
         return
     st.markdown("**Class predictions**")
-    st.plotly_chart(common_charts.probabilities(predictions), config=theme.CONFIG, key="probabilities", alt="Class probabilities")
+    st.plotly_chart(probabilities(predictions), config=theme.CONFIG, key="probabilities", alt="Class probabilities")
 
 
-def take_away(photo: Photo, result: SegmentationResult, shown: Look) -> None:
-    """The downloads. Each file is made when its button is pressed."""
-    st.markdown("**Download**")
-    k = shown.n_clusters
-    stem = f"{photo.name.rsplit('.', 1)[0]}-{result.encoder.name.replace('/', '-')}"
-    files = [
-        ("Picture", f"{stem}-{k}.png", "image/png", lambda: downloads.overlay_png(photo, result, shown)),
-        ("Maps", f"{stem}.npz", "application/octet-stream", lambda: maps_npz(result)),
-        ("Clusters", f"{stem}-{k}.csv", "text/csv", lambda: as_csv(cluster_rows(result.segmentation, k))),
-        ("Settings", f"{stem}.json", "application/json", lambda: downloads.settings_json(result, shown)),
+def _files(photo: Photo, result: SegmentationResult, shown: Appearance) -> list[Download]:
+    k, stem = shown.n_clusters, file_stem(photo.name.rsplit(".", 1)[0], result.encoder.name)
+    return [
+        Download(
+            "Picture",
+            f"{stem}-{k}.png",
+            "image/png",
+            partial(downloads.overlay_png, photo, result, shown),
+            "This picture as a PNG, as large as the photo.",
+        ),
+        Download(
+            "Maps",
+            f"{stem}.npz",
+            "application/octet-stream",
+            partial(maps_npz, result),
+            "The maps of every granularity as an NPZ file: labels (n_k, H, W) and ks.",
+        ),
+        Download(
+            "Clusters",
+            f"{stem}-{k}.csv",
+            "text/csv",
+            lambda: as_csv(cluster_rows(result.segmentation, k)),
+            "The table of clusters as a CSV file.",
+        ),
+        Download(
+            "Settings",
+            f"{stem}.json",
+            "application/json",
+            partial(downloads.settings_json, result, shown),
+            "Settings, encoder, photo and versions as a JSON file: what is needed to get this picture again.",
+        ),
     ]
-    with st.container(horizontal=True, gap="xsmall"):
-        for (label, name, mime, make), meaning in zip(files, _FILE_HELP, strict=True):
-            st.download_button(label, make, name, mime, key=f"download {label}", on_click="ignore", help=meaning)
+
+
+# --- each depth alone -----------------------------------------------------------------------------------------------------
 
 
 def depth_strip(photo: Photo, result: SegmentationResult) -> None:
     """Each depth alone next to the composite; every one appears when it is ready."""
     st.subheader("Each depth alone", anchor=False, help="The same photo and granularity, clustered by one depth at a time.")
-    depths = result.segmentation.settings.depths
-    alone = {depth: _segment_alone(photo, result, depth) for depth in depths} if len(depths) > 1 else {}
+    settings = result.segmentation.settings
+    alone = {}
+    if len(settings.depths) > 1:
+        for depth in settings.depths:
+            question = Segment(result.encoder.name, photo, replace(settings, depths=(depth,)))
+            alone[depth] = jobs.asked(f"depth {depth}", question)
     st.fragment(partial(_strip, photo, result, alone), key="strip", run_every=0.5 if _n_pending(alone) else None)()
 
 
-def _segment_alone(photo: Photo, result: SegmentationResult, depth: int) -> Job[SegmentationResult]:
-    settings = replace(result.segmentation.settings, depths=(depth,))
-    question = (result.encoder.name, photo, settings)
-    return jobs.requested(f"depth {depth}", question, lambda view: jobs.service().ask(Segment(*question), view))
-
-
-def _n_pending(alone: dict[int, Job]) -> int:
+def _n_pending(alone: dict[int, Job[SegmentationResult]]) -> int:
     return sum(not job.done for job in alone.values())
 
 
@@ -131,8 +143,8 @@ def _strip(photo: Photo, result: SegmentationResult, alone: dict[int, Job[Segmen
     if not alone:
         st.caption("The picture above shows a single depth already. Choose several in the sidebar to compare them.")
         return
-    n_pending, shown = _n_pending(alone), replace(look.current(), only=())
-    pixels = _thumbnail(photo.sha256, photo)
+    n_pending, shown = _n_pending(alone), replace(appearance.current(), only=())
+    pixels = on_screen(photo, _THUMBNAIL_SIDE)
     with st.grid(min(len(alone) + 1, 6), min_column_width=150):
         _tile(pixels, result.segmentation, shown, "Together")
         for depth, job in alone.items():
@@ -143,38 +155,36 @@ def _strip(photo: Photo, result: SegmentationResult, alone: dict[int, Job[Segmen
     st.session_state["strip.pending"] = n_pending
 
 
-def _tile_when_ready(pixels: np.ndarray, job: Job[SegmentationResult], shown: Look, caption: str) -> None:
+def _tile_when_ready(pixels: np.ndarray, job: Job[SegmentationResult], shown: Appearance, caption: str) -> None:
     if not job.done:
         st.skeleton(height=120)
     elif job.error() is not None:
-        st.caption(plain(f"{caption}: {job.error()}"))
+        st.caption(escaped(f"{caption}: {job.error()}"))
     else:
         _tile(pixels, job.result().segmentation, shown, caption)
 
 
-def _tile(pixels: np.ndarray, segmentation: Segmentation, shown: Look, caption: str) -> None:
-    drawn = look.draw(pixels, segmentation, shown)
+def _tile(pixels: np.ndarray, segmentation: Segmentation, shown: Appearance, caption: str) -> None:
+    drawn = shown.draw(pixels, segmentation)
     st.image(drawn, caption=caption, width="stretch", alt=f"{caption}, {shown.n_clusters} clusters")
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def _thumbnail(photo_sha256: str, _photo: Photo) -> np.ndarray:
-    return for_screen(_photo.pixels, (_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+# --- details --------------------------------------------------------------------------------------------------------------
 
 
 @st.fragment(key="details")
 def details(result: SegmentationResult) -> None:
     """The clusters one by one, how good every granularity is, and where the positions lie."""
-    segmentation, k = result.segmentation, look.current().n_clusters
+    segmentation, k = result.segmentation, appearance.current().n_clusters
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        clusters(segmentation, k)
+        _clusters(segmentation, k)
     with right:
         granularities(segmentation, k)
-        cloud(segmentation, k)
+        _cloud(segmentation, k)
 
 
-def clusters(segmentation: Segmentation, k: int) -> None:
+def _clusters(segmentation: Segmentation, k: int) -> None:
     """The table of clusters: colour, area, regions, and how much each depth shapes it."""
     st.subheader("Clusters", anchor=False)
     rows = cluster_table(segmentation.at(k), k)
@@ -202,7 +212,7 @@ def with_depth_shares(table: pd.DataFrame, segmentation: Segmentation, k: int) -
 
 
 def cluster_columns(segmentation: Segmentation, largest_area: float) -> dict:
-    """How the columns of a table of clusters look."""
+    """How the columns of a table of clusters are drawn; ``largest_area`` in percent fills its bar."""
     percent = st.column_config.NumberColumn(
         format="%.0f %%", width=70, help="How much of what sets this cluster apart comes from this depth."
     )
@@ -229,7 +239,7 @@ def granularities(segmentation: Segmentation, k: int) -> None:
     st.plotly_chart(figure, config=theme.CONFIG, key="quality", alt="Stability and explained variance by granularity")
 
 
-def cloud(segmentation: Segmentation, k: int) -> None:
+def _cloud(segmentation: Segmentation, k: int) -> None:
     """Positions on their two principal components, in cluster colours."""
     st.subheader("Positions by their activations", anchor=False, help=_CLOUD_HELP)
     figure = charts.positions(segmentation, k)

@@ -5,7 +5,7 @@ import streamlit as st
 from sklearn.datasets import load_sample_image
 
 from models.photo import photo_from_array
-from pages.common.live_view.live_view import Pane, Waiting, live_view
+from pages.common.live_view.live_view import Controls, Cover, Pane, Waiting, live_view
 
 st.set_page_config(layout="wide")
 photo = photo_from_array(load_sample_image("china.jpg"), "china")
@@ -17,7 +17,7 @@ swapped = ((1, 0), (1, 0, 3, 2), (3, 2, 1, 0))  # per number of regions; the las
 st.title("Side by side", anchor=False)
 wanted = st.select_slider("Number of regions", [10, 15, 40], key="regions")
 opacity = st.slider("Opacity", 0, 100, 55, key="opacity")
-outlines = st.toggle("Outlines", True, key="outlines")
+outlines = st.toggle("Outlines", value=True, key="outlines")
 selected = st.session_state.setdefault("selected", {})
 
 
@@ -30,15 +30,7 @@ panes = [
     Pane("flat", photo, floors, at=(0, 1, 1), alt="Flat", title="Flat", colours=swapped, selected=selected.get("flat", ())),
     Waiting("late", photo, "Late", "Waits until the others are done."),
 ]
-live_view(
-    "panes",
-    panes,
-    [10, 15, 40],
-    wanted,
-    opacity / 100,
-    outlines,
-    together=st.query_params.get("together") == "1",
-    follow={"frame": "regions", "opacity": "opacity", "outlines": "outlines"},
-    on_select=select,
-)
+follow = {"frame": "regions", "opacity": "opacity", "outlines": "outlines"}
+together = st.query_params.get("together") == "1"
+live_view("panes", panes, [10, 15, 40], wanted, Cover(opacity / 100, outlines), Controls(follow, select, together))
 st.text(f"selected: {selected}")

@@ -1,5 +1,5 @@
 // Draws segmentations over their photo in the browser. The server hears of a slider when it is released, and of a selection.
-// data: {panes, frames, look: {frame, opacity, outlines, clusters_only, blink}, follow: {role: CSS class of a widget},
+// data: {panes, frames, appearance: {frame, opacity, outlines, clusters_only, blink}, follow: {role: CSS class of a widget},
 //        selectable, palette, faded: [grey, share]}; a pane as in live_view.py, its photo and maps named as in live_bytes.js.
 //
 // A pane is four layers: the photo at its full resolution; a canvas of tints with one pixel per position of the map; outlines
@@ -155,14 +155,14 @@ function watchWidgets(view) {
   }
 }
 
-// The look that the widgets show; a slider under a finger is ahead of them.
-function currentLook({ data, moving }) {
-  const look = { ...data.look };
+// The appearance that the widgets show; a slider under a finger is ahead of them.
+function currentAppearance({ data, moving }) {
+  const appearance = { ...data.appearance };
   for (const [role, name] of Object.entries(data.follow)) {
     const input = document.querySelector(`.${name} input`);
-    if (input) look[role] = READ[role](input, moving[role] ?? input.value, data);
+    if (input) appearance[role] = READ[role](input, moving[role] ?? input.value, data);
   }
-  return look;
+  return appearance;
 }
 
 // What the value of a widget means. A slider of options counts them from 0, so a frame is known by its place on the slider.
@@ -177,13 +177,13 @@ const READ = {
 
 function settle(view) {
   if (!view.data) return;
-  const look = currentLook(view);
-  const key = JSON.stringify(look);
-  if (key === view.drawn || !view.data.frames.includes(look.frame)) return;
+  const appearance = currentAppearance(view);
+  const key = JSON.stringify(appearance);
+  if (key === view.drawn || !view.data.frames.includes(appearance.frame)) return;
   view.drawn = key;
-  if (view.look?.frame !== look.frame) forget(view);
-  view.look = look;
-  view.root.classList.toggle("blinking", look.blink);
+  if (view.appearance?.frame !== appearance.frame) forget(view);
+  view.appearance = appearance;
+  view.root.classList.toggle("blinking", appearance.blink);
   redraw(view);
 }
 
@@ -228,12 +228,12 @@ function trustWidgetSoon(view) {
 // ---- Drawing -------------------------------------------------------------------------------------------------------
 
 function redraw(view) {
-  if (!view.look) return;
+  if (!view.appearance) return;
   for (const pane of view.panes.values()) if (pane.maps.length) drawPane(view, pane);
 }
 
-function shownMap({ data, look }, pane) {
-  return pane.maps[pane.described.at[data.frames.indexOf(look.frame)]];
+function shownMap({ data, appearance }, pane) {
+  return pane.maps[pane.described.at[data.frames.indexOf(appearance.frame)]];
 }
 
 // The clusters that are shown alone. Those that this map does not have are none; if none is left, all are shown.
@@ -248,7 +248,7 @@ function drawPane(view, pane) {
   trace(view, pane, map);
   mark(view, pane);
   describe(view, pane, map);
-  Object.assign(pane.stage.dataset, { frame: view.look.frame, only: selection(map, pane).join() || "all" }); // for whoever watches
+  Object.assign(pane.stage.dataset, { frame: view.appearance.frame, only: selection(map, pane).join() || "all" }); // for whoever watches
 }
 
 function tint(view, pane, map) {
@@ -274,11 +274,11 @@ function veil(pixels, labels, inside, colours) {
 // Per cluster, what lies over the photo: its colour, or the pale grey that all but the selected ones fade to. And over that,
 // where something in another pane covers a share of each cluster, a veil.
 function tints(view, pane, map, covered = null) {
-  const { look, data } = view;
+  const { appearance, data } = view;
   const colours = new Uint32Array(256);
   const bytes = new Uint8ClampedArray(colours.buffer);
   const selected = selection(map, pane);
-  const opacity = look.clusters_only ? 1 : look.opacity;
+  const opacity = appearance.clusters_only ? 1 : appearance.opacity;
   const [grey, fading] = data.faded;
   for (let label = 0; label < 256; label++) {
     const isFaded = selected.length > 0 && !selected.includes(label);
@@ -292,13 +292,13 @@ function tints(view, pane, map, covered = null) {
   return colours;
 }
 
-function colourIdx({ data, look }, { described }, label) {
-  return described.colours[data.frames.indexOf(look.frame)]?.[label] ?? label;
+function colourIdx({ data, appearance }, { described }, label) {
+  return described.colours[data.frames.indexOf(appearance.frame)]?.[label] ?? label;
 }
 
 function trace(view, pane, map) {
   const context = cleared(pane.lines, pane.stage);
-  if (view.look.outlines) stroke(context, outline(map, selection(map, pane)), map, 1);
+  if (view.appearance.outlines) stroke(context, outline(map, selection(map, pane)), map, 1);
 }
 
 // A canvas of the stage's size with as many pixels as the screen has there, also when it is zoomed with two fingers.
@@ -336,7 +336,7 @@ function describe(view, pane, map) {
 
 // What the first drag would have to work out is worked out while nothing else happens, nearest frames first.
 function prepare(view) {
-  const from = view.data.frames.indexOf(view.look?.frame);
+  const from = view.data.frames.indexOf(view.appearance?.frame);
   const frames = view.data.frames.map((_, i) => i).sort((a, b) => Math.abs(a - from) - Math.abs(b - from));
   const maps = frames.flatMap((i) => [...view.panes.values()].map((pane) => pane.maps[pane.described.at?.[i]])).filter(Boolean);
   clearTimeout(view.preparing);
@@ -359,7 +359,7 @@ function clusterAt(view, pane, event) {
 }
 
 function point(view, pane, event) {
-  if (!view.look) return;
+  if (!view.appearance) return;
   const box = pane.stage.getBoundingClientRect();
   hover(view, pane, clusterAt(view, pane, event));
   moveTip(pane, event.clientX - box.left, event.clientY - box.top, box.width);
@@ -372,7 +372,7 @@ function leave(view, pane) {
 
 // Marks a cluster, names it, and shows in the other panes what overlaps it; of other photos, what is the same.
 function hover(view, pane, cluster) {
-  const map = view.look && shownMap(view, pane);
+  const map = view.appearance && shownMap(view, pane);
   if (!map || (pane.hovered === cluster && pane.hoveredMap === map)) return;
   Object.assign(pane, { hovered: cluster, hoveredMap: map });
   view.marked = cluster === null ? null : { map, cluster };
@@ -452,7 +452,7 @@ function moveTip(pane, x, y, width) {
 // ---- Selecting, and the original -----------------------------------------------------------------------------------
 
 function click(view, pane, event) {
-  if (view.wasHeld || !view.look) return (view.wasHeld = false);
+  if (view.wasHeld || !view.appearance) return (view.wasHeld = false);
   if (event.pointerType === "touch") point(view, pane, event);
   toggle(view, pane, clusterAt(view, pane, event), event.shiftKey);
 }

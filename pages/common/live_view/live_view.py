@@ -2,7 +2,7 @@
 
 One slider drives any number of panes. The browser gets each photo and the maps of every frame (a value of the slider) once,
 and draws them itself (live_view.js), by the rules of explainers/drawing/clusters.py: nothing is sent while a slider moves.
-What was sent is kept there; a run that only changes the look sends no map again.
+What was sent is kept there; a run that only changes the appearance sends no map again.
 
 The widgets stay Streamlit's own. They are what a keyboard, a screen reader and AppTest use; the view follows them.
 """
@@ -11,7 +11,7 @@ import hashlib
 import io
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +41,7 @@ _store = st.components.v2.component("live_bytes", js=(_HERE / "live_bytes.js").r
 class Pane:
     """One encoder's view of one photo: a map for every frame."""
 
-    id: str  # unique among the panes; what ``on_select`` is told
+    id: str  # unique among the panes; ``on_select`` gets it
     photo: Photo
     maps: np.ndarray  # (n_maps, h, w) uint8: cluster per pixel, over the whole photo at any resolution
     at: tuple[int, ...]  # per frame: which of ``maps`` it shows
@@ -62,47 +62,65 @@ class Waiting:
     sentence: str
 
 
+@dataclass(frozen=True)
+class Cover:
+    """How clusters cover their photo where no widget says otherwise."""
+
+    opacity: float = 0.55
+    outlines: bool = True
+    clusters_only: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Controls:
+    """What acts on the view besides the pointer, and what the pointer does.
+
+    ``follow`` names the keys of the widgets that are followed while they move. ``on_select`` is called with the id of a pane
+    and the clusters selected there: a click selects one or none, with the shift key it adds or takes away. Hovering names a
+    cluster; the other panes then show what overlaps it. With ``together``, panes show several photos in which a cluster means
+    one thing, and they show that cluster.
+    """
+
+    follow: Mapping[Role, str] = field(default_factory=dict)
+    on_select: OnSelect | None = None
+    together: bool = False
+
+
 def live_view(
     key: str,
     panes: Sequence[Pane | Waiting],
     frames: Sequence[int],
     frame: int,
-    opacity: float = 0.55,
-    outlines: bool = True,
-    clusters_only: bool = False,
-    together: bool = False,
-    follow: Mapping[Role, str] | None = None,
-    on_select: OnSelect | None = None,
+    cover: Cover,
+    controls: Controls,
 ) -> None:
     """Draws the panes side by side, as many in a row as the width allows.
 
     ``frames`` are all values of the slider (or options of the select slider) in their order; a frame is not always a number
-    of clusters. ``frame`` and the look are what is drawn where no widget says otherwise: ``follow`` names the keys of the
-    widgets that are followed while they move. ``on_select`` is called with the id of a pane and the clusters selected there:
-    a click selects one or none, with the shift key it adds or takes away. Hovering names a cluster; the other panes then show
-    what overlaps it; with ``together``, panes show several photos in which a cluster means one thing, and that cluster is shown.
+    of clusters. ``frame`` is drawn where no widget says otherwise.
     """
     photos = {pane.photo.sha256: pane.photo for pane in panes}
-    stored = {sha256: _stored(f"{key} photo {i}", photo_file(sha256, photo)) for i, (sha256, photo) in enumerate(photos.items())}
+    stored = {sha256: _stored(f"{key} photo {i}", photo_file(photo)) for i, (sha256, photo) in enumerate(photos.items())}
+
+    def on_picked() -> None:
+        picked = st.session_state[key].picked
+        if picked and controls.on_select is not None:
+            controls.on_select(picked["pane"], tuple(sorted(picked["clusters"])))
+
     _component(
         key=key,
         data={
             "panes": [_described(f"{key} maps {i}", pane, stored) for i, pane in enumerate(panes)],
             "frames": list(frames),
-            "look": {"frame": frame, "opacity": opacity, "outlines": outlines, "clusters_only": clusters_only, "blink": False},
-            "follow": {role: f"st-key-{widget}" for role, widget in (follow or {}).items()},
-            "together": together,
-            "selectable": on_select is not None,
+            "appearance": {"frame": frame, **asdict(cover), "blink": False},
+            "follow": {role: f"st-key-{widget}" for role, widget in controls.follow.items()},
+            "together": controls.together,
+            "selectable": controls.on_select is not None,
             "palette": [list(colour) for colour in PALETTE],
             "faded": [FADED_TOWARDS, FADED_SHARE],
         },
-        on_picked_change=lambda: on_select and _report(st.session_state[key].picked, on_select),
+        on_picked_change=on_picked,
     )
-
-
-def _report(picked: Mapping | None, on_select: OnSelect) -> None:
-    if picked:
-        on_select(picked["pane"], tuple(sorted(picked["clusters"])))
 
 
 def _described(key: str, pane: Pane | Waiting, stored: Mapping[str, str]) -> dict:
@@ -110,12 +128,12 @@ def _described(key: str, pane: Pane | Waiting, stored: Mapping[str, str]) -> dic
     if isinstance(pane, Waiting):
         return photo | {"sentence": pane.sentence}
     return photo | {
-        "maps": _stored(key, _packed_once(hashlib.sha256(pane.maps).hexdigest(), pane.maps)),
+        "maps": _stored(key, packed(pane.maps)),
         "shape": list(pane.maps.shape),
         "at": list(pane.at),
         "alt": pane.alt,
-        "notes": [list(one) for one in pane.notes],
-        "colours": [list(one) for one in pane.colours],
+        "notes": [list(of_map) for of_map in pane.notes],
+        "colours": [list(of_frame) for of_frame in pane.colours],
         "selected": list(pane.selected),
     }
 
@@ -127,11 +145,7 @@ def _stored(key: str, content: bytes) -> str:
     return name
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def _packed_once(sha256: str, _maps: np.ndarray) -> bytes:
-    return packed(_maps)
-
-
+@st.cache_data(show_spinner=False, max_entries=64, hash_funcs={np.ndarray: lambda maps: hashlib.sha256(maps.data).digest()})
 def packed(maps: np.ndarray) -> bytes:
     """Maps (n, h, w) uint8, each as its difference (modulo 256) to the one before, deflated. Neighbouring k differ little."""
     differences = maps.copy()
@@ -139,10 +153,10 @@ def packed(maps: np.ndarray) -> bytes:
     return zlib.compress(differences.tobytes(), 6)
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
-def photo_file(sha256: str, _photo: Photo) -> bytes:
+@st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Photo: lambda photo: photo.sha256})
+def photo_file(photo: Photo) -> bytes:
     """The photo as a JPEG file, as large as it is, but at most 4096 px on its longer side."""
-    picture, buffer = Image.fromarray(_photo.pixels), io.BytesIO()
+    picture, buffer = Image.fromarray(photo.pixels), io.BytesIO()
     picture.thumbnail((_MAX_PHOTO_SIDE, _MAX_PHOTO_SIDE), Image.Resampling.LANCZOS)
     picture.save(buffer, "JPEG", quality=92, subsampling=0)
     return buffer.getvalue()

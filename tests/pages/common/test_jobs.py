@@ -1,5 +1,8 @@
-"""Between page and service: one request per change, progress while waiting, a refusal as a sentence."""
+"""Between page and service: one question per change, progress while waiting, a refusal as a sentence."""
 
+from collections.abc import Callable
+
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from models.errors import EncoderUnavailable
@@ -27,21 +30,38 @@ class StandInJob:
         self.cancelled = True
 
 
-def page(asked, make):
+class StandInService:
+    """Answers every question with the next job; remembers for which view it was asked."""
+
+    def __init__(self, make):
+        self.make, self.views = make, []
+
+    def ask(self, question, view):
+        self.views.append(view)
+        return self.make()
+
+
+def page():
     import streamlit as st
 
     from pages.common import jobs
 
-    job = jobs.requested("answer", st.session_state.get("question"), lambda view: asked.append(view) or make())
-    st.text(jobs.result_or_stop("answer", job))
+    st.text(jobs.answer_or_stop("answer", st.session_state.get("question")))
 
 
-def opened(make) -> tuple[AppTest, list]:
-    asked = []
-    return AppTest.from_function(page, kwargs={"asked": asked, "make": make}).run(timeout=30), asked
+@pytest.fixture
+def opened(monkeypatch) -> Callable:
+    """Opens the page over a service that makes these jobs; the page, and for which views the service was asked."""
+
+    def opened(make) -> tuple[AppTest, list]:
+        service = StandInService(make)
+        monkeypatch.setattr(jobs, "service", lambda: service)
+        return AppTest.from_function(page).run(timeout=30), service.views
+
+    return opened
 
 
-def test_a_page_may_rerun_without_asking_again_until_its_question_changes():
+def test_a_page_may_rerun_without_asking_again_until_its_question_changes(opened):
     app, asked = opened(lambda: StandInJob("42"))
     app.run()
     assert app.text[0].value == "42" and len(asked) == 1
@@ -50,20 +70,20 @@ def test_a_page_may_rerun_without_asking_again_until_its_question_changes():
     assert len(asked) == 2 and asked[0] == asked[1]  # the same view of the same session
 
 
-def test_waiting_ends_with_the_result_alone():
+def test_waiting_ends_with_the_result_alone(opened):
     app, _ = opened(lambda: StandInJob("42", n_looks=3))
     assert app.text[0].value == "42"
     assert not app.get("progress")
 
 
-def test_a_refusal_is_a_sentence_and_the_next_run_asks_again():
+def test_a_refusal_is_a_sentence_and_the_next_run_asks_again(opened):
     app, asked = opened(lambda: StandInJob(EncoderUnavailable("Not here. Choose another.")))
     assert app.error[0].value == "Not here. Choose another." and not app.text and not app.exception
     app.run()
     assert len(asked) == 2
 
 
-def test_what_was_stopped_can_be_started_again():
+def test_what_was_stopped_can_be_started_again(opened):
     outcomes = [jobs.Cancelled("stopped"), "42"]
     app, asked = opened(lambda: StandInJob(outcomes.pop(0)))
     assert app.info[0].value.startswith("Stopped.")

@@ -34,7 +34,7 @@ def test_maps_that_differ_little_are_small():
 @pytest.mark.parametrize(("shape", "expected"), [((30, 50), (50, 30)), ((20, 5000), (4096, 16))])
 def test_the_photo_keeps_its_size_as_far_as_browsers_go(shape, expected):
     photo = photo_from_array(np.zeros((*shape, 3), np.uint8), "a photo")
-    with Image.open(io.BytesIO(photo_file(photo.sha256, photo))) as file:
+    with Image.open(io.BytesIO(photo_file(photo))) as file:
         assert (file.format, file.size) == ("JPEG", expected)
 
 
@@ -43,14 +43,14 @@ def two_panes():
     import streamlit as st
 
     from models.photo import photo_from_array
-    from pages.common.live_view.live_view import Pane, Waiting, live_view
+    from pages.common.live_view.live_view import Controls, Cover, Pane, Waiting, live_view
 
     photo = photo_from_array(np.zeros((8, 8, 3), np.uint8), "a photo")
     maps = np.stack([np.arange(16, dtype=np.uint8).reshape(4, 4) % k for k in (2, 3)])
     regions = st.slider("Regions", 10, 12, key="regions")
     left = Pane("left", photo, maps, at=(0, 0, 1), alt="left", title="Left", colours=((1, 0), (0, 1), (2, 1, 0)))
     right = Waiting("right", photo, "Right", "is being opened")
-    live_view("both", [left, right], range(10, 13), regions, follow={"frame": "regions"}, on_select=print)
+    live_view("both", [left, right], range(10, 13), regions, Cover(), Controls({"frame": "regions"}, print))
 
 
 def test_panes_share_a_photo_and_one_may_still_be_waiting():

@@ -2,15 +2,15 @@
 
 import pytest
 
-from pages.common.text import plain
+from pages.common.text import escaped
 
 
 def test_ordinary_words_stay():
-    assert plain("flower (2).png, 640 × 427 px") == "flower (2).png, 640 × 427 px"
+    assert escaped("flower (2).png, 640 × 427 px") == "flower (2).png, 640 × 427 px"
 
 
 @pytest.mark.parametrize(
-    ("text", "escaped"),
+    ("text", "shown"),
     [
         ("![x](http://y)", r"\!\[x\](http\://y)"),
         ("a_b*c", r"a\_b\*c"),
@@ -19,5 +19,5 @@ def test_ordinary_words_stay():
         (":red[alarm]", r"\:red\[alarm\]"),
     ],
 )
-def test_what_markdown_would_read_is_escaped(text, escaped):
-    assert plain(text) == escaped
+def test_what_markdown_would_read_is_escaped(text, shown):
+    assert escaped(text) == shown

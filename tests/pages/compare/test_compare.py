@@ -15,13 +15,10 @@ from explainers.runtime.scheduler import Activity, Request
 from explainers.visual_tcav.health import CavHealth
 from explainers.visual_tcav.settings import ExplainSettings
 from models.errors import Cancelled
-from pages.compare import charts as compare_charts
-from pages.compare import concepts as compare_concepts
-from pages.compare import maps as compare_maps
-from pages.compare import report as compare_report
-from pages.compare import sets as compare_figures
+from pages.compare import agreement, charts, concepts, depths, maps, report
 from pages.compare.charts import Contribution
-from pages.compare.panes import COLOURS, Kept, Opening
+from pages.compare.kept import Kept
+from pages.compare.panes import COLOURS, Opening
 from tests.pages.conftest import app_at
 from tests.pages.hand_made import ENCODER, SEGMENTATION, grey_photo, provenance
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
@@ -137,14 +134,14 @@ def test_concepts_of_encoders_with_and_without_classes(compare):
 
 def test_a_pane_shows_the_colours_that_match_the_first():
     mirrored = type(SEGMENTATION)(**{**vars(SEGMENTATION), "labels": 1 - np.minimum(SEGMENTATION.labels, 1)})
-    names = compare_maps._names(SEGMENTATION, (2, 2), mirrored, (2, 2))
-    assert names == ((1, 0), (1, 0)) and compare_maps._names(SEGMENTATION, (2,), SEGMENTATION, (2,)) == ()
-    pane = compare_maps.pane(opening(1, "b"), grey_photo(), mirrored, (2, 3), names)
+    names = maps.matched_colours(SEGMENTATION, (2, 2), mirrored, (2, 2))
+    assert names == ((1, 0), (1, 0)) and maps.matched_colours(SEGMENTATION, (2,), SEGMENTATION, (2,)) == ()
+    pane = maps.pane(opening(1, "b"), grey_photo(), mirrored, (2, 3), names)
     assert pane.at == (0, 1) and pane.colours == names and pane.title == "b"
 
 
 def test_regions_by_granularity():
-    assert compare_maps.regions(SEGMENTATION) == {2: 2, 3: 3}
+    assert maps.regions(SEGMENTATION) == {2: 2, 3: 3}
 
 
 def segmented(labels: np.ndarray, of: str = "one") -> SegmentedPhotos:
@@ -156,7 +153,7 @@ def segmented(labels: np.ndarray, of: str = "one") -> SegmentedPhotos:
 def test_a_curve_for_every_pair_and_a_dotted_one_for_every_encoder_itself():
     same = segmented(SEGMENTATION.labels)
     found = {0: (same, same), 1: (same, None), 2: (same, same)}
-    curves = compare_figures.agreement_curves([opening(0, "a"), opening(1, "b"), opening(2, "c")], found, "rand")
+    curves = agreement.agreement_curves([opening(0, "a"), opening(1, "b"), opening(2, "c")], found, "rand")
     assert [c.name for c in curves] == ["a – b", "a – c", "b – c", "a, another seed", "c, another seed"]
     assert [c.dashed for c in curves] == [False] * 3 + [True] * 2
     assert curves[0].spreads[0].mean == pytest.approx(1)
@@ -164,14 +161,14 @@ def test_a_curve_for_every_pair_and_a_dotted_one_for_every_encoder_itself():
 
 def test_agreement_in_the_table_has_both_measures():
     a, b = segmented(SEGMENTATION.labels), segmented(SEGMENTATION.labels.transpose(0, 2, 1), "other")
-    rows = compare_figures.agreement_rows([opening(0, "a"), opening(1, "b")], {0: (a, None), 1: (b, None)})
+    rows = agreement.agreement_rows([opening(0, "a"), opening(1, "b")], {0: (a, None), 1: (b, None)})
     assert {row["measure"] for row in rows} == {"Adjusted Rand index", "Adjusted mutual information"}
     assert rows[0]["mean"] < 0.1
 
 
 def test_the_most_alike_depths_in_words():
     similarity = np.array([[0.9, 0.1], [0.2, 0.5]])
-    assert compare_figures.in_words("A", "B", (0, 1), (0, 1), similarity) == (
+    assert depths.in_words(similarity, ("A", (0, 1)), ("B", (0, 1))) == (
         "Most alike: depth 0 of A and depth 0 of B (0.90). The deepest of A is most like depth 1 of B (0.50)."
     )
 
@@ -185,8 +182,8 @@ def health_report(aucs: list[float]) -> HealthReport:
 
 def test_maps_are_of_the_best_depth_or_of_a_place_on_the_way():
     report = health_report([0.6, 0.9, 0.9, 0.7, 0.5])
-    assert compare_concepts.depth_at(report, "c", "best") == 2
-    assert [compare_concepts.depth_at(report, "c", place) for place in ("0", "50", "100")] == [0, 2, 4]
+    assert concepts.depth_at(report, "c", "best") == 2
+    assert [concepts.depth_at(report, "c", place) for place in ("0", "50", "100")] == [0, 2, 4]
 
 
 def contribution(encoder: str, mean: float, low: float, high: float, p: float = 0.01) -> Contribution:
@@ -198,7 +195,7 @@ def test_ranks_and_which_encoders_are_apart():
         "x": [contribution("A", 0.5, 0.4, 0.6), contribution("B", 0.1, 0.0, 0.2, 0.5)],
         "y": [contribution("A", 0.1, 0.0, 0.2), contribution("B", 0.15, 0.1, 0.3)],
     }
-    table = compare_concepts.ranking([opening(0, "A"), opening(1, "B")], by_concept)
+    table = concepts.ranking([opening(0, "A"), opening(1, "B")], by_concept)
     assert table == [
         {"Concept": "x", "A": "1 ★", "B": "2", "Apart": "A > B"},
         {"Concept": "y", "A": "2 ★", "B": "1 ★", "Apart": "–"},
@@ -206,28 +203,28 @@ def test_ranks_and_which_encoders_are_apart():
 
 
 def test_equal_figures_share_the_better_rank():
-    assert compare_concepts.ranks_of([0.0, 2.0, 0.0]) == [2, 1, 2]
+    assert concepts.ranks_of([0.0, 2.0, 0.0]) == [2, 1, 2]
 
 
 def test_bars_are_pale_where_chance_could_have_made_them():
-    figure = compare_charts.contributions({"x": [contribution("A", 0.5, 0.4, 0.6), contribution("B", 0.1, 0.0, 0.2, 0.5)]})
+    figure = charts.contributions({"x": [contribution("A", 0.5, 0.4, 0.6), contribution("B", 0.1, 0.0, 0.2, 0.5)]})
     assert figure.data[0].marker.color[0] == "#112233" and figure.data[1].marker.color[0].startswith("rgba")
 
 
 def test_the_most_alike_depth_of_every_row_is_marked():
-    figure = compare_charts.depth_similarity(np.array([[0.2, 0.8], [0.6, 0.1]]), ("A", (0, 1)), ("B", (2, 5)))
+    figure = charts.depth_similarity(np.array([[0.2, 0.8], [0.6, 0.1]]), ("A", (0, 1)), ("B", (2, 5)))
     assert list(figure.data[1].x) == ["5", "2"] and list(figure.data[1].text) == ["0.80", "0.60"]
 
 
 def test_the_report_holds_every_section_and_escapes_names():
     kept = {
-        "agreement": Kept(({"pair": "a <b>", "k": 2, "mean": 0.5},), (compare_charts.agreement([], "rand"),)),
+        "agreement": Kept(({"pair": "a <b>", "k": 2, "mean": 0.5},), (charts.agreement([], "rand"),)),
         "segmentations": Kept(({"encoder": "x", "k": 2},), (), ((np.zeros((4, 4, 3), np.uint8), "caption & more"),)),
     }
-    facts = compare_report.about(grey_photo(), [opening(0, "a"), opening(1, "b")], SEGMENTATION.settings)
-    page = compare_report.as_html(facts, kept).decode()
+    facts = report.about(grey_photo(), [opening(0, "a"), opening(1, "b")], SEGMENTATION.settings)
+    page = report.as_html(facts, kept).decode()
     assert "a &lt;b&gt;" in page and "caption &amp; more" in page and "data:image/jpeg" in page and "http-equiv" not in page
-    record = json.loads(compare_report.as_json(facts, kept))
+    record = json.loads(report.as_json(facts, kept))
     assert record["figures"]["agreement"][0]["mean"] == 0.5 and len(record["encoders"]) == 2
 
 
@@ -244,7 +241,7 @@ def test_a_section_that_is_left_no_longer_holds_up_the_others(service):
     )
     try:
         app = first_run(view="agreement", n_scenes="32")
-        pending = [job for view, (_, job) in app.session_state["jobs"].items() if "set maps" in view]
+        pending = [job for view, (_, job) in app.session_state["jobs"].items() if "collection maps" in view]
         assert len(pending) == 2 and not any(job.done for job in pending)
         app.segmented_control(key="view").set_value("cost")
         app.run()

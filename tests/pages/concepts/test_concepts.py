@@ -21,12 +21,9 @@ from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.verdicts import DOUBTS, SENTENCES, Verdict
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
-from pages.common import jobs
-from pages.common.text import plain
-from pages.concepts import charts as concept_charts
-from pages.concepts import editing as concept_editing
-from pages.concepts import health as concept_health
-from pages.concepts import views as concept_views
+from pages.common import jobs, uploads
+from pages.common.text import escaped
+from pages.concepts import charts, health, health_views, library_views
 from tests.pages.conftest import app_at
 from tests.pages.hand_made import provenance
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT, write_tiny_encoders
@@ -80,7 +77,7 @@ def library(one_service, starters, tmp_path, monkeypatch) -> ConceptLibrary:
     fresh = ConceptLibrary(tmp_path / "library", starters)
     monkeypatch.setattr(one_service.observatory, "library", fresh)
     monkeypatch.setattr(jobs, "service", lambda: one_service)
-    monkeypatch.setattr(concept_views, "SETTINGS", FEW)
+    monkeypatch.setattr(health_views, "SETTINGS", FEW)
     return fresh
 
 
@@ -159,7 +156,7 @@ def test_a_link_decides_encoder_concept_random_set_and_depth(concepts, library):
 def test_a_bad_link_gives_one_sentence_and_the_default(concepts, key, wish, word):
     app = concepts(**{key: wish})
     assert not app.exception and not app.error
-    told = plain(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
+    told = escaped(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
     assert told in [warning.value for warning in app.warning]
     assert key not in app.query_params
     assert n_figures(app) == 3
@@ -274,7 +271,7 @@ def test_what_cannot_be_made_is_a_sentence_and_changes_nothing(concepts, library
 
 
 def test_a_file_beyond_the_limit_is_refused_by_the_server(concepts, library, monkeypatch):
-    monkeypatch.setattr(concept_editing, "MB", 1)
+    monkeypatch.setattr(uploads, "MB", 1)
     app = make(concepts(), "green", PICTURES)
     assert "at most 200 MB are taken" in app.error[0].value
     assert names(library) == ["dotted", "striped"]
@@ -421,45 +418,45 @@ def test_every_verdict_has_its_weight():
 
 
 def test_the_best_depth_has_the_least_to_doubt_then_the_strongest_weakest_figure():
-    assert concept_health.best_depth(hand_made(cav_health(gap=-1.0), cav_health(auc=0.6, gap=0.9)), "striped") == 1
+    assert health.best_depth(hand_made(cav_health(gap=-1.0), cav_health(auc=0.6, gap=0.9)), "striped") == 1
     sound = hand_made(cav_health(gap=0.2), cav_health(gap=0.4), cav_health(gap=0.3))
-    assert concept_health.best_depth(sound, "striped") == 1
-    assert concept_health.weakest(cav_health(auc=0.95, gap=0.95, stability=0.95)) == pytest.approx(0.9)  # the AUC's
-    assert concept_health.weakest(cav_health(auc=float("nan"))) == -1
+    assert health.best_depth(sound, "striped") == 1
+    assert health.weakest(cav_health(auc=0.95, gap=0.95, stability=0.95)) == pytest.approx(0.9)  # the AUC's
+    assert health.weakest(cav_health(auc=float("nan"))) == -1
 
 
 def test_neighbouring_depths_of_one_verdict_are_told_together():
     report = hand_made(cav_health(gap=0), cav_health(gap=0), cav_health())
-    runs = concept_health.verdicts(report, "striped")
+    runs = health.verdicts(report, "striped")
     assert [(depths, verdict.doubt) for depths, verdict in runs] == [("Depths 0 to 1", "serious"), ("Depth 2", "none")]
-    assert "does not really see" in concept_health.overall(hand_made(cav_health(gap=0)), "striped")
-    assert "best at depth 2 (of 0 to 2)" in concept_health.overall(report, "striped")
+    assert "does not really see" in health.overall(hand_made(cav_health(gap=0)), "striped")
+    assert "best at depth 2 (of 0 to 2)" in health.overall(report, "striped")
 
 
 def test_images_are_ranked_by_response():
     responses = np.array([2.0, 5.0, 1.0])
-    assert concept_health.strongest(responses, 2) == concept_health.Ranked((1, 0), (5.0, 2.0))
-    assert concept_health.faintest(responses, 2) == concept_health.Ranked((2, 0), (1.0, 2.0))
+    assert health.strongest(responses, 2) == health.Ranked((1, 0), (5.0, 2.0))
+    assert health.faintest(responses, 2) == health.Ranked((2, 0), (1.0, 2.0))
 
 
 def test_the_chart_has_a_line_per_figure_and_says_what_each_means():
-    figure = concept_charts.health_over_depth(hand_made(cav_health(), cav_health(gap=-7.0)), "striped", depth=1)
+    figure = charts.health_over_depth(hand_made(cav_health(), cav_health(gap=-7.0)), "striped", depth=1)
     assert [curve.name for curve in figure.data] == ["Held-out AUC", "Emblem gap", "Stability"]
     assert list(figure.data[1].y) == [0.5, -0.5]  # far below zero is drawn at the edge ...
     assert figure.data[1].customdata[1].startswith("-7.00: random images respond as strongly")  # ... and told as it is
 
 
 def test_the_heat_map_says_who_is_compared_and_how_alike():
-    figure = concept_charts.similarity(["a<b>", "c"], np.array([[1.0, -0.9], [-0.9, 1.0]]))
+    figure = charts.similarity(["a<b>", "c"], np.array([[1.0, -0.9], [-0.9, 1.0]]))
     assert figure.data[0].customdata[0][1] == (
         "<b>a&lt;b&gt;</b> and <b>c</b>: -0.90<br>opposed: what raises one lowers the other"
     )
 
 
 def test_a_large_set_is_shown_page_by_page(concepts, library, monkeypatch):
-    monkeypatch.setattr(concept_views, "N_PER_PAGE", 5)
+    monkeypatch.setattr(library_views, "N_PER_PAGE", 5)
     drawn = []
-    monkeypatch.setattr(concept_views, "draw_tiles", lambda key, tiles, *_, **__: drawn.append((key, [t.title for t in tiles])))
+    monkeypatch.setattr(library_views, "draw_tiles", lambda key, tiles, *_, **__: drawn.append((key, [t.title for t in tiles])))
     app = concepts(concept="dotted")
     assert not app.exception
     assert ("tiles", [f"r{i}.png" for i in range(5)]) in drawn

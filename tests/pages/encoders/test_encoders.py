@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from explainers.library.library import ConceptLibrary
 from explainers.nave.settings import NaveSettings
 from explainers.runtime.caches import CacheStatus
+from explainers.runtime.scheduler import Activity
 from explainers.service.service import ExplainerService
 from models.catalog import checkpoints, configs
 from models.catalog.catalog import Catalog
@@ -20,8 +21,7 @@ from models.catalog.configs import config_by_hand
 from models.photo import photo_from_array
 from models.scenes.scenes import render, sample_scene
 from pages.common import jobs
-from pages.encoders import checkpoint_form
-from pages.encoders import status as encoder_status
+from pages.encoders import checkpoint_form, status
 from tests.pages.conftest import app_at
 from tests.pages.tiny_encoders import VIT, write_tiny_encoders
 
@@ -97,8 +97,8 @@ def test_a_loaded_encoder_is_listed_with_its_memory_and_unloaded(page, service):
     (loaded,) = service.status().encoders
     said = sentences(app)
     assert f"**{VIT}**" in said and "test_vit" in said and loaded.fingerprint[:8] in said
-    assert encoder_status.in_bytes(loaded.n_bytes) in said
-    assert f"{encoder_status.in_bytes(loaded.n_map_bytes)} of feature maps" in said and loaded.n_map_bytes > 0
+    assert status.in_bytes(loaded.n_bytes) in said
+    assert f"{status.in_bytes(loaded.n_map_bytes)} of feature maps" in said and loaded.n_map_bytes > 0
     app.button(key="clear caches").click().run()
     assert service.status().feature_map_cache.n_bytes == 0 and len(service.status().encoders) == 1
     app.button(key=f"unload {VIT}").click().run()
@@ -106,9 +106,9 @@ def test_a_loaded_encoder_is_listed_with_its_memory_and_unloaded(page, service):
 
 
 def test_what_runs_is_told_without_anybodys_file_names():
-    said = encoder_status.in_public("segmenting 'secret plan.jpg' with the encoder 'scenes-cnn'")
+    said = status.in_public(Activity("segmenting", "'secret plan.jpg'", "scenes-cnn"))
     assert said == "segmenting with 'scenes-cnn'"
-    assert encoder_status.in_public("checking the encoder 'mine'") == "checking"
+    assert status.in_public(Activity("checking", "the encoder 'mine'")) == "checking"
 
 
 @pytest.mark.parametrize(
@@ -121,12 +121,12 @@ def test_what_runs_is_told_without_anybodys_file_names():
     ],
 )
 def test_a_cache_in_words(found, share, words):
-    assert (encoder_status.share(found), encoder_status.in_words(found)) == (share, words)
+    assert (status.share(found), status.in_words(found)) == (share, words)
 
 
 @pytest.mark.parametrize(("n", "text"), [(0, "0 kB"), (1536, "2 kB"), (5 * 2**20, "5.0 MB"), (3 * 2**29, "1.5 GB")])
 def test_bytes_come_in_the_unit_that_needs_few_digits(n, text):
-    assert encoder_status.in_bytes(n) == text
+    assert status.in_bytes(n) == text
 
 
 # --- a checkpoint ---------------------------------------------------------------------------------------------------------

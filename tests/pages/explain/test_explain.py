@@ -15,7 +15,7 @@ from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
 from pages.common import jobs
-from pages.common.text import plain
+from pages.common.text import escaped
 from tests.pages.conftest import app_at
 from tests.pages.tiny_encoders import CLASS_NAMES, CNN, NO_CLASSES, write_tiny_encoders
 
@@ -156,7 +156,7 @@ def test_a_link_decides_everything_on_the_first_request(explain):
 def test_a_bad_link_gives_one_sentence_and_the_default(explain, key, wish, word):
     app = explain(**{key: wish})
     assert not app.exception and not app.error
-    said = plain(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
+    said = escaped(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
     assert [warning.value for warning in app.warning] == [said]
     assert key not in app.query_params
 

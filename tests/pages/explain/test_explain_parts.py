@@ -16,36 +16,34 @@ from explainers.results.records import explanation_record
 from explainers.visual_tcav.settings import ExplainSettings
 from pages.common import theme
 from pages.common.concept_controls import names_in, needed_draws
-from pages.explain import charts as explain_charts
-from pages.explain import look as explain_look
-from pages.explain import report
-from pages.explain.look import HeatLook
+from pages.common.heat_appearance import HeatAppearance
+from pages.explain import appearance, charts, report
 from tests.pages.explain.hand_made_explanations import LOCAL, NASTY, OF_CLASS
 from tests.pages.hand_made import grey_photo
 
 
 def test_a_bar_is_coloured_and_starred_only_where_it_is_significant():
-    bars, chance = explain_charts.attributions(LOCAL, row=0, depth=1).data
+    bars, chance = charts.attributions(LOCAL, row=0, depth=1).data
     assert list(bars.x) == [0.5, 0.1]
     assert bars.marker.color[0] != bars.marker.color[1]
     assert list(chance.x) == [0.2, 0.2]
-    ticks = explain_charts.attributions(LOCAL, row=0, depth=1).layout.yaxis.ticktext
+    ticks = charts.attributions(LOCAL, row=0, depth=1).layout.yaxis.ticktext
     assert ticks == ("stripes" + theme.STAR, escape(NASTY))
 
 
 def test_intervals_reach_from_low_to_high():
-    error = explain_charts.attributions(LOCAL, row=0, depth=1).data[0].error_x
+    error = charts.attributions(LOCAL, row=0, depth=1).data[0].error_x
     assert list(error.array) == pytest.approx([0.2, 0.1])
     assert list(error.arrayminus) == pytest.approx([0.1, 0.1])
 
 
 def test_all_classes_of_a_depth_share_one_axis():
-    ends = {explain_charts.attributions(LOCAL, row, depth=1).layout.xaxis.range for row in (0, 1)}
+    ends = {charts.attributions(LOCAL, row, depth=1).layout.xaxis.range for row in (0, 1)}
     assert len(ends) == 1 and ends.pop()[1] == pytest.approx(0.7 * 1.08)
 
 
 def test_the_chart_of_depths_has_a_cell_per_concept_and_depth():
-    cells, numbers = explain_charts.over_depths(LOCAL, row=1).data
+    cells, numbers = charts.over_depths(LOCAL, row=1).data
     assert [list(line) for line in cells.z] == [[0.1, 0.1, 0.1], [0.5, 0.1, 0.3]]  # the last column is over all depths
     star = theme.STAR
     assert list(numbers.text) == ["0.10", "0.10", "0.10", "0.50" + star, "0.10", "0.30" + star]
@@ -53,18 +51,18 @@ def test_the_chart_of_depths_has_a_cell_per_concept_and_depth():
 
 def test_a_single_depth_is_all_depths():
     first = replace(LOCAL, depths=LOCAL.depths[:1], concepts=LOCAL.concepts[::2])
-    assert explain_charts.over_depths(first, row=0).data[0].z == ([0.5], [0.1])
+    assert charts.over_depths(first, row=0).data[0].z == ([0.5], [0.1])
     assert [row["depth"] for row in explain_tables.local_rows(first)] == [1] * 4
-    assert explain_look.choices([1]) == [1] and explain_look.choices([1, 3]) == [1, 3, ALL_DEPTHS]
+    assert appearance.choices([1]) == [1] and appearance.choices([1, 3]) == [1, 3, ALL_DEPTHS]
 
 
 def test_bars_over_all_depths():
-    bars = explain_charts.attributions(LOCAL, row=1, depth=ALL_DEPTHS).data[0]
+    bars = charts.attributions(LOCAL, row=1, depth=ALL_DEPTHS).data[0]
     assert list(bars.x) == [0.1, 0.3]
 
 
 def test_every_image_is_a_dot_that_knows_its_index():
-    dots = explain_charts.distribution(OF_CLASS, depth=3).data[1]
+    dots = charts.distribution(OF_CLASS, depth=3).data[1]
     assert list(dots.x) == [0.2, 0.3, 0.4]
     assert [dot[:2] for dot in dots.customdata] == [[0, "a.png"], [1, "b.png"], [2, "c.png"]]
 
@@ -102,7 +100,7 @@ def test_the_json_holds_every_image_and_where_everything_came_from():
     assert data["random_set"] == {"name": "scenes", "fingerprint": "cc33", "n_images": 100}
 
 
-@pytest.mark.parametrize("page", [report.of_photo(grey_photo(), LOCAL, 1, HeatLook()), report.of_class(OF_CLASS, 3)])
+@pytest.mark.parametrize("page", [report.of_photo(grey_photo(), LOCAL, 1, HeatAppearance()), report.of_class(OF_CLASS, 3)])
 def test_a_report_fetches_nothing_and_holds_the_script_once(page):
     text = page.decode()
     assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=['\"](?!data:)", text)
@@ -111,21 +109,21 @@ def test_a_report_fetches_nothing_and_holds_the_script_once(page):
 
 
 def test_a_report_tells_settings_fingerprints_and_refused_depths():
-    text = report.of_photo(grey_photo(), LOCAL, 1, HeatLook()).decode()
+    text = report.of_photo(grey_photo(), LOCAL, 1, HeatAppearance()).decode()
     for fact in ("n_steps", "f00d", "beef", "aa11", "cc33", "Part of the network bypasses depth 2.", "torch"):
         assert fact in text
     assert text.count("data:image/jpeg") == 2 * 3  # two depths: the photo and two concepts each
 
 
 def test_names_of_others_are_text_in_a_report():
-    for page in (report.of_photo(grey_photo(), LOCAL, 1, HeatLook()), report.of_class(OF_CLASS, 3)):
+    for page in (report.of_photo(grey_photo(), LOCAL, 1, HeatAppearance()), report.of_class(OF_CLASS, 3)):
         body = page.decode().partition("<body>")[2]
         assert NASTY not in body and escape(NASTY) in body
 
 
 def test_heat_covers_only_what_is_above_the_threshold():
     photo = grey_photo()
-    drawn = HeatLook(opacity=1.0, threshold=0.9).draw(photo.pixels, LOCAL.concepts[0].concept_map)
+    drawn = HeatAppearance(opacity=1.0, threshold=0.9).draw(photo.pixels, LOCAL.concepts[0].concept_map)
     assert (drawn[-1, -1] == photo.pixels[-1, -1]).all()
     assert (drawn[0, 0] != photo.pixels[0, 0]).any()
 

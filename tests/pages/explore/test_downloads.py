@@ -8,10 +8,10 @@ from PIL import Image
 from explainers.drawing.clusters import PALETTE
 from explainers.results.segmentations import SegmentationsResult
 from pages.explore import downloads
-from pages.explore.look import Look
+from pages.explore.appearance import Appearance
 from tests.pages.hand_made import SEGMENTATION, grey_photo, provenance, result_for
 
-COLOURS_ALONE = Look(n_clusters=2, clusters_only=True, outlines=False)
+COLOURS_ALONE = Appearance(n_clusters=2, clusters_only=True, outlines=False)
 
 
 def test_the_picture_has_the_size_of_the_photo_and_the_colours_of_the_clusters():
@@ -23,13 +23,13 @@ def test_the_picture_has_the_size_of_the_photo_and_the_colours_of_the_clusters()
 
 
 def test_clusters_only_hides_the_photo_whatever_the_opacity():
-    assert Look(2, opacity=0.1, clusters_only=True).cover == 1
-    assert Look(2, opacity=0.1).cover == 0.1
+    assert Appearance(2, opacity=0.1, clusters_only=True).drawn_opacity == 1
+    assert Appearance(2, opacity=0.1).drawn_opacity == 0.1
 
 
 def test_the_settings_name_what_is_needed_to_get_the_picture_again():
     photo = grey_photo()
-    facts = json.loads(downloads.settings_json(result_for(photo), Look(3, only=(2,))))
+    facts = json.loads(downloads.settings_json(result_for(photo), Appearance(3, only=(2,))))
     assert facts["encoder"]["fingerprint"] == "f00d"
     assert facts["photo"] == {"name": "grey.png", "sha256": photo.sha256, "height": 8, "width": 8}
     assert facts["settings"]["depths"] == [1, 3]

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from explainers.service.questions import Segment
 from models.errors import OutOfMemory
-from pages.common import photo_set, photos
-from pages.common.text import plain
+from pages.common import collection, uploads
+from pages.common.text import escaped
 from tests.pages.conftest import APP, FAST
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
 
@@ -133,7 +133,7 @@ def test_a_bad_link_gives_one_sentence_and_the_default(explore, key, wish, word)
     app = explore(**{key: wish})
     assert not app.exception and not app.error
     assert [warning.value for warning in app.warning] == [
-        plain(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
+        escaped(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
     ]
     assert n_pictures(app) == 1
     assert key not in app.query_params
@@ -165,18 +165,18 @@ def test_clusters_that_are_gone_are_not_shown_alone(explore):
     assert app.query_params["only"] == "2"
 
 
-def test_the_browser_gets_every_map_once_and_the_look_apart(explore):
+def test_the_browser_gets_every_map_once_and_the_appearance_apart(explore):
     app = explore(k="6", only="1,4", opacity="30")
     (view,) = live_views(app)
     (pane,) = view["panes"]
     assert view["frames"] == list(range(2, 21)) and pane["at"] == list(range(19))
-    assert view["look"] == {"frame": 6, "opacity": 0.3, "outlines": True, "clusters_only": False, "blink": False}
+    assert view["appearance"] == {"frame": 6, "opacity": 0.3, "outlines": True, "clusters_only": False, "blink": False}
     assert pane["selected"] == [1, 4] and len(pane["notes"][4]) == 6
     kept = [element.proto.bytes for element in app.get("bidi_component") if element.proto.component_name == "live_bytes"]
     assert {content[:64].decode() for content in kept} == {pane["photo"], pane["maps"]}
     app.slider("k").set_value(7).run()
     (moved,) = live_views(app)
-    assert moved["look"]["frame"] == 7
+    assert moved["appearance"]["frame"] == 7
     assert (moved["panes"][0]["photo"], moved["panes"][0]["maps"]) == (pane["photo"], pane["maps"])
 
 
@@ -206,7 +206,7 @@ def test_with_nothing_but_a_bad_upload_the_sample_stays(explore):
 
 
 def test_an_upload_beyond_the_limit_is_refused_by_the_server(explore, monkeypatch):
-    monkeypatch.setattr(photos, "MB", 100)
+    monkeypatch.setattr(uploads, "MB", 100)
     app = explore()
     app.file_uploader("uploads").upload("large.png", png(100, 100)).run()
     assert app.error[0].value.startswith("“large.png” has") and "at most 50 MB" in app.error[0].value
@@ -290,7 +290,7 @@ def test_a_set_of_uploads_takes_the_place_of_scenes_and_stays_out_of_the_link(ex
 
 
 def test_of_too_many_uploads_the_first_are_taken_and_it_is_said(explore, monkeypatch):
-    monkeypatch.setattr(photo_set, "MAX_PHOTOS", 2)
+    monkeypatch.setattr(collection, "MAX_PHOTOS", 2)
     app = explore(photos="set", n_scenes="2")
     for n in range(3):
         app.file_uploader("uploads").upload(f"{n}.png", png(40 + n, 30))
@@ -303,7 +303,7 @@ def test_of_too_many_uploads_the_first_are_taken_and_it_is_said(explore, monkeyp
 
 def test_moving_the_slider_of_a_set_asks_for_nothing(explore, service, monkeypatch):
     app = explore(photos="set", n_scenes="2")
-    monkeypatch.setattr(service, "segment_together", None)
+    monkeypatch.setattr(service, "ask", None)
     app.slider("k").set_value(4).run()
     assert not app.exception and len(app.dataframe[0].value) == 4
 

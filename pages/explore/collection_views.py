@@ -1,54 +1,44 @@
-"""A set of photos whose positions were clustered together: one slider, one colour for one thing in all of them.
+"""Several photos whose positions were clustered together: one slider, and one colour for the same thing in all of them.
 
-The three fragments have the names of those of a single photo, so that the same look reruns them.
+The three fragments have the names of those of a single photo, so that the same controls rerun them.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from explainers.nave.quality import cluster_table
-from explainers.nave.settings import NaveSettings
 from explainers.results.files import as_csv, maps_zip
 from explainers.results.segmentations import SegmentationsResult
 from explainers.results.tables import photos_cluster_rows
-from explainers.service.questions import SegmentTogether
-from explainers.service.service import ExplainerService
 from models.photo import Photo
-from pages.common import jobs, link, theme
+from pages.common import link, theme
+from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.live_view.live_view import Pane, live_view
-from pages.common.text import plain
-from pages.explore import charts, downloads, look, views
+from pages.common.live_view.notes import main_depths
+from pages.common.text import escaped
+from pages.explore import appearance, charts, downloads, views
 
 _SHARES_HELP = "How much of each photo belongs to which cluster, in the colours of the clusters."
-_FILE_HELP = (
-    "The maps of every granularity, one NPZ file per photo in a ZIP: labels (n_k, H, W) and ks.",
-    "Area and regions of every cluster in every photo, as a CSV file.",
-    "Settings, encoder, photos and versions as a JSON file.",
-)
 
 
-def draw(service: ExplainerService, encoder_name: str, photos: Sequence[Photo], settings: NaveSettings) -> None:
-    """Asks for the maps of the set and draws them when they are there."""
-    question = (encoder_name, tuple(photos), settings)
-    segmenting = jobs.requested("set", question, lambda view: service.ask(SegmentTogether(*question), view))
-    result = jobs.result_or_stop("set", segmenting)
-    look.settle(result.segmentations[0])
-    pictures(photos, result)
-    shares(result)
-    details(result)
+def draw(photos: Sequence[Photo], result: SegmentationsResult) -> None:
+    """The photos with their clusters, the clusters by photo, and the table of clusters."""
+    _pictures(photos, result)
+    _shares(result)
+    _details(result)
 
 
 @st.fragment(key="picture")
-def pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
-    """The live segmentations of all photos, the widgets of their look, and the downloads."""
-    shown, first = look.current(), result.segmentations[0]
-    look.granularity(first)
+def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
+    """The live segmentations of all photos, the widgets of their appearance, and the downloads."""
+    shown, first = appearance.current(), result.segmentations[0]
+    appearance.granularity(first)
     st.caption("The photos were clustered together: one colour means one thing in all of them.")
-    frames = tuple(range(len(first.ks)))
-    notes = views.main_depths(first)
+    frames, notes = tuple(range(len(first.ks))), main_depths(first)
     panes = [
         Pane(
             id=str(n),
@@ -56,36 +46,49 @@ def pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
             maps=segmentation.labels,
             at=frames,
             alt=f"{photo.name}, seen by {result.encoder.name}",
-            title=plain(photo.name),
+            title=escaped(photo.name),
             notes=notes,
             selected=shown.only,
         )
         for n, (photo, segmentation) in enumerate(zip(photos, result.segmentations, strict=True))
     ]
-    drawn = {"opacity": shown.opacity, "outlines": shown.outlines, "clusters_only": shown.clusters_only, "together": True}
-    live_view("together", panes, first.ks, shown.n_clusters, **drawn, follow=look.FOLLOW, on_select=look.select)
-    look.appearance(first)
-    _take_away(result, shown.n_clusters)
+    live_view("together", panes, first.ks, shown.n_clusters, shown.cover, appearance.live_controls(together=True))
+    appearance.controls()
+    draw_downloads("download set", _files(result, shown.n_clusters))
     link.write()
 
 
-def _take_away(result: SegmentationsResult, k: int) -> None:
-    """The downloads. Each file is made when its button is pressed."""
-    stem = f"set-{result.encoder.name.replace('/', '-')}"
-    files = [
-        ("Maps", f"{stem}.zip", "application/zip", lambda: maps_zip(result)),
-        ("Clusters", f"{stem}-{k}.csv", "text/csv", lambda: as_csv(photos_cluster_rows(result, k))),
-        ("Settings", f"{stem}.json", "application/json", lambda: downloads.together_settings_json(result, k)),
+def _files(result: SegmentationsResult, k: int) -> list[Download]:
+    stem = file_stem("set", result.encoder.name)
+    return [
+        Download(
+            "Maps",
+            f"{stem}.zip",
+            "application/zip",
+            partial(maps_zip, result),
+            "The maps of every granularity, one NPZ file per photo in a ZIP: labels (n_k, H, W) and ks.",
+        ),
+        Download(
+            "Clusters",
+            f"{stem}-{k}.csv",
+            "text/csv",
+            lambda: as_csv(photos_cluster_rows(result, k)),
+            "Area and regions of every cluster in every photo, as a CSV file.",
+        ),
+        Download(
+            "Settings",
+            f"{stem}.json",
+            "application/json",
+            partial(downloads.together_settings_json, result, k),
+            "Settings, encoder, photos and versions as a JSON file.",
+        ),
     ]
-    with st.container(horizontal=True, gap="xsmall"):
-        for (label, name, mime, make), meaning in zip(files, _FILE_HELP, strict=True):
-            st.download_button(label, make, name, mime, key=f"download set {label}", on_click="ignore", help=meaning)
 
 
 @st.fragment(key="strip")
-def shares(result: SegmentationsResult) -> None:
+def _shares(result: SegmentationsResult) -> None:
     """Which cluster takes how much of which photo."""
-    k = look.current().n_clusters
+    k = appearance.current().n_clusters
     st.subheader("Clusters by photo", anchor=False, help=_SHARES_HELP)
     areas = np.array([[row.area for row in cluster_table(s.at(k), k)] for s in result.segmentations])
     figure = charts.shares(result.photo_names, areas)
@@ -93,9 +96,9 @@ def shares(result: SegmentationsResult) -> None:
 
 
 @st.fragment(key="details")
-def details(result: SegmentationsResult) -> None:
+def _details(result: SegmentationsResult) -> None:
     """The clusters one by one over all photos, and how good every granularity is."""
-    k = look.current().n_clusters
+    k = appearance.current().n_clusters
     left, right = st.columns([2, 1], gap="medium")
     with left:
         st.subheader("Clusters", anchor=False)

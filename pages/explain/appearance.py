@@ -1,4 +1,4 @@
-"""How an explanation is looked at: the depth, the class and the heat. Changing it computes nothing again."""
+"""What is shown of an explanation, and how: the depth, the class and the heat. Changing it computes nothing again."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ import streamlit as st
 
 from explainers.results.explanations import ALL_DEPTHS, LocalExplanation, ShownDepth
 from pages.common import link
-from pages.common.heat_look import OPACITY, THRESHOLD, HeatLook
+from pages.common.heat_appearance import OPACITY, THRESHOLD, HeatAppearance
 
 
-def settle(explanation: LocalExplanation, is_opened: bool) -> None:
-    """Gives the look its values before the fragment that shows it: from the link, the last explanation, or the defaults.
+def settle(explanation: LocalExplanation, *, is_opened: bool) -> None:
+    """Gives the controls their values before the fragment that has them: from the link, the last explanation, or the defaults.
 
-    That of an image opened from a class follows the depth of the class.
+    An image opened from a class follows the depth of the class.
     """
     if not is_opened:
         settle_depth(choices([facts.depth for facts in explanation.depths]), explanation.telling_depth)
@@ -22,22 +22,18 @@ def settle(explanation: LocalExplanation, is_opened: bool) -> None:
 
 
 def settle_depth(depths: Sequence[ShownDepth], default: ShownDepth) -> None:
-    """The depth that is looked at, or all of them."""
-    link.settle("depth", default, depths.__contains__, kind=_shown_depth)
-
-
-def _shown_depth(text: str) -> ShownDepth:
-    return ALL_DEPTHS if text == ALL_DEPTHS else int(text)
+    """The depth that is shown, or all of them."""
+    link.settle("depth", default, depths.__contains__, kind=lambda text: ALL_DEPTHS if text == ALL_DEPTHS else int(text))
 
 
 def choices(depths: Sequence[int]) -> list[ShownDepth]:
-    """What can be looked at: every depth, and all together where they are several."""
+    """What can be shown: every depth, and all together where they are several."""
     return [*depths, ALL_DEPTHS] if len(depths) > 1 else list(depths)
 
 
 def depth(depths: Sequence[int]) -> ShownDepth:
-    """Draws the choice of the depth that is looked at."""
-    return st.segmented_control(
+    """Draws the choice of the depth that is shown."""
+    chosen = st.segmented_control(
         "Depth shown",
         choices(depths),
         format_func=lambda choice: "All" if choice == ALL_DEPTHS else str(choice),
@@ -47,6 +43,7 @@ def depth(depths: Sequence[int]) -> ShownDepth:
         help="Shallow depths see small and simple things, deep ones what decides the class. All: the mean over the depths, "
         "with one test per concept instead of one per depth, so that no depth has to be guessed.",
     )
+    return st.session_state["depth"] if chosen is None else chosen
 
 
 def in_words(depth: ShownDepth) -> str:
@@ -54,17 +51,18 @@ def in_words(depth: ShownDepth) -> str:
     return "over all depths" if depth == ALL_DEPTHS else f"at depth {depth}"
 
 
-def heat() -> HeatLook:
+def heat() -> HeatAppearance:
     """Draws the sliders of opacity and threshold."""
-    opacity, threshold = st.columns(2, gap="medium")
-    return HeatLook(
-        _percent(opacity, "Opacity", "heat_opacity", "How strongly the heat covers the photo."),
-        _percent(threshold, "Threshold", "heat_threshold", "Below this value of the concept map, the photo is left as it is."),
-    )
+    left, right = st.columns(2, gap="medium")
+    with left:
+        opacity = _percent("Opacity", "heat_opacity", "How strongly the heat covers the photo.")
+    with right:
+        threshold = _percent("Threshold", "heat_threshold", "Below this value of the concept map, the photo is left as it is.")
+    return HeatAppearance(opacity, threshold)
 
 
-def _percent(place, label: str, key: str, meaning: str) -> float:
-    return place.slider(label, 0, 100, key=key, format="%d %%", persist_state="session", help=meaning) / 100
+def _percent(label: str, key: str, meaning: str) -> float:
+    return st.slider(label, 0, 100, key=key, format="%d %%", persist_state="session", help=meaning) / 100
 
 
 def class_shown(explanation: LocalExplanation) -> int:
@@ -73,7 +71,7 @@ def class_shown(explanation: LocalExplanation) -> int:
     idx = st.selectbox(
         "Class shown",
         list(names),
-        format_func=names.get,
+        format_func=names.__getitem__,
         key="of",
         persist_state="session",
         help="The table and the chart of depths are about this class.",

@@ -1,6 +1,6 @@
-"""How a segmentation is drawn: the frozen Look, and the widgets that change it without computing anything again.
+"""How a segmentation is drawn: the frozen Appearance, and the widgets that change it without computing anything again.
 
-The fragments that show a look rerun together when it changes; the rest of the page does not.
+The fragments that show a segmentation rerun together when its appearance changes; the rest of the page does not.
 """
 
 from dataclasses import dataclass
@@ -11,23 +11,21 @@ import streamlit as st
 from explainers.drawing.clusters import hex_colour, overlay
 from explainers.nave.segmentation import Segmentation
 from pages.common import link
-from pages.common.live_view.live_view import Role
+from pages.common.live_view.live_view import Controls, Cover, Role
 
-FOLLOW: dict[Role, str] = {
+_FOLLOW: dict[Role, str] = {  # the keys of the widgets
     "frame": "k",
     "opacity": "opacity",
     "outlines": "outlines",
     "clusters_only": "clusters_only",
     "blink": "blink",
 }
-"""The widgets that the live view follows in the browser, while they move."""
-
-_LOOK_FRAGMENTS = ["picture", "strip", "details"]
+_FRAGMENTS = ["picture", "strip", "details"]
 _BLINK_HELP = "Shows the photo and its clusters in turn. The picture held pressed, or the key O on it, shows the photo, too."
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """How a segmentation is drawn."""
 
     n_clusters: int
@@ -37,36 +35,51 @@ class Look:
     only: tuple[int, ...] = ()  # the clusters that are shown alone; () shows all
 
     @property
-    def cover(self) -> float:
-        """The opacity that is drawn: without the photo, the clusters hide it."""
+    def drawn_opacity(self) -> float:
+        """Without the photo, the clusters hide it."""
         return 1.0 if self.clusters_only else self.opacity
 
+    @property
+    def cover(self) -> Cover:
+        """What the live view needs of it: it knows granularity and selection by itself."""
+        return Cover(self.opacity, self.outlines, self.clusters_only)
 
-def draw(pixels: np.ndarray, segmentation: Segmentation, look: Look) -> np.ndarray:
-    """The picture (H, W, 3) uint8 at the size of ``pixels``."""
-    return overlay(pixels, segmentation.at(look.n_clusters), opacity=look.cover, outlines=look.outlines, only=look.only)
+    def draw(self, pixels: np.ndarray, segmentation: Segmentation) -> np.ndarray:
+        """The picture (H, W, 3) uint8 of a photo's pixels (H, W, 3) under its clusters."""
+        labels = segmentation.at(self.n_clusters)
+        return overlay(pixels, labels, opacity=self.drawn_opacity, outlines=self.outlines, only=self.only)
 
 
 def settle(segmentation: Segmentation) -> None:
-    """Gives the look its values before the fragments that show it: from the link, the last picture, or the suggestion."""
+    """Gives the appearance its values before the fragments show it: from the link, the last picture, or the suggestion."""
     link.settle("k", segmentation.suggested_k, segmentation.ks.__contains__, word="granularity")
     link.settle("opacity", 55, range(101).__contains__)
-    link.settle("outlines", True)
-    link.settle("clusters_only", False)
+    link.settle("outlines", default=True)
+    link.settle("clusters_only", default=False)
     link.settle("only", [], lambda clusters: all(0 <= idx < st.session_state["k"] for idx in clusters), word="cluster")
 
 
-def current() -> Look:
+def current() -> Appearance:
     """How the segmentation is drawn now. Clusters that are gone since the granularity fell are not shown alone."""
     state = st.session_state
     remaining = [idx for idx in state["only"] if idx < state["k"]]
     if remaining != state["only"]:
         state["only"] = remaining
-    return Look(state["k"], state["opacity"] / 100, state["outlines"], state["clusters_only"], tuple(remaining))
+    return Appearance(state["k"], state["opacity"] / 100, state["outlines"], state["clusters_only"], tuple(remaining))
+
+
+def live_controls(*, together: bool = False) -> Controls:
+    """The widgets that the live view follows in the browser while they move, and what a click on a picture does."""
+    return Controls(_FOLLOW, _select, together)
+
+
+def _select(pane: str, clusters: tuple[int, ...]) -> None:
+    """A click on the picture: those clusters alone, or all if there are none."""
+    st.session_state["only"] = list(clusters)
 
 
 def granularity(segmentation: Segmentation) -> None:
-    """The live slider."""
+    """Draws the live slider."""
     st.slider(
         "Granularity",
         segmentation.ks[0],
@@ -78,8 +91,8 @@ def granularity(segmentation: Segmentation) -> None:
     )
 
 
-def appearance(segmentation: Segmentation) -> None:
-    """Opacity, outlines, clusters without the photo, blinking, and some clusters alone."""
+def controls() -> None:
+    """Draws opacity, outlines, clusters without the photo, blinking, and some clusters alone."""
     opacity, toggles = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
     opacity.slider(
         "Opacity",
@@ -100,7 +113,7 @@ def appearance(segmentation: Segmentation) -> None:
         "Clusters alone",
         range(st.session_state["k"]),
         selection_mode="multi",
-        format_func=_chip,
+        format_func=lambda idx: f':color[\u2003]{{background="{hex_colour(idx)}"}} {idx}',
         key="only",
         persist_state="session",
         wrap=True,
@@ -109,18 +122,9 @@ def appearance(segmentation: Segmentation) -> None:
     )
 
 
-def _chip(cluster_idx: int) -> str:
-    return f':color[\u2003]{{background="{hex_colour(cluster_idx)}"}} {cluster_idx}'
-
-
-def select(pane: str, clusters: tuple[int, ...]) -> None:
-    """A click on the picture: those clusters alone, or all if there are none."""
-    st.session_state["only"] = list(clusters)
-
-
 def _redraw() -> None:
-    """Reruns what depends on the look, and nothing else.
+    """Reruns what depends on the appearance, and nothing else.
 
-    Not for changes that a callback makes itself: Streamlit forgets to tell the browser of those once it reruns from there.
+    Not for changes that a callback makes itself: Streamlit does not send those to the browser when it reruns from there.
     """
-    st.rerun(_LOOK_FRAGMENTS)
+    st.rerun(_FRAGMENTS)

@@ -15,7 +15,6 @@ from PIL import Image
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageRef
 from models.errors import EncoderscopeError
-from models.photo import Photo
 
 SIDE_PX = 128
 _MOST_KEPT = 8000
@@ -42,15 +41,15 @@ class Tile:
 def tile(library: ConceptLibrary, image: ImageRef, note: str = "") -> Tile:
     """The picture of an image of the library; a damaged file gives an empty one that says so."""
     try:
-        return Tile(image.sha256, thumbnail(image.sha256, lambda: library.photo(image)), image.name, note)
+        return Tile(image.sha256, _thumbnail(image.sha256, library, image), image.name, note)
     except EncoderscopeError as error:
         return Tile(image.sha256, "", str(error), note)
 
 
 @st.cache_data(show_spinner=False, max_entries=_MOST_KEPT)
-def thumbnail(sha256: str, _load: Callable[[], Photo]) -> str:
+def _thumbnail(sha256: str, _library: ConceptLibrary, _image: ImageRef) -> str:
     """The picture within a square of 128 px, as an address that holds the picture itself."""
-    small = Image.fromarray(_load().pixels)
+    small = Image.fromarray(_library.photo(_image).pixels)
     small.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX, reducing_gap=2.0)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=82)

@@ -1,0 +1,54 @@
+"""Files that come in through the browser: which kinds, how large, and what refuses the others.
+
+The browser keeps to kinds and sizes by itself; the sizes are checked again here, because not every client is a browser.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from models.errors import UnreadableImage
+from models.photo import PICTURE_SUFFIXES, Photo, read_photo
+
+T = TypeVar("T")
+
+UPLOAD_TYPES = [suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES]
+WITH_ARCHIVES = [*UPLOAD_TYPES, "zip"]
+MAX_MB, MAX_ARCHIVE_MB = 50, 200  # a photo; a whole set of them
+MB = 2**20
+
+
+def refusal_of_size(name: str, n_bytes: int, max_mb: int = MAX_MB) -> str:
+    """The sentence that refuses a file beyond the limit; empty for any other."""
+    if n_bytes <= max_mb * MB:
+        return ""
+    return f"“{name}” has {n_bytes / MB:.0f} MB; at most {max_mb} MB are taken. Save it smaller, or split it, and try again."
+
+
+def read_upload(data: bytes, name: str) -> Photo | str:
+    """The photo in a file, or the sentence that refuses it."""
+    if refusal := refusal_of_size(name, len(data)):
+        return refusal
+    try:
+        return read_photo(data, name)
+    except UnreadableImage as error:
+        return str(error)
+
+
+def read_once(key: str, files: Sequence[UploadedFile], read: Callable[[bytes, str], T]) -> dict[str, T]:
+    """What is in each file of the uploader ``key``, by file id: read when it is new, forgotten when it leaves."""
+    before = already_read(key)
+    now = {file.file_id: before[file.file_id] if file.file_id in before else read(file.getvalue(), file.name) for file in files}
+    st.session_state[_read_key(key)] = now
+    return now
+
+
+def already_read(key: str) -> dict:
+    """What `read_once` last returned for this uploader."""
+    return st.session_state.get(_read_key(key), {})
+
+
+def _read_key(key: str) -> str:
+    return f"{key}.read"

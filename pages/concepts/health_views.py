@@ -1,0 +1,105 @@
+"""What an encoder makes of a concept, on the screen: its CAV at every depth, the responses of images, similar concepts."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explainers.library.library import ConceptLibrary
+from explainers.library.sets import ImageSet, OpenSet
+from explainers.results.explanations import HealthReport
+from explainers.service.questions import CheckConcepts
+from explainers.visual_tcav.settings import ExplainSettings
+from models.catalog import EncoderInfo
+from pages.common import depths, link, theme
+from pages.common.text import escaped
+from pages.concepts import charts, health
+from pages.concepts.tiles import draw_tiles, tile
+
+SETTINGS = ExplainSettings()  # every depth, and as many replicates as the Explain page takes
+_N_RESPONDING = 6
+_BOXES = {"none": st.success, "some": st.info, "serious": st.warning}
+_COLOURS = {"none": "green", "some": "blue", "serious": "orange"}
+HEALTH_HELP = (
+    "A concept activation vector (CAV) is what the concept's images have in common inside the encoder. Three measures say what "
+    "it is worth at a depth; each is 1 at best.\n\n"
+    "- **Held-out AUC**: does it tell images it was not made from? 0.5 is chance.\n"
+    "- **Emblem gap**: how much less random images respond. 0 or less: the concept map stays empty.\n"
+    "- **Stability**: does it stay the same when other images of the concept are drawn?"
+)
+_RESPONSES_HELP = (
+    "How strongly each image answers to the CAV. Images that answer least may not show the concept; random images that answer "
+    "most may show it after all."
+)
+SIMILARITY_HELP = (
+    "Cosine between CAVs: 1 means that the encoder treats two concepts as one, 0 that they have nothing to do with each other, "
+    "-1 that they are opposites."
+)
+
+
+def question(info: EncoderInfo, concepts: Sequence[OpenSet], random: OpenSet) -> CheckConcepts:
+    """What is asked about some concepts."""
+    return CheckConcepts(info.name, tuple(concepts), random, SETTINGS)
+
+
+def settle_depth(report: HealthReport, concept: ImageSet) -> int:
+    """The depth in view: from the link, as chosen before, or the best for this concept."""
+    return link.settle("depth", health.best_depth(report, concept.name), report.depths.__contains__)
+
+
+def draw(report: HealthReport, concept: ImageSet, depth: int) -> None:
+    """What the concept's CAV is worth: in words and over depth."""
+    best = report.at(concept.name, health.best_depth(report, concept.name)).health
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        figure = charts.health_over_depth(report, concept.name, depth)
+        st.plotly_chart(figure, config=theme.CONFIG, key="health", alt="Held-out AUC, emblem gap and stability over depth")
+    with right:
+        box = _BOXES[best.verdict.doubt]
+        box(f"**{escaped(health.overall(report, concept.name))}**  \n{health.in_numbers(best)}")
+        with st.container(gap="xsmall"):
+            for run, verdict in health.verdicts(report, concept.name):
+                st.markdown(f"{run} :{_COLOURS[verdict.doubt]}-badge[{verdict.value.capitalize()}] {escaped(verdict.sentence)}")
+
+
+def depth_choice(report: HealthReport) -> None:
+    """Draws the choice of the depth whose responses and similarities are shown."""
+    st.pills(
+        "Depth",
+        report.depths,
+        key="depth",
+        required=True,
+        persist_state="session",
+        help=f"Where in the encoder, shallow to deep.\n\n{depths.in_words(report.encoder, report.depths)}",
+    )
+
+
+def responses(library: ConceptLibrary, report: HealthReport, sets: tuple[ImageSet, ImageSet], depth: int) -> None:
+    """The images of the concept that respond most and least, the random ones that respond most, and all of them at once.
+
+    ``sets`` are the concept and its random counterpart.
+    """
+    st.subheader("Responses", anchor=False, help=_RESPONSES_HELP)
+    concept, random = sets
+    check = report.at(concept.name, depth)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _row(library, concept, health.strongest(check.responses, _N_RESPONDING), "Respond most")
+        _row(library, concept, health.faintest(check.responses, _N_RESPONDING), "Respond least")
+        _row(library, random, health.strongest(check.random_responses, _N_RESPONDING), "Random images that respond most")
+    with right:
+        names, random_names = ([image.name for image in s.images] for s in sets)
+        figure = charts.responses(check, names, random.name, random_names)
+        st.plotly_chart(figure, config=theme.CONFIG, key="responses", alt="Responses of all images")
+
+
+def _row(library: ConceptLibrary, image_set: ImageSet, ranked: health.Ranked, title: str) -> None:
+    st.markdown(f"**{title}**")
+    pairs = zip(ranked.idx, ranked.responses, strict=True)
+    tiles = [tile(library, image_set.images[i], f"{response:.3g}") for i, response in pairs]
+    draw_tiles(f"row {title}", tiles, title, columns=_N_RESPONDING)
+
+
+def similarity(report: HealthReport, depth: int) -> None:
+    """Cosine between the CAVs of several concepts at one depth."""
+    figure = charts.similarity(report.concept_names, report.similarity(depth))
+    st.plotly_chart(figure, config=theme.CONFIG, key="similarity", alt=f"Similarity of CAVs at depth {depth}")
