@@ -15,6 +15,7 @@ app: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev browser
 	$(BIN)/ruff check .
+	$(BIN)/ty check --python $(VENV) app.py pages explainers models
 	$(BIN)/python -m pytest
 
 # The tests that run in seconds: no browser, no walk over all architectures.

@@ -33,9 +33,6 @@ ALLOWED = {  # a word of the glossary's last column: the contexts in which it is
     "is no": [r"(there|here) is no", r"is no (longer|more|less|better|worse)"],
 }
 
-UNFINISHED = [pytest.mark.xfail(reason="folders are being mended one by one")]
-OF_FOLDERS = [pytest.param(folder, marks=UNFINISHED if folder.startswith("pages") else []) for folder in FOLDERS]
-
 
 class Text(NamedTuple):
     """A docstring or another text of the source."""
@@ -95,7 +92,7 @@ def sources_in(folder: str) -> list[Source]:
 # --- the tests --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("folder", OF_FOLDERS)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_no_text_uses_a_word_that_the_glossary_gives_up(folder):
     wrong = [
         f"{place}: '{word}' in '...{context}...'"
@@ -113,13 +110,13 @@ def test_no_document_uses_a_word_that_the_glossary_gives_up(path):
     assert not [(word, context) for word in words for context in offences(word, text)]
 
 
-@pytest.mark.parametrize("folder", OF_FOLDERS)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_every_docstring_can_stand_alone(folder):
     wrong = [f"{s.path}: {ast.get_docstring(node)}" for s in sources_in(folder) for node in same_docstrings(s)]
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("folder", OF_FOLDERS)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_public_functions_on_arrays_state_shapes(folder):
     wrong = [
         f"{source.path}:{node.lineno} {name}"
@@ -130,7 +127,7 @@ def test_public_functions_on_arrays_state_shapes(folder):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("folder", OF_FOLDERS)
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_variables_say_what_they_are(folder):
     wrong = [f"{source.path}:{node.lineno}" for source in sources_in(folder) for node in vague_variables(source)]
     assert not wrong, "\n".join(wrong)

@@ -69,7 +69,7 @@ def random_counterpart(sets: Sequence[ImageSet]) -> ImageSet | None:
         key="random",
         persist_state="session",
         help="Images that show nothing in particular. A concept is what sets its examples apart from these, "
-        "and chance is what subsets of these would score.",
+        "and chance is what subsets of these would give.",
     )
     return by_name[name]
 

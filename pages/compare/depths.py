@@ -58,7 +58,7 @@ def _draw(openings: Sequence[Opening], answers: Answers) -> None:
 def in_words(similarity: np.ndarray, a: tuple[str, Sequence[int]], b: tuple[str, Sequence[int]]) -> str:
     """The most alike pair of depths, and where the deepest of the first encoder finds its like.
 
-    ``similarity`` is (n_depths of a, n_depths of b); ``a`` and ``b`` are each an encoder's name and its depths.
+    ``similarity`` is (n_depths_a, n_depths_b); ``a`` and ``b`` are each an encoder's name and its depths.
     """
     (name_a, depths_a), (name_b, depths_b) = a, b
     row, column = divmod(int(similarity.argmax()), similarity.shape[1])

@@ -93,8 +93,8 @@ def watched(
     waiting = {}
     for opening in openings:
         questions = questions_of(opening) if opening.info else {}
-        asked = {view: jobs.asked(_key(view, opening), question) for view, question in questions.items()}
-        waiting[opening.place] = asked or {"open": opening.job}
+        pending = {view: jobs.asked(_key(view, opening), question) for view, question in questions.items()}
+        waiting[opening.place] = pending or {"open": opening.job}
     is_polling = _n_pending(waiting) > 0
     redraw = partial(_draw_ready, openings, waiting, draw, is_polling=is_polling)
     st.fragment(redraw, key=f"compare {name}", run_every=_POLL_SECONDS if is_polling else None)()

@@ -153,7 +153,7 @@ def _alike_in_words(name: str, other: str, cosine: float) -> str:
 _ALIKE = (
     (0.8, "nearly the same CAV: what is found for one holds for the other"),
     (0.4, "related: part of what answers to one answers to the other"),
-    (-0.4, "hardly related: each CAV has a direction of its own"),
+    (-0.4, "hardly related: the CAVs are nearly at right angles"),
     (-2.0, "opposed: what raises one lowers the other"),
 )
 
