@@ -302,7 +302,7 @@ def evidence_at(
     head = encoder.head_from(depth)(image)
     outputs = [0] if len(encoder.info.class_names) == 1 else class_idx
     activation = head.activation[0].float()
-    path = path_gradients(head.logits_of, activation, outputs, n_steps, progress)
+    path = path_gradients(head.logits_of, activation, outputs, n_steps, progress, refined=True)
     return evidence_of(path, activation, class_idx, head.map_of)
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from explainers.integrated_gradients import integrated_gradients, path_gradients
+from explainers.integrated_gradients import path as path_module
 from models.errors import BadSettings, Cancelled
 from models.progress import Progress
 
@@ -41,14 +42,15 @@ def test_the_completeness_gap_of_a_kink_is_its_trapezoid():
 
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 7, 100])
-def test_the_chunks_do_not_matter(chunk_size):
+def test_the_chunks_do_not_matter(chunk_size, monkeypatch):
     activation = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
 
     def head(maps: torch.Tensor) -> torch.Tensor:
         return torch.tanh(maps.flatten(1) @ torch.ones(6, 2)) + torch.tensor([3.0, 4.0])
 
     whole = path_gradients(head, activation, [0], n_steps=9)
-    chunked = path_gradients(head, activation, [0], n_steps=9, chunk_size=chunk_size)
+    monkeypatch.setattr(path_module, "CHUNK_SIZE", chunk_size)
+    chunked = path_gradients(head, activation, [0], n_steps=9)
     assert chunked.baseline_logits.tolist() == [3.0, 4.0]
     torch.testing.assert_close(chunked.logits, head(activation[None])[0])
     for name in ("mean", "final", "logits", "completeness_gaps"):
@@ -94,3 +96,51 @@ def test_it_can_be_stopped_and_needs_a_step():
         path_gradients(squares, torch.ones(1), [0], progress=Progress(check=stop))
     with pytest.raises(BadSettings, match="at least 1"):
         path_gradients(squares, torch.ones(1), [0], n_steps=0)
+
+
+# --- refined paths ------------------------------------------------------------------------------------------------------
+
+
+def normalised(maps: torch.Tensor) -> torch.Tensor:
+    """What LayerNorm makes of a path: nearly all of the change is near zero. x / (|x| + 0.001), summed; and the plain sum."""
+    flat = maps.flatten(1)
+    return torch.stack([(flat / (flat.abs() + 1e-3)).sum(1), flat.sum(1)], 1)
+
+
+def test_where_all_happens_near_zero_a_refined_path_adds_up_with_fewer_points():
+    activation = torch.tensor([1.0, 2.0, -0.5])
+    uniform = path_gradients(normalised, activation, [0])
+    refined = path_gradients(normalised, activation, [0], refined=True)
+    assert uniform.completeness_gaps[0] > 5 * abs(uniform.logit_changes[0])
+    assert refined.completeness_gaps[0] <= 0.01 * abs(refined.logit_changes[0])
+    assert refined.n_points < uniform.n_points == 51
+    exact = activation / (activation.abs() + 1e-3)  # the integral of the slope of each, by itself
+    torch.testing.assert_close(refined.mean[0] * activation, exact, rtol=0.05, atol=0)
+
+
+def test_a_path_that_adds_up_is_not_refined():
+    activation = torch.randn(3, 2, generator=torch.Generator().manual_seed(0)).abs()
+    uniform, refined = (path_gradients(squares, activation, [0, 1], refined=refined) for refined in (False, True))
+    assert refined.n_points == uniform.n_points == 51
+    torch.testing.assert_close(refined.mean, uniform.mean)
+    torch.testing.assert_close(refined.final, uniform.final)
+
+
+def test_classes_share_the_points_of_a_refined_path():
+    path = path_gradients(normalised, torch.tensor([1.0, 2.0, 0.5]), [1, 0], refined=True)
+    torch.testing.assert_close(path.mean[0], torch.ones(3))
+    gaps = [gap / abs(change) for gap, change in zip(path.completeness_gaps, path.logit_changes, strict=True)]
+    assert max(gaps) <= 0.01
+
+
+def test_gradients_that_are_not_kept_are_taken_again(monkeypatch):
+    activation = torch.tensor([1.0, 2.0, -0.5])
+    kept = path_gradients(normalised, activation, [0], refined=True)
+    monkeypatch.setattr(path_module, "KEPT_BYTES", 100)
+    torch.testing.assert_close(path_gradients(normalised, activation, [0], refined=True).mean, kept.mean)
+
+
+def test_a_jump_is_refined_up_to_a_bound():
+    """The logit jumps at a quarter of the way, where no gradient sees it: no path adds up."""
+    path = path_gradients(lambda x: (x > 0.25).float() + 0 * x, torch.ones(1), [0], refined=True)
+    assert path.n_points <= path_module.MAX_POINTS and path.completeness_gaps[0] == pytest.approx(1)
