@@ -8,35 +8,12 @@ from pages.common import choices, link, photos
 
 SCENE_COUNTS = (2, 4, 8, 16, 32)
 SCENES, OWN = "scenes", "own"
-ONE, SEVERAL = "one", "set"
-_NAMES = {ONE: "One photo", SEVERAL: "Several together"}
-_WANTED_HELP = (
-    "One photo, or several whose positions are clustered together: then one colour means the same thing in all of them."
-)
 _SOURCE_HELP = f"Which photos are looked at. Upload several in the sidebar to use your own, up to {MAX_PHOTOS}."
-
-
-def is_wanted() -> bool:
-    """Draws the choice between one photo and several."""
-    return choices.choose("Photos", "photos", _NAMES, _WANTED_HELP) == SEVERAL
 
 
 def is_private() -> bool:
     """True if the chosen photos cannot be part of the link."""
     return st.session_state["set"] == OWN
-
-
-def choose_or_upload() -> tuple[tuple[Photo, ...], list[str]]:
-    """Draws the choice of photos and the uploader below it; a sentence for every upload that was refused.
-
-    Who uploads photos wants to see them.
-    """
-    above, n_before = st.container(), len(photos.uploaded())
-    refusals = photos.upload()
-    if len(photos.uploaded()) > n_before:
-        st.session_state["set"] = OWN
-    with above:
-        return choose(in_a_row=False), refusals
 
 
 def choose(*, in_a_row: bool = True) -> tuple[Photo, ...]:

@@ -1,15 +1,39 @@
-"""What decides the segmentation of the Explore page, from widgets to frozen settings."""
+"""What the Explore page asks: one photo or several, and what decides their segmentation, from widgets to frozen settings."""
 
 import streamlit as st
 
 from explainers.nave.settings import NaveSettings
 from models.catalog import EncoderInfo
-from pages.common import depths, nave_controls
+from models.photo import Photo
+from pages.common import choices, collection, depths, nave_controls, photos
 
+ONE, SEVERAL = "one", "set"
+_NAMES = {ONE: "One photo", SEVERAL: "Several together"}
+_SEVERAL_HELP = (
+    "One photo, or several whose positions are clustered together: then one colour means the same thing in all of them."
+)
 _DEPTHS_HELP = (
     "Which depths of the encoder are looked at together, from shallow to deep. Shallow ones follow colour and texture, deep "
     "ones objects."
 )
+
+
+def are_several_wanted() -> bool:
+    """Draws the choice between one photo and several."""
+    return choices.choose("Photos", "photos", _NAMES, _SEVERAL_HELP) == SEVERAL
+
+
+def several_photos() -> tuple[tuple[Photo, ...], list[str]]:
+    """Draws the choice of several photos and the uploader below it; a sentence for every upload that was refused.
+
+    Who uploads photos wants to see them.
+    """
+    above, n_before = st.container(), len(photos.uploaded())
+    refusals = photos.upload()
+    if len(photos.uploaded()) > n_before:
+        st.session_state["set"] = collection.OWN
+    with above:
+        return collection.choose(in_a_row=False), refusals
 
 
 def nave_settings(info: EncoderInfo) -> NaveSettings:

@@ -14,9 +14,9 @@ link.begin()
 catalog = jobs.service().catalog
 photo, together, refusals = None, (), []
 with st.sidebar:
-    several = collection.is_wanted()
+    several = controls.are_several_wanted()
     if several:
-        together, refusals = collection.choose_or_upload()
+        together, refusals = controls.several_photos()
     else:
         photo, refusals = photos.choose()
     choice = door.choose_encoder(catalog)
