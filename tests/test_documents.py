@@ -16,7 +16,7 @@ from PIL import Image
 from explainers.commands.main import parser
 from models.scenes.scenes import render, sample_scene
 from models.version import __version__
-from tests.house import ROOT, read_sources
+from tests.house import ROOT, arrows, drawing, read_sources
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "assets/docs").glob("*.md"))]
 RESULTS = ROOT / "tests/benchmarks/RESULTS.md"
@@ -190,6 +190,17 @@ def test_links_and_pictures_lead_somewhere(path):
 def test_files_that_a_document_names_exist(path):
     named = re.findall(r"`((?:explainers|models|pages|tests|assets)/[\w/.-]+)`", path.read_text())
     assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_every_room_stands_in_the_architecture():
+    rows = re.findall(r"^\| (.*?) \|", (ROOT / "assets/docs/architecture.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([\w/]+)`", row)}
+    assert {room for room in arrows(read_sources(ROOT)) if (ROOT / room).is_dir()} <= named
+
+
+def test_the_drawing_of_the_floors_is_that_of_the_source():
+    drawn = (ROOT / "assets/docs/architecture.svg").read_text()
+    assert drawn == drawing(ROOT), "draw it again: python -m tests.house --svg assets/docs/architecture.svg"
 
 
 def test_the_readme_is_short_and_the_results_are_elsewhere():

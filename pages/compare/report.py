@@ -15,6 +15,7 @@ from explainers.results.provenance import versions
 from explainers.results.records import encoder_record, jsonable
 from explainers.visual_tcav.settings import ExplainSettings
 from models.photo import Photo
+from models.version import __version__
 from pages.common import html_report
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.compare.kept import Kept
@@ -64,6 +65,7 @@ def about(photo: Photo, openings: Sequence[Opening], settings: NaveSettings | Ex
         "photo": {"name": photo.name, "sha256": photo.sha256},
         "encoders": [encoder_record(o.info) for o in openings if o.info],
         "settings": asdict(settings),
+        "encoderscope": __version__,
         "versions": versions(),
     }
 
