@@ -33,14 +33,17 @@ def local_rows(explanation: LocalExplanation) -> list[Row]:
     """One row per class, concept and depth; where depths are several, one over all of them as well."""
     facts = {f.depth: f for f in explanation.depths}
 
-    def beside(c: ConceptAtDepth, row: int) -> Row:
-        off_map, gap = facts[c.depth].off_map_shares[row], gap_share(facts[c.depth], row)
-        return {"off_map_share": off_map, "completeness_gap": gap, "map_peak": float(c.concept_map.max()), **_health_cells(c)}
+    def rows_of_class(row: int) -> Iterator[Row]:
+        def beside(c: ConceptAtDepth) -> Row:
+            off_map, gap = facts[c.depth].off_map_shares[row], gap_share(facts[c.depth], row)
+            return {"off_map_share": off_map, "completeness_gap": gap, "map_peak": float(c.concept_map.max()), **_health_cells(c)}
+
+        return _rows(explanation, lambda c: _local_cells(c.estimates[row]), beside)
 
     return [
         {"class_idx": idx, "class": name, **cells}
         for row, (idx, name) in enumerate(zip(explanation.class_idx, explanation.class_names, strict=True))
-        for cells in _rows(explanation, lambda c: _local_cells(c.estimates[row]), lambda c: beside(c, row))  # noqa: B023
+        for cells in rows_of_class(row)
     ]
 
 

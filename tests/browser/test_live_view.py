@@ -118,7 +118,9 @@ def test_outlines_are_as_fine_as_the_screen(server, open_page):
 
 
 def test_panes_stand_side_by_side_or_one_below_the_other(server, open_page):
-    tops = lambda page: {round(pane(page, name).bounding_box()["y"]) for name in ("upright", "flat", "late")}  # noqa: E731
+    def tops(page) -> set[int]:
+        return {round(pane(page, name).bounding_box()["y"]) for name in ("upright", "flat", "late")}
+
     assert len(tops(ready(open_page(server.url)))) == 1
     narrow = ready(open_page(server.url, 390))
     assert len(tops(narrow)) == 3

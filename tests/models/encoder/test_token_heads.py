@@ -83,7 +83,10 @@ def test_the_last_block_works_on_prefix_tokens_alone(architecture, model_args):
     head = encoder.head_from(0)(images_for(encoder)[0])
     n_prefix_tokens = encoder.info.n_prefix_tokens
     before, last = encoder.model.blocks[1:]
-    finish = lambda: head.logits_of(head.activation.repeat(4, 1, 1))  # noqa: E731
+
+    def finish() -> torch.Tensor:
+        return head.logits_of(head.activation.repeat(4, 1, 1))
+
     for module in (last.mlp.fc1, last.mlp.fc2, last.norm2, last.attn.proj):
         assert n_tokens_seen(module, finish) == [(4, n_prefix_tokens)]
     assert n_tokens_seen(before.mlp.fc1, finish) == [(4, head.activation.shape[1])]
