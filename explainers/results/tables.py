@@ -27,6 +27,7 @@ from explainers.visual_tcav.verdicts import Verdict
 
 Row = dict[str, Any]
 GAP_LIMIT = 0.01  # of the logit change, above which more steps are advised
+NOT_TO_BE_RELIED_ON = 0.05  # of the logit change, above which an attribution says little
 
 
 def local_rows(explanation: LocalExplanation) -> list[Row]:
@@ -117,10 +118,10 @@ def gap_share(facts: DepthFacts, row: int) -> float:
     return gap / change
 
 
-def depths_with_gap(explanation: LocalExplanation) -> dict[int, float]:
-    """Depths at which a class's completeness gap exceeds the limit, with the largest share."""
+def depths_with_gap(explanation: LocalExplanation, limit: float = GAP_LIMIT) -> dict[int, float]:
+    """Depths at which a class's completeness gap exceeds the limit (a share of its logit's change), with the largest share."""
     largest = {f.depth: max(gap_share(f, row) for row in range(len(explanation.class_idx))) for f in explanation.depths}
-    return {depth: share for depth, share in largest.items() if share > GAP_LIMIT}
+    return {depth: share for depth, share in largest.items() if share > limit}
 
 
 # --- clusters -----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from explainers.commands.main import main
+from explainers.integrated_gradients import path
 from explainers.library.library import ConceptLibrary
 from explainers.results.explanations import ALL_DEPTHS
 from explainers.service import concepts as explaining
@@ -210,6 +211,20 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
     assert image["over_depths"][0]["attributions"][0]["attribution"] == figure["attribution"]  # of a single depth
     assert record["global"]["over_depths"][0]["mean"] == over_class["mean"]
     assert record["encoder"]["name"] == ENCODER and list(record["failed"]) == [str(tmp_path / "broken.png")]
+
+
+@pytest.mark.parametrize("fine", [True, False])
+def test_an_attribution_that_does_not_add_up_is_complained_about(tmp_path, capsys, monkeypatch, fine):
+    monkeypatch.setenv("ENCODERSCOPE_HOME", str(tmp_path / "home"))
+    if not fine:
+        monkeypatch.setattr(path, "MAX_POINTS", 2)
+    (tmp_path / "photo.png").write_bytes(png(scene(5, class_idx=RED_DISC).pixels))
+    numbers = ["--depth", "1", "--class", str(RED_DISC), "--steps", "1", "--null", "20"]
+    asked = ["attribute", str(tmp_path / "photo.png"), "--encoder", ENCODER, "--concept", "striped", *numbers]
+    assert main([*asked, "--out", str(tmp_path / "out.json")]) == 0
+    (facts,) = json.loads((tmp_path / "out.json").read_text())["images"][0]["depths"]
+    adds_up = facts["completeness_gaps"][0] <= 0.05 * abs(facts["logit_changes"][0])
+    assert adds_up is fine and ("completeness gap" in capsys.readouterr().err) is not fine
 
 
 def test_the_shallowest_depth_is_attributed_and_adds_up(service, library):
