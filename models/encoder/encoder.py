@@ -229,8 +229,8 @@ def randomised(encoder: Encoder, seed: int = 0) -> Encoder:
 def default_depths(depths: Sequence[Depth]) -> tuple[int, ...]:
     """The depths that a segmentation uses unless others are chosen, by one rule for all encoders.
 
-    A pyramid gives its stages at 1/8 to 1/32 of the input: what is finer adds specks, not parts (README, Measured). A network
-    of one resolution gives about four depths, evenly spaced, the last one included.
+    A pyramid gives its stages at 1/8 to 1/32 of the input: what is finer adds specks, not parts (tests/benchmarks/RESULTS.md). A
+    network of one resolution gives about four depths, evenly spaced, the last one included.
     """
     if len({depth.reduction for depth in depths}) > 1:
         stages = {depth.reduction: depth.idx for depth in depths if 8 <= depth.reduction <= 32}  # last of each resolution
