@@ -1,9 +1,11 @@
 """Encoderscope in the browser: page config and navigation, nothing else."""
 
+from functools import partial
+
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-PAGES = {  # address -> title, icon, what the page answers; the first one is what opens
+PAGES = {  # address -> title, icon, what the page answers; the first one opens at "/"
     "explore": ("Explore", ":material/layers:", "The parts of a photo that an encoder treats alike."),
     "concepts": ("Concepts", ":material/style:", "Example images, and which encoder knows what they show."),
     "explain": ("Explain", ":material/neurology:", "Where concepts are, and what they contribute."),
@@ -22,10 +24,10 @@ else:
         initial_sidebar_state="auto",
         menu_items={"About": "**Encoderscope** looks inside frozen vision encoders. Photos stay on the machine that runs it."},
     )
-    st.navigation(
-        [
-            st.Page(f"pages/{address}/page.py", url_path=address, title=title, icon=icon, help=meaning)
-            for address, (title, icon, meaning) in PAGES.items()
-        ],
-        position="top",
-    ).run()
+    pages = [
+        st.Page(f"pages/{address}/page.py", url_path=address if n else "", default=n == 0, title=title, icon=icon, help=meaning)
+        for n, (address, (title, icon, meaning)) in enumerate(PAGES.items())
+    ]
+    redirect = partial(st.switch_page, pages[0], query_params=st.query_params.to_dict())
+    by_name = st.Page(redirect, title=pages[0].title, url_path=next(iter(PAGES)), visibility="hidden")  # links to /explore
+    st.navigation([*pages, by_name], position="top").run()

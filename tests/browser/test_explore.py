@@ -90,6 +90,13 @@ def test_the_first_visit_shows_a_picture_without_a_click(server, open_page):
     assert page.url.rstrip("/") == server.url
 
 
+def test_a_link_that_calls_the_first_page_by_its_name_shows_what_it_asks_for(server, open_page):
+    page = settled(open_page(f"{server.url}/explore?{FAST}&k=5&photo=china"))
+    expect(page.locator(".stage[data-frame='5']")).to_be_visible()
+    expect(page.get_by_text("china · 640 × 427 px")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)  # such as "Page not found"
+
+
 @pytest.fixture(scope="module")
 def shared_page(server, browser) -> Iterator[Page]:
     with watched_pages(browser) as opened:

@@ -15,10 +15,11 @@ from explainers.runtime.scheduler import Activity, Request
 from explainers.visual_tcav.health import CavHealth
 from explainers.visual_tcav.settings import ExplainSettings
 from models.errors import Cancelled
-from pages.compare import agreement, charts, concepts, depths, maps, report
+from pages.compare import agreement, charts, concepts, depths, maps, report, sections
 from pages.compare.charts import Contribution
 from pages.compare.kept import Kept
 from pages.compare.panes import COLOURS, Opening
+from pages.compare.sections import SECTIONS
 from tests.pages.conftest import app_at
 from tests.pages.hand_made import ENCODER, SEGMENTATION, grey_photo, provenance
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
@@ -226,6 +227,19 @@ def test_the_report_holds_every_section_and_escapes_names():
     assert "a &lt;b&gt;" in page and "caption &amp; more" in page and "data:image/jpeg" in page and "http-equiv" not in page
     record = json.loads(report.as_json(facts, kept))
     assert record["figures"]["agreement"][0]["mean"] == 0.5 and len(record["encoders"]) == 2
+
+
+def test_a_section_that_is_looked_at_gives_up_what_only_others_ask_for():
+    assert sections.left_behind(SECTIONS["cost"]) == {
+        *("classes", "photo maps", "photo seed", "collection maps", "collection seed"),
+        *("depths", "health", "concept maps", "contributions"),
+    }
+    assert "maps" in sections.left_behind(SECTIONS["depths"])
+
+
+def test_every_table_belongs_to_one_section():
+    names = [name for section in SECTIONS.values() for name in section.kept]
+    assert len(names) == len(set(names)) and list(SECTIONS) == ["maps", "agreement", "depths", "concepts", "cost"]
 
 
 def test_every_place_has_a_colour_of_its_own():
