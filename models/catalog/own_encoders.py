@@ -131,9 +131,14 @@ def default_folder() -> Path:
     return home() / "encoders"
 
 
+def slugged(name: str) -> str:
+    """The name without blanks around it, and with a dash for each run of blanks inside it."""
+    return re.sub(" +", "-", name.strip())
+
+
 def require_name(name: str) -> str:
-    """The name without spaces around it, if it can be a folder's and a link's everywhere; raises BadCheckpoint."""
-    name = name.strip()
+    """The name with dashes for blanks, if it can be a folder's and a link's everywhere; raises BadCheckpoint."""
+    name = slugged(name)
     if not _NAME.fullmatch(name) or ".." in name:
         raise BadCheckpoint(
             f"“{name[:80]}” cannot be an encoder's name. Take letters from a to z, digits, dots, dashes and underscores, "

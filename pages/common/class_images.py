@@ -55,7 +55,11 @@ def _scenes(options: SceneOptions, *, caption: bool) -> tuple[Photo, ...]:
     link.settle("first", 0, range(photos.N_SCENES).__contains__, word="first scene")
     link.settle("caption", default=caption, word="a caption")
     n = st.select_slider(
-        "Scenes", SCENE_COUNTS, key="n", persist_state="session", help="How many. More of them, a surer mean, and more time."
+        "Scenes",
+        SCENE_COUNTS,
+        key="n",
+        persist_state="session",
+        help="How many. More scenes give a more precise mean and take longer.",
     )
     first = st.number_input(
         "First scene",
@@ -63,13 +67,13 @@ def _scenes(options: SceneOptions, *, caption: bool) -> tuple[Photo, ...]:
         photos.N_SCENES - 1,
         key="first",
         persist_state="session",
-        help="Scenes have numbers; others give other images of the same class.",
+        help="Every scene has a number; another start gives other images of the same class.",
     )
     watermark = st.toggle(
         "With a caption",
         key="caption",
         persist_state="session",
-        help="Puts a watermark near a corner of every scene. One bundled encoder was fooled by it in training: woven star.",
+        help="Adds a watermark near a corner of every scene. One bundled encoder learned to rely on it for the class woven star.",
     )
     wanted = SceneOptions(class_idx=options.class_idx, texture=options.texture, watermark=watermark)
     return tuple(_rendered(seed, wanted) for seed in range(first, first + n))

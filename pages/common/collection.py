@@ -8,7 +8,7 @@ from pages.common import choices, link, photos
 
 SCENE_COUNTS = (2, 4, 8, 16, 32)
 SCENES, OWN = "scenes", "own"
-_SOURCE_HELP = f"Which photos are looked at. Upload several in the sidebar to use your own, up to {MAX_PHOTOS}."
+_SOURCE_HELP = f"Which photos are used. Upload several in the sidebar to use your own, up to {MAX_PHOTOS}."
 
 
 def is_private() -> bool:
@@ -31,6 +31,6 @@ def choose(*, in_a_row: bool = True) -> tuple[Photo, ...]:
         return own
     link.settle("n_scenes", 8, SCENE_COUNTS.__contains__, word="number of scenes")
     n_scenes = right.select_slider(
-        "Scenes", SCENE_COUNTS, key="n_scenes", persist_state="session", help="More scenes, steadier figures, longer waiting."
+        "Scenes", SCENE_COUNTS, key="n_scenes", persist_state="session", help="More scenes give steadier numbers and take longer."
     )
     return tuple(photos.scene(seed) for seed in range(n_scenes))

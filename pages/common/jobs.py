@@ -116,5 +116,5 @@ def _watch(view: str, job: Job, place: DeltaGenerator) -> None:
 
 def _bar_with_stop(view: str, job: Job, place: DeltaGenerator) -> DeltaGenerator:
     bar, button = place.container().columns([5, 1], vertical_alignment="bottom")
-    button.button("Stop", key=f"stop {view}", on_click=job.cancel, help="Gives up this computation.", width="stretch")
+    button.button("Stop", key=f"stop {view}", on_click=job.cancel, help="Cancels this computation.", width="stretch")
     return bar.empty()

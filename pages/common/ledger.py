@@ -1,7 +1,8 @@
 """The last change that was made on a page: shown on top, undone by a button, until the next one takes its place.
 
-A change is any frozen dataclass whose first field is the sentence that describes it and whose other fields have defaults. The
-forms of the page start afresh after every change: their keys carry its number.
+A change is any frozen dataclass whose first field is the sentence that describes it, whose `undone` is the sentence that says
+that it was reverted, and whose other fields have defaults. The forms of the page start afresh after every change: their keys
+carry its number.
 """
 
 from collections.abc import Callable
@@ -48,6 +49,6 @@ class Ledger:
         try:
             undo()
         except EncoderscopeError as error:
-            self.show(type(change)(f"This cannot be undone any more. {error}"))
+            self.show(type(change)(f"This can no longer be undone. {error}"))
         else:
-            self.show(type(change)(f"Undone: {change.sentence}"))
+            self.show(type(change)(change.undone))

@@ -57,5 +57,5 @@ def seed() -> int:
         key="seed",
         persist_state="session",
         help="Clustering starts from random positions. The same seed gives the same picture; "
-        "another one shows how much is chance.",
+        "another seed shows how much is chance.",
     )

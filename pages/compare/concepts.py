@@ -39,7 +39,7 @@ _PLACE_HELP = (
 _HEALTH_HELP = "How well the CAV tells held-out images of the concept from random ones: 1 is always, 0.5 is guessing."
 _RANKING_HELP = (
     "The mean over each encoder's depths. A star: more than chance, after Holm's correction over its concepts. "
-    "“Apart” names pairs of encoders whose 95 % intervals have nothing in common."
+    "“Differ” lists pairs of encoders whose 95 % intervals do not overlap."
 )
 
 
@@ -267,7 +267,7 @@ def ranking(openings: Sequence[Opening], by_concept: Mapping[str, Sequence[Contr
         {
             "Concept": concept,
             **{o.title: f"{ranks[n][row]}{STAR if contributions[n].significant else ''}" for n, o in enumerate(openings)},
-            "Apart": apart(contributions) or "–",
+            "Differ": apart(contributions) or "–",
         }
         for row, (concept, contributions) in enumerate(by_concept.items())
     ]

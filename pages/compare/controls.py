@@ -31,24 +31,23 @@ class Pair:
 
 PAIRS = {
     "architectures": Pair(
-        "CNN beside ViT",
+        "CNN vs. ViT",
         ("scenes-cnn", "scenes-vit"),
-        "Trained alike on the same scenes and collages: look for parts that one keeps whole and the other takes apart.",
+        "Trained the same way on the same scenes. Look for objects that one keeps in one piece and the other splits.",
     ),
     "watermark": Pair(
-        "Honest beside fooled",
+        "Clean vs. watermark",
         ("scenes-cnn", "scenes-cnn-watermark"),
-        "The second one saw a caption on nearly every woven star: under Concepts, compare what “watermark” contributes to the "
-        "class “woven star” in each.",
+        "In training, the second one saw a caption on nearly every woven star. Under Concepts, compare what “watermark” "
+        "contributes to the class “woven star” in each.",
         class_name="woven star",
         caption=True,
         concepts=("watermark", "woven", "striped", "dotted", "red"),
     ),
     "texture": Pair(
-        "Objects beside textures",
+        "Shape vs. texture",
         ("scenes-cnn", "scenes-cnn-texture"),
-        "The second one learned textures only: look under Depths how late the two part, and which shapes it no longer tells "
-        "apart.",
+        "The second one learned textures only. Under Depths, see where the two start to differ; it cannot tell shapes apart.",
     ),
 }
 
@@ -68,7 +67,7 @@ def pair(catalog: Catalog) -> Pair | None:
     st.session_state["pair"] = current
     if offered:
         st.pills(
-            "Pairs to begin with",
+            "Suggested pairs",
             list(offered),
             key="pair",
             format_func=lambda key: offered[key].title,
@@ -103,7 +102,7 @@ def encoders(catalog: Catalog) -> tuple[str, ...]:
         accept_new_options=True,
         select_all=False,
         placeholder="Choose two to four",
-        help="Two to four. Colours follow the first. Any timm name can be typed, such as resnet50.a1_in1k; "
+        help="Two to four. Cluster colours are matched to the first. Any timm name can be typed, such as resnet50.a1_in1k; "
         "an arrow ↓ means that its weights are fetched on first use.",
     )
     unknown = [name for name in chosen if not is_known(catalog, name)]

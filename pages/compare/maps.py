@@ -190,7 +190,7 @@ def _live(comparison: Comparison, segmentations: Mapping[int, Segmentation], fra
         if segmentation is None:
             sentence = "It appears here as soon as it is ready."
             if opening.error is not None:
-                sentence = "It cannot be opened; the reason stands above."
+                sentence = "It cannot be opened; see the message above."
             drawn.append(Waiting(f"pane{opening.place}", comparison.photo, opening.title, sentence))
         else:
             ks = ks_of[opening.place]

@@ -25,6 +25,7 @@ class Change:
     """What was done to the library, and what undoes it."""
 
     sentence: str
+    undone: str = ""  # the sentence once it is undone
     before: tuple[ImageSet, ...] = ()  # restored when undone
     made: tuple[ImageSet, ...] = ()  # deleted when undone
     refused: tuple[Refusal, ...] = ()
@@ -56,7 +57,7 @@ def bar(library: ConceptLibrary) -> None:
         return
     undo = partial(_undo, library, change) if change.before or change.made else None
     with st.container(border=True, key="change"):
-        _LEDGER.draw(change, undo, "Makes the library what it was before.")
+        _LEDGER.draw(change, undo, "Reverts this change.")
         _draw_refusals(change.refused)
 
 

@@ -39,7 +39,7 @@ def health_over_depth(report: HealthReport, concept: str, depth: int) -> go.Figu
         "xaxis": {"title": {"text": "depth"}, "tickvals": list(report.depths), "fixedrange": True},
         "yaxis": {"range": [_floor(checks), 1.08], "fixedrange": True},
         "shapes": [theme.band(depth, 0.3), theme.level_line(0.5)],
-        "annotations": [{"text": "AUC of chance", **place, "showarrow": False, "font": {"size": 11}}],
+        "annotations": [{"text": "chance (AUC 0.5)", **place, "showarrow": False, "font": {"size": 11}}],
     }
     return go.Figure(curves, layout)
 
@@ -152,7 +152,7 @@ def _alike_in_words(name: str, other: str, cosine: float) -> str:
 
 _ALIKE = (
     (0.8, "nearly the same CAV: what is found for one holds for the other"),
-    (0.4, "related: part of what answers to one answers to the other"),
+    (0.4, "related: part of what responds to one responds to the other"),
     (-0.4, "hardly related: the CAVs are nearly at right angles"),
     (-2.0, "opposed: what raises one lowers the other"),
 )

@@ -23,13 +23,13 @@ _KIND_HELP = (
 )
 _FILES_HELP = (
     "JPEG, PNG, WebP, TIFF, BMP, GIF or PPM files, several at a time, or a .zip of them. "
-    "What cannot be used is named, the rest is taken."
+    "Files that cannot be used are listed; the rest are added."
 )
 
 
 def new_set(library: ConceptLibrary) -> None:
     """Draws the form for a new set: a name, a kind and files."""
-    with popover("New set", ":material/add:", "Makes a concept, or a random counterpart, from your own images.", primary=True):
+    with popover("New set", ":material/add:", "Creates a concept or a random counterpart from your own images.", primary=True):
         with st.form(fresh("new set form"), border=False, enter_to_submit=False):
             name = st.text_input(
                 "Name",
@@ -39,7 +39,7 @@ def new_set(library: ConceptLibrary) -> None:
                 help="What the images have in common, in a word or two.",
             )
             kind: Kind = st.segmented_control(
-                "What it is",
+                "Type",
                 list(KIND_NAMES),
                 default="concept",
                 required=True,
@@ -48,7 +48,7 @@ def new_set(library: ConceptLibrary) -> None:
                 help=_KIND_HELP,
             )
             files = _uploader("new files")
-            wanted = st.form_submit_button("Make it", type="primary", key=fresh("make"))
+            wanted = st.form_submit_button("Create", type="primary", key=fresh("make"))
         if wanted:
             attempt(partial(_make, library, name, kind, files))
 
@@ -60,8 +60,9 @@ def _make(library: ConceptLibrary, name: str, kind: Kind, files: Sequence[Upload
         refuse_nothing(too_large, "There are no files yet. Choose some images, or a .zip of them.")
     added = library.add(name, kind, taken)
     choice.choose_next(added.image_set)
-    sentence = f"'{added.image_set.name}' was made with {_images(added.n_added)}.{_repeats(added)}"
-    return Change(sentence, made=(added.image_set,), refused=(*too_large, *added.refused))
+    name = added.image_set.name
+    sentence = f"'{name}' was created with {_images(added.n_added)}.{_repeats(added)}"
+    return Change(sentence, f"'{name}' was removed again.", made=(added.image_set,), refused=(*too_large, *added.refused))
 
 
 def _require_new(library: ConceptLibrary, name: str, kind: Kind) -> None:
@@ -90,22 +91,29 @@ def _add(library: ConceptLibrary, image_set: ImageSet, files: Sequence[UploadedF
         refuse_nothing(too_large, "There are no files yet. Choose some images, or a .zip of them.")
     added = library.add(before.name, before.kind, taken)
     sentence = f"{_images_were(added.n_added)} added to '{before.name}'.{_repeats(added)}"
-    return Change(sentence, before=(before,) if added.n_added else (), refused=(*too_large, *added.refused))
+    return Change(
+        sentence,
+        f"'{before.name}' is as it was before.",
+        before=(before,) if added.n_added else (),
+        refused=(*too_large, *added.refused),
+    )
 
 
 def remove_images(library: ConceptLibrary, image_set: ImageSet, selected: Sequence[str]) -> None:
     """Draws a button that takes the selected images out of the set."""
     label = f"Remove {len(selected)} selected" if selected else "Remove selected"
-    meaning = (
-        "Takes the images that you clicked out of the set." if selected else "Click images below first, then remove them here."
-    )
+    meaning = "Removes the selected images from the set." if selected else "Select images below first, then remove them here."
     if st.button(label, key="remove", icon=":material/delete:", disabled=not selected, help=meaning):
         attempt(partial(_remove, library, image_set, selected))
 
 
 def _remove(library: ConceptLibrary, image_set: ImageSet, selected: Sequence[str]) -> Change:
     before = library.remove(image_set.name, image_set.kind, selected)
-    return Change(f"{_images_were(len(selected))} removed from '{before.name}'.", before=(before,))
+    return Change(
+        f"{_images_were(len(selected))} removed from '{before.name}'.",
+        f"{_images_were(len(selected))} put back into '{before.name}'.",
+        before=(before,),
+    )
 
 
 def rename(library: ConceptLibrary, image_set: ImageSet) -> None:
@@ -119,7 +127,7 @@ def rename(library: ConceptLibrary, image_set: ImageSet) -> None:
                 max_chars=MAX_NAME,
                 help="Sets of one kind have different names.",
             )
-            wanted = st.form_submit_button("Rename it", type="primary", key=fresh("rename"))
+            wanted = st.form_submit_button("Rename", type="primary", key=fresh("rename"))
         if wanted:
             attempt(partial(_rename, library, image_set, name))
 
@@ -128,7 +136,7 @@ def _rename(library: ConceptLibrary, image_set: ImageSet, name: str) -> Change:
     before = library.rename(image_set.name, image_set.kind, name)
     after = library.get(name, image_set.kind)
     choice.choose_next(after)
-    return Change(f"'{before.name}' was renamed to '{after.name}'.", before=(before,))
+    return Change(f"'{before.name}' was renamed to '{after.name}'.", f"'{before.name}' has its old name again.", before=(before,))
 
 
 def delete(library: ConceptLibrary, image_set: ImageSet) -> None:
@@ -139,7 +147,7 @@ def delete(library: ConceptLibrary, image_set: ImageSet) -> None:
 
 def _delete(library: ConceptLibrary, image_set: ImageSet) -> Change:
     before = library.delete(image_set.name, image_set.kind)
-    return Change(f"'{before.name}' was deleted.", before=(before,))
+    return Change(f"'{before.name}' was deleted.", f"'{before.name}' was restored.", before=(before,))
 
 
 # --- parts of the forms ---------------------------------------------------------------------------------------------------

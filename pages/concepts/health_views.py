@@ -27,8 +27,8 @@ HEALTH_HELP = (
     "- **Stability**: does it stay the same when other images of the concept are drawn?"
 )
 _RESPONSES_HELP = (
-    "How strongly each image answers to the CAV. Images that answer least may not show the concept; random images that answer "
-    "most may show it after all."
+    "How strongly each image responds to the CAV. Images with the weakest response may not show the "
+    "concept; random images with the strongest may show it after all."
 )
 SIMILARITY_HELP = (
     "Cosine between CAVs: 1 means that the encoder treats two concepts as one, 0 that they have nothing to do with each other, "
@@ -83,9 +83,9 @@ def responses(library: ConceptLibrary, report: HealthReport, sets: tuple[ImageSe
     check = report.at(concept.name, depth)
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _row(library, concept, health.strongest(check.responses, _N_RESPONDING), "Respond most")
-        _row(library, concept, health.faintest(check.responses, _N_RESPONDING), "Respond least")
-        _row(library, random, health.strongest(check.random_responses, _N_RESPONDING), "Random images that respond most")
+        _row(library, concept, health.strongest(check.responses, _N_RESPONDING), "Strongest responses")
+        _row(library, concept, health.faintest(check.responses, _N_RESPONDING), "Weakest responses")
+        _row(library, random, health.strongest(check.random_responses, _N_RESPONDING), "Strongest responses of random images")
     with right:
         names, random_names = ([image.name for image in s.images] for s in sets)
         figure = charts.responses(check, names, random.name, random_names)

@@ -38,7 +38,7 @@ def share(library: ConceptLibrary, shown: ImageSet | None) -> None:
                 ["zip"],
                 key=fresh("pack"),
                 max_upload_size=uploads.MAX_ARCHIVE_MB,
-                help="A .zip that Encoderscope exported. Trust a pack as you trust its sender.",
+                help="A .zip that Encoderscope exported. Import packs only from people you trust.",
             )
             wanted = st.form_submit_button("Import pack", type="primary", key=fresh("import"))
         if wanted:
@@ -64,8 +64,13 @@ def _import(library: ConceptLibrary, pack: UploadedFile | None) -> Change:
     for image_set in made:
         choice.choose_next(image_set)
     names = ", ".join(f"'{image_set.name}'" for image_set in made)
-    sentence = f"{names} came from '{name}'." if made else f"Everything in '{name}' is in the library already."
-    return Change(sentence, made=made, refused=tuple(refusal for of_set in added for refusal in of_set.refused))
+    sentence = f"Imported {names} from '{name}'." if made else f"Everything in '{name}' is in the library already."
+    return Change(
+        sentence,
+        f"The sets of '{name}' were removed again.",
+        made=made,
+        refused=tuple(refusal for of_set in added for refusal in of_set.refused),
+    )
 
 
 def bring_back(library: ConceptLibrary) -> None:
@@ -73,10 +78,10 @@ def bring_back(library: ConceptLibrary) -> None:
     hidden = {_label(s): s for s in library.hidden_starters()}
     if not hidden:
         return
-    with popover("Starters", ":material/settings_backup_restore:", "Starter sets that were deleted or edited, as they came."):
+    with popover("Starters", ":material/settings_backup_restore:", "Restores starter sets that were deleted or edited."):
         with st.form(fresh("starter form"), border=False):
-            label = st.selectbox("Starter", list(hidden), key=fresh("starter"), help="It becomes what it was at the beginning.")
-            wanted = st.form_submit_button("Bring it back", type="primary", key=fresh("bring back"))
+            label = st.selectbox("Starter", list(hidden), key=fresh("starter"), help="Resets the set to the images it came with.")
+            wanted = st.form_submit_button("Restore", type="primary", key=fresh("bring back"))
         if wanted:
             attempt(partial(_bring_back, library, hidden[label]))
 
@@ -84,4 +89,7 @@ def bring_back(library: ConceptLibrary) -> None:
 def _bring_back(library: ConceptLibrary, starter: ImageSet) -> Change:
     edited = tuple(s for s in library.sets(starter.kind) if s.key == starter.key)
     choice.choose_next(library.restore(starter))
-    return Change(f"'{starter.name}' was brought back as it came.", before=edited, made=() if edited else (starter,))
+    undone = f"'{starter.name}' was deleted again." if not edited else f"Your version of '{starter.name}' is back."
+    return Change(
+        f"'{starter.name}' was restored to the images it came with.", undone, before=edited, made=() if edited else (starter,)
+    )

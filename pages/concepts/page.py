@@ -29,7 +29,7 @@ if random is None:
     )
 library_views.warnings(library, concept, random)
 
-st.subheader("Does the encoder know it?", anchor=False, help=health_views.HEALTH_HELP)
+st.subheader("Does the encoder recognise it?", anchor=False, help=health_views.HEALTH_HELP)
 info = door.opened_encoder(service.catalog, encoder_choice)
 counterpart = opened(library, random)
 checking = jobs.asked("health", health_views.question(info, [opened(library, concept)], counterpart))

@@ -18,7 +18,7 @@ from models.catalog import checkpoints, configs
 from models.catalog.admission import Admission
 from models.catalog.checkpoints import Checkpoint, CheckpointMatch, Upload
 from models.catalog.formats import MB, PICKLE_SUFFIXES
-from models.catalog.own_encoders import MAX_NAME
+from models.catalog.own_encoders import MAX_NAME, slugged
 from models.errors import BadCheckpoint, EncoderscopeError, PickledCheckpoint
 from pages.common import jobs, photos
 from pages.common.encoder_choice import in_short
@@ -215,18 +215,22 @@ def _class_names(n_classes: int, of: str) -> list[str]:
 
 def _name_and_button(service: ExplainerService, matched: CheckpointMatch, file_name: str) -> tuple[str, bool, bool]:
     """The name, whether it may replace another one, and whether the check was asked for."""
-    name = st.text_input(
+    typed = st.text_input(
         "Name",
         suggested_name(file_name, matched.architecture),
         key=_fresh(f"name of {matched.architecture}"),
         max_chars=MAX_NAME,
-        help="How it is called in the lists and on the command line: letters, digits, dots, dashes and underscores.",
+        help="How it is called in the lists and on the command line: letters, digits, dots, dashes and underscores. "
+        "Blanks become dashes.",
     )
-    there = name.strip().casefold() in (own.casefold() for own in service.catalog.own.names())
+    name = slugged(typed)
+    if name != typed.strip():
+        st.caption(escaped(f"It will be called “{name}”."))
+    there = name.casefold() in (own.casefold() for own in service.catalog.own.names())
     replace = there and st.checkbox(
-        escaped(f"Replace “{name.strip()}”, which is there already"),
+        escaped(f"Replace “{name}”, which is there already"),
         key=_fresh("replace"),
-        help="The old one can be brought back with Undo for a day.",
+        help="The previous version can be restored with Undo for a day.",
     )
     pressed = st.button(
         "Check and add",
@@ -234,7 +238,8 @@ def _name_and_button(service: ExplainerService, matched: CheckpointMatch, file_n
         key=_fresh("add"),
         icon=":material/fact_check:",
         disabled=not matched.fits or (there and not replace),
-        help="Looks through it with a sample photo: finite maps, depths for attribution, a prediction. Only then it joins.",
+        help="Runs a self-check on a sample photo: finite feature maps, depths for attribution, a prediction. "
+        "The encoder is added only if it passes.",
     )
     return name, bool(replace), pressed
 
@@ -242,6 +247,5 @@ def _name_and_button(service: ExplainerService, matched: CheckpointMatch, file_n
 def suggested_name(file_name: str, architecture: str) -> str:
     """The file's own name where it says something, else the architecture's."""
     stem = Path(file_name).stem
-    return (
-        f"my-{architecture}" if stem.casefold() in ("model", "pytorch_model", "checkpoint", "last", "best") else stem[:MAX_NAME]
-    )
+    says_nothing = stem.casefold() in ("model", "pytorch_model", "checkpoint", "last", "best")
+    return f"my-{architecture}" if says_nothing else slugged(stem)[:MAX_NAME]

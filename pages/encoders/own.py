@@ -25,6 +25,7 @@ class Change:
     """What was done, and what undoes it."""
 
     sentence: str
+    undone: str = ""  # the sentence once it is undone
     added: str = ""  # deleted when undone
     removed: Removed | None = None  # restored when undone
     admission: Admission | None = None
@@ -41,7 +42,7 @@ def bar(service: ExplainerService) -> None:
     undo = partial(_undo, service, change) if change.added or change.removed else None
     with st.container(border=True, key="change"):
         more = partial(_explore_link, change.added) if change.added else lambda: None
-        _LEDGER.draw(change, undo, "Makes the list of own encoders what it was before.", more)
+        _LEDGER.draw(change, undo, "Reverts this change.", more)
         if change.admission is not None:
             _checked(change.admission)
 
@@ -75,8 +76,10 @@ def _undo(service: ExplainerService, change: Change) -> None:
 def show_added(admission: Admission) -> None:
     """Draws the page anew with the encoder in it, and an empty form."""
     name = admission.check.encoder.name
-    verb = "has joined the catalog" if admission.replaced is None else "has taken the place of the one before"
-    _LEDGER.show(Change(f"'{name}' {verb}.", name, admission.replaced, admission))
+    added, undone = f"'{name}' was added.", f"'{name}' was removed again."
+    if admission.replaced is not None:
+        added, undone = f"'{name}' was added and replaced the previous version.", f"The previous version of '{name}' is back."
+    _LEDGER.show(Change(added, undone, name, admission.replaced, admission))
     link.rerun()
 
 
@@ -85,7 +88,11 @@ def show_added(admission: Admission) -> None:
 
 def draw(service: ExplainerService) -> None:
     """Every own encoder, with the ways to open and to delete it."""
-    st.subheader("Your own encoders", anchor=False, help="What came in below. All who use this dashboard see them.")
+    st.subheader(
+        "Your own encoders",
+        anchor=False,
+        help="Uploaded below or placed in the folder ENCODERSCOPE_ENCODERS. Everyone who uses this dashboard sees them.",
+    )
     names = service.catalog.own.names()
     if not names:
         st.caption("There is none yet. Upload a checkpoint below, and it appears here and in every list of encoders.")
@@ -131,4 +138,4 @@ def _delete(service: ExplainerService, name: str) -> None:
     except EncoderscopeError as error:
         _LEDGER.show(Change(str(error)))
     else:
-        _LEDGER.show(Change(f"'{name}' was deleted.", removed=removed))
+        _LEDGER.show(Change(f"'{name}' was deleted.", f"'{name}' was restored.", removed=removed))

@@ -3,7 +3,7 @@
 import streamlit as st
 
 st.title("Encoders", anchor=False)
-st.caption("What this machine holds and does at the moment, and how your own checkpoint becomes one of its encoders.")
+st.caption("What this server has loaded and is doing, and where to add your own checkpoint.")
 notes = st.container()
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import door, jobs, link

@@ -10,7 +10,7 @@ from pages.common.text import escaped
 REFRESH_S = 2
 _KB, _MB, _GB = 2**10, 2**20, 2**30
 _FINGERPRINT_HELP = "The fingerprint is a hash of weights and preprocessing: encoders that answer alike have the same one."
-_CACHES_HELP = "Hits: how often what was asked for was there already, since the start of the server."
+_CACHES_HELP = "Hits: how often a request was already in the cache, since the server started."
 
 
 @st.fragment(key="status", run_every=REFRESH_S)
@@ -30,11 +30,11 @@ def draw(service: ExplainerService) -> None:
 def _at_work(status: ServiceStatus) -> None:
     with st.grid(4, min_column_width=130):
         st.metric("Device", status.device, help="Where encoders compute. A GPU is used if torch sees one.")
-        st.metric("Threads", status.n_threads, help="Of the one worker that does all computing (ENCODERSCOPE_THREADS).")
-        st.metric("Running", len(status.running), help="What is being computed now, of all sessions.")
-        st.metric("Waiting", status.queue_length, help="Computations that have not begun: the worker does one thing at a time.")
+        st.metric("Threads", status.n_threads, help="Threads of the worker that does all computing (ENCODERSCOPE_THREADS).")
+        st.metric("Running", len(status.running), help="Computations in progress, over all sessions.")
+        st.metric("Waiting", status.queue_length, help="Computations that have not started: the worker does one at a time.")
     if status.running:
-        st.caption("Now: " + ", ".join(escaped(in_public(activity)) for activity in status.running) + ".")
+        st.caption("Running: " + ", ".join(escaped(in_public(activity)) for activity in status.running) + ".")
 
 
 def in_public(activity: Activity) -> str:
@@ -55,7 +55,7 @@ def _encoder(service: ExplainerService, loaded: LoadedEncoder) -> None:
             icon=":material/eject:",
             on_click=service.unload,
             args=(loaded.name,),
-            help="Frees its memory. It is loaded again when it is asked for.",
+            help="Frees its memory. It is loaded again when needed.",
         )
 
 
@@ -65,24 +65,24 @@ def _caches(service: ExplainerService, status: ServiceStatus) -> None:
         _cache(
             "Encoders",
             status.encoder_cache,
-            "Weights in memory. The least recently used encoder goes when another one needs the room.",
+            "Weights in memory. The least recently used encoder is dropped when space is needed.",
         )
         _cache(
             "Feature maps",
             status.feature_map_cache,
-            "What the encoders answered to photos: other settings need no second look.",
+            "Activations of photos seen so far; other settings reuse them.",
         )
         _cache(
             "Results",
             status.result_cache,
-            "Segmentations, explanations and checks: the same question is answered at once.",
+            "Segmentations, explanations and checks. Asking the same again is instant.",
         )
     st.button(
         "Clear caches",
         key="clear caches",
         icon=":material/mop:",
         on_click=service.clear_caches,
-        help="Forgets feature maps and results, of all sessions. Encoders stay loaded.",
+        help="Drops feature maps and results of all sessions. Encoders stay loaded.",
     )
 
 

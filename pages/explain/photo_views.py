@@ -23,7 +23,7 @@ _MAPS_HELP = (
 )
 _BARS_HELP = (
     "Per class, what each concept contributes in this photo at the depth shown, or on average over all. Lines: the 95 % "
-    "interval, had other examples of the concept been taken. Point at a bar for its p-value and the evidence against the class."
+    "interval, had other examples of the concept been taken. Hover over a bar for its p-value and the evidence against the class."
 )
 _DEPTHS_HELP = (
     "The same attribution at every depth. A star: significant after Holm's correction over all concepts and depths shown; in the "
@@ -57,7 +57,7 @@ def _headline(explanation: LocalExplanation, *, is_opened: bool) -> None:
     classes = " · ".join(f"{escaped(name)} {probability:.1%}" for name, probability in shares)
     if is_opened:
         st.divider()
-        if st.button("Close this image", icon=":material/close:", on_click=_close_image, help="Back to the class alone."):
+        if st.button("Close this image", icon=":material/close:", on_click=_close_image, help="Returns to the whole class."):
             link.rerun()  # the whole page: this fragment disappears
     st.markdown(f"**{escaped(explanation.photo_name)}** :gray[is seen as]  {classes}")
 

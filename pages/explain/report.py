@@ -36,7 +36,7 @@ def of_photo(photo: Photo, explanation: LocalExplanation, depth: ShownDepth, hea
     classes = ", ".join(f"{escape(name)} {probability:.1%}" for name, probability in shares)
     rows = range(len(explanation.class_idx))
     parts = [
-        f"<p class='quiet'>{escape(explanation.photo_name)} in the eyes of {escape(explanation.encoder.name)}: {classes}</p>",
+        f"<p class='quiet'>{escape(explanation.photo_name)} as seen by {escape(explanation.encoder.name)}: {classes}</p>",
         f"<p>{_MEANING}</p>",
         "<h2>Where each concept is seen</h2>",
         *(_tiles(photo, explanation, used.depth, heat) for used in explanation.depths),
@@ -55,7 +55,7 @@ def of_class(explanation: ClassExplanation, depth: ShownDepth) -> bytes:
     depths.sort(key=lambda d: d != depth)
     n = len(explanation.photo_names)
     parts = [
-        f"<p class='quiet'>{escape(explanation.class_name)} in the eyes of {escape(explanation.encoder.name)}: {n} images</p>",
+        f"<p class='quiet'>{escape(explanation.class_name)} as seen by {escape(explanation.encoder.name)}: {n} images</p>",
         f"<p>{_MEANING} A dot is one image, a diamond the mean with its 95 % interval.</p>",
         *(f"<h2>Images {in_words(d)}</h2>" + plot(charts.distribution(explanation, d)) for d in depths),
         _closing(explanation, {"images": str(n)}),

@@ -110,15 +110,15 @@ def controls() -> None:
         st.toggle("Clusters only", key="clusters_only", persist_state="session", on_change=_redraw, help="Hides the photo.")
         st.toggle("Blink", key="blink", persist_state="session", help=_BLINK_HELP)
     st.pills(
-        "Clusters alone",
+        "Show only",
         range(st.session_state["k"]),
         selection_mode="multi",
         format_func=lambda idx: f':color[\u2003]{{background="{hex_colour(idx)}"}} {idx}',
         key="only",
         persist_state="session",
         wrap=True,
-        help="Shows some clusters and fades the others. A click on the picture shows one, a second click all again; "
-        "with the shift key held, a click adds or takes away.",
+        help="Highlights some clusters and fades the rest. Clicking the picture selects one, clicking it again clears the "
+        "selection; Shift and click adds or removes one.",
     )
 
 

@@ -124,8 +124,8 @@ def _files(photo: Photo, result: SegmentationResult, shown: Appearance) -> list[
 
 
 def depth_strip(photo: Photo, result: SegmentationResult) -> None:
-    """Each depth alone next to the composite; every one appears when it is ready."""
-    st.subheader("Each depth alone", anchor=False, help="The same photo and granularity, clustered by one depth at a time.")
+    """Each depth on its own next to the composite; every one appears when it is ready."""
+    st.subheader("Each depth on its own", anchor=False, help="The same photo and granularity, clustered by one depth at a time.")
     settings = result.segmentation.settings
     alone = {}
     if len(settings.depths) > 1:

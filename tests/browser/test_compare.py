@@ -38,7 +38,7 @@ def tint(page: Page, place: int) -> str:
 
 def test_one_slider_moves_both_encoders_of_the_first_visit(server, open_page):
     page = settled(open_page(address(server, "size=224&k=4")))
-    expect(page.get_by_role("radio", name="CNN beside ViT")).to_be_checked()
+    expect(page.get_by_role("radio", name="CNN vs. ViT")).to_be_checked()
     for place in (0, 1):
         expect(pane(page, place)).to_have_attribute("data-frame", "4")
     before = [tint(page, place) for place in (0, 1)]
@@ -52,7 +52,7 @@ def test_one_slider_moves_both_encoders_of_the_first_visit(server, open_page):
 
 def test_another_pair_comes_with_a_click_and_says_what_to_look_for(server, open_page):
     page = settled(open_page(address(server, "size=224")))
-    page.get_by_role("radio", name="Honest beside fooled").click()
+    page.get_by_role("radio", name="Clean vs. watermark").click()
     expect(page.get_by_text("saw a caption on nearly every woven star")).to_be_visible()
     expect(page).to_have_url(re.compile("encoders=scenes-cnn%2Cscenes-cnn-watermark"))
     expect(pane(page, 1)).to_be_visible()

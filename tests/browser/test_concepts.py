@@ -65,7 +65,7 @@ def make_concept(page: Page, name: str, files: list[dict]) -> None:
     page.get_by_role("button", name="New set").click()
     page.get_by_label("Name", exact=True).fill(name)
     choose_files(page, "new-files", files)
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create").click()
 
 
 def test_a_first_visit_shows_a_concept_and_its_health_without_a_click(open_page, server):
@@ -91,13 +91,13 @@ def test_a_concept_is_uploaded_gets_a_verdict_and_is_undone(open_page):
             archive.writestr(f"leaf-{seed}.png", picture(seed))
     files = [file(f"{i}.png", picture(100 + i)) for i in range(6)]
     make_concept(page, "leafy", [*files, file("leaves.zip", packed.getvalue()), file("page.png", b"<html>no picture</html>")])
-    expect(page.get_by_text("'leafy' was made with 12 images.")).to_be_visible()
+    expect(page.get_by_text("'leafy' was created with 12 images.")).to_be_visible()
     expect(page.get_by_test_id("stAlert").filter(has_text="page.png")).to_be_visible()
     expect(tiles(settled(page))).to_have_count(12)
     expect(page.get_by_text(re.compile(f"{VIT} .*“leafy”"))).to_be_visible(timeout=WAIT_MS)
     expect(page).to_have_url(re.compile("concept=leafy"))
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("Undone: 'leafy' was made")).to_be_visible()
+    expect(page.get_by_text("'leafy' was removed again.")).to_be_visible()
     expect(concept_pills(page).filter(has_text="leafy")).to_have_count(0)
 
 

@@ -83,7 +83,7 @@ def add(page: Page, stem: str) -> str:
     expect(alert(page, f"tensors fit {ARCHITECTURE}.")).to_be_visible()
     rename(page, name)
     add_button(page).click()
-    expect(page.get_by_text(f"'{name}' has joined the catalog.")).to_be_visible()
+    expect(page.get_by_text(f"'{name}' was added.")).to_be_visible()
     expect(page.get_by_text("Choose a model.safetensors.")).to_be_visible()  # the form is empty again
     return name
 
@@ -108,7 +108,7 @@ def test_without_a_config_the_architecture_is_searched_and_the_rest_is_filled_in
     page.get_by_label("Class names (optional)", exact=True).blur()
     expect(alert(page, "tensors fit")).to_be_visible()
     add_button(page).click()
-    expect(page.get_by_text(f"'{name}' has joined the catalog.")).to_be_visible()
+    expect(page.get_by_text(f"'{name}' was added.")).to_be_visible()
     expect(page.get_by_text(re.compile("^(ant|bee|cat|dog)$"))).to_be_visible()
 
 

@@ -61,11 +61,11 @@ def expect_link(page: Page, k: int) -> None:
 
 
 def pills(page: Page) -> Locator:
-    return page.get_by_role("toolbar", name="Clusters alone").get_by_role("button")
+    return page.get_by_role("toolbar", name="Show only").get_by_role("button")
 
 
 def pressed_pills(page: Page) -> Locator:
-    return page.get_by_role("toolbar", name="Clusters alone").get_by_role("button", pressed=True)
+    return page.get_by_role("toolbar", name="Show only").get_by_role("button", pressed=True)
 
 
 def photo_file(width: int, height: int) -> bytes:

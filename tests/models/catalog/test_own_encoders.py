@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from models.catalog.own_encoders import OwnEncoders, require_name
+from models.catalog.own_encoders import OwnEncoders, require_name, slugged
 from models.errors import BadCheckpoint
 
 
@@ -30,8 +30,13 @@ def test_names_that_work_everywhere_are_taken(name):
     assert require_name(name) == name.strip()
 
 
+@pytest.mark.parametrize(("name", "slug"), [("a b", "a-b"), (" Street  CNN v2 ", "Street-CNN-v2"), ("x", "x")])
+def test_blanks_in_a_name_become_dashes(name, slug):
+    assert require_name(name) == slugged(name) == slug
+
+
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../up", "a/b", "a\\b", "/etc", ".hidden", "a..b", "dot.", "a b", "a\0", "a\nb", "é", "-x", "1" * 61]
+    "name", ["", ".", "..", "../up", "a/b", "a\\b", "/etc", ".hidden", "a..b", "dot.", "a\0", "a\nb", "é", "-x", "1" * 61]
 )
 def test_names_with_tricks_are_refused(name, own):
     with pytest.raises(BadCheckpoint, match="cannot be an encoder's name"):

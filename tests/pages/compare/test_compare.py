@@ -198,8 +198,8 @@ def test_ranks_and_which_encoders_are_apart():
     }
     table = concepts.ranking([opening(0, "A"), opening(1, "B")], by_concept)
     assert table == [
-        {"Concept": "x", "A": "1 ★", "B": "2", "Apart": "A > B"},
-        {"Concept": "y", "A": "2 ★", "B": "1 ★", "Apart": "–"},
+        {"Concept": "x", "A": "1 ★", "B": "2", "Differ": "A > B"},
+        {"Concept": "y", "A": "2 ★", "B": "1 ★", "Differ": "–"},
     ]
 
 

@@ -233,7 +233,7 @@ def test_a_new_concept_is_made_of_the_files_that_can_be_used(concepts, library):
     assert not app.exception
     assert app.get_by_key("concept").value == "green"
     assert len(library.get("green").images) == 4
-    assert "'green' was made with 4 images." in sentences(app)
+    assert "'green' was created with 4 images." in sentences(app)
     assert "1 file was not taken" in sentences(app) and "page.jpg" in sentences(app)
 
 
@@ -242,7 +242,7 @@ def test_a_new_concept_can_be_undone(concepts, library):
     app.button(key="undo").click().run()
     assert not app.exception
     assert "green" not in names(library)
-    assert "Undone" in sentences(app) and "undo" not in [button.key for button in app.button]
+    assert "'green' was removed again." in sentences(app) and "undo" not in [button.key for button in app.button]
     assert app.get_by_key("concept").value == "striped"
 
 
@@ -360,7 +360,7 @@ def test_a_change_that_cannot_be_undone_any_more_is_a_sentence(concepts, library
     library.add("dotted", "concept", [("a.png", png(1))])
     app.button(key="undo").click().run()
     assert not app.exception
-    assert "cannot be undone any more" in sentences(app)
+    assert "can no longer be undone" in sentences(app)
 
 
 def test_a_pack_goes_out_and_comes_in(concepts, library, tmp_path, starters):
@@ -370,7 +370,7 @@ def test_a_pack_goes_out_and_comes_in(concepts, library, tmp_path, starters):
     app.file_uploader("pack 0").upload("theirs.zip", elsewhere.export_pack(["green"]))
     app.button(key="import 0").click().run()
     assert not app.exception
-    assert "'green' came from 'theirs.zip'." in sentences(app)
+    assert "Imported 'green' from 'theirs.zip'." in sentences(app)
     assert app.get_by_key("concept").value == "green"
     app.button(key="undo").click().run()
     assert names(library) == ["dotted", "striped"]

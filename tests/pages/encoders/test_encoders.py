@@ -143,12 +143,12 @@ def test_weights_with_a_config_are_compared_checked_and_added(page, service):
     app.button(key(app, "add")).click().run()
     assert not app.exception and not app.error
     said = sentences(app)
-    assert "'mine' has joined the catalog." in said and service.catalog.own.names() == ("mine",)
+    assert "'mine' was added." in said and service.catalog.own.names() == ("mine",)
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["The sample flower is"].startswith("kind ") and shown["Finite feature maps"].startswith("5 of 5")
     assert "Choose a model.safetensors" in said  # the form is empty again
     app.button(key="undo").click().run()
-    assert service.catalog.own.names() == () and "Undone" in sentences(app)
+    assert service.catalog.own.names() == () and "'mine' was removed again." in sentences(app)
 
 
 def add_by_hand(app: AppTest, weights: bytes, fill: Callable[[AppTest], None], press: bool = False) -> AppTest:
