@@ -1,5 +1,6 @@
 """One name space for everything that can be opened.
 
+    efficientnet-lite0       packaged: weights inside a Python package
     scenes-cnn               bundled: a folder in assets/encoders
     my-checkpoint            a folder in the operator's encoder folder (ENCODERSCOPE_ENCODERS)
     my-upload                a folder that came through the dashboard (models/catalog/own_encoders.py)
@@ -20,11 +21,12 @@ import timm
 
 from models.catalog import hub
 from models.catalog.curated import CURATED
-from models.catalog.entries import HUB_PREFIX, CatalogEntry, folder_entry, hub_entry, names_on_disk, timm_entry
+from models.catalog.entries import HUB_PREFIX, CatalogEntry, folder_entry, hub_entry, names_on_disk, packaged_entry, timm_entry
 from models.catalog.formats import CONFIG
 from models.catalog.local_dir import folders_in
-from models.catalog.opening import Device, open_folder, open_hub, open_timm
+from models.catalog.opening import Device, open_folder, open_hub, open_packaged, open_timm
 from models.catalog.own_encoders import OwnEncoders, require_name
+from models.catalog.packaged import PACKAGED, is_installed, require_installed
 from models.encoder.encoder import Encoder
 from models.errors import BadCheckpoint, EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
 from models.progress import IGNORED, Progress
@@ -49,9 +51,9 @@ class Catalog:
         return (BUNDLED_FOLDER, *operators, self.own.folder)
 
     def entries(self) -> tuple[CatalogEntry, ...]:
-        """What the picker offers: bundled encoders, own folders, the curated list, what else is on disk."""
-        folders = self._folders()
-        listed = (*folders, *(row.name for row in CURATED))
+        """What the picker offers: packaged and bundled encoders, own folders, the curated list, what else is on disk."""
+        packaged = (row.name for row in PACKAGED.values() if is_installed(row))
+        listed = (*packaged, *self._folders(), *(row.name for row in CURATED))
         others = [name for name in names_on_disk() if name not in listed]
         return tuple(entry for name in (*listed, *others) if (entry := self._entry_if_readable(name)))
 
@@ -73,6 +75,9 @@ class Catalog:
         folder = self._folder(name)
         if folder is not None:
             return folder_entry(folder, name, bundled=folder.parent == BUNDLED_FOLDER)
+        if name in PACKAGED:
+            require_installed(PACKAGED[name])
+            return packaged_entry(PACKAGED[name])
         return hub_entry(name) if name.startswith(HUB_PREFIX) else timm_entry(self._known_timm_name(name))
 
     def openable(self) -> tuple[str, ...]:
@@ -84,6 +89,8 @@ class Catalog:
         folder = self._folder(name)
         if folder is not None:
             return open_folder(folder, name, device, progress, pickle_allowed=folder.parent == self.encoder_folder)
+        if name in PACKAGED:
+            return open_packaged(PACKAGED[name], device, progress)
         try:
             if name.startswith(HUB_PREFIX):
                 return open_hub(name, device, progress)
@@ -98,7 +105,7 @@ class Catalog:
     def require_free(self, name: str) -> str:
         """The name as it will be written; raises BadCheckpoint if an encoder other than an own one goes by it."""
         name = require_name(name)
-        elsewhere = [folder for parent in self.parents[:-1] for folder in folders_in(parent)]
+        elsewhere = [*PACKAGED, *(folder for parent in self.parents[:-1] for folder in folders_in(parent))]
         if name.casefold() in (folder.casefold() for folder in elsewhere) or timm.models.is_model_pretrained(name):
             raise BadCheckpoint(f"'{name}' is the name of another encoder in the catalog. Choose another one.")
         return name
@@ -111,22 +118,24 @@ class Catalog:
 
     def _folder(self, name: str) -> Path | None:
         """The folder that goes by this name, if there is one."""
+        if name in PACKAGED:
+            return None
         path = self._folders().get(name)
         if path is None and name and os.path.isfile(os.path.join(os.path.expanduser(name), CONFIG)):  # any text
             path = Path(name).expanduser()
         return path
 
     def _folders(self) -> dict[str, Path]:
-        """Every encoder folder by name; of two with one name, that of the earlier parent."""
+        """Every encoder folder by name; of two with one name, that of the earlier parent. A packaged encoder's name is taken."""
         folders: dict[str, Path] = {}
         for parent in self.parents:
             folders = {**folders_in(parent), **folders}
-        return folders
+        return {name: folder for name, folder in folders.items() if name not in PACKAGED}
 
     def _known_timm_name(self, name: str) -> str:
         if timm.models.is_model_pretrained(name):
             return name
-        close = get_close_matches(name, [*self._folders(), *_timm_names()], n=3)
+        close = get_close_matches(name, [*PACKAGED, *self._folders(), *_timm_names()], n=3)
         hint = f"Did you mean {' or '.join(close)}?" if close else "Search the list, or give a folder or hf-hub: name."
         raise UnknownEncoder(f"No encoder goes by the name '{name}'. {hint}")
 

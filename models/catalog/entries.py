@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import timm
 from safetensors import SafetensorError, safe_open
@@ -13,11 +13,13 @@ from models.catalog import hub
 from models.catalog.curated import CURATED
 from models.catalog.formats import CONFIG, WEIGHTS
 from models.catalog.local_dir import config_in, known_architecture, remarks_in
+from models.catalog.packaged import PackagedEncoder
 from models.encoder.building import MODEL_ERRORS, family_of
 from models.encoder.labels import has_classifier
 from models.errors import EncoderUnavailable, UnknownEncoder
 
 HUB_PREFIX = "hf-hub:"
+LearntFrom = Literal["scenes", "photographs", ""]  # what an encoder's training images were; "" where nobody has said
 _YOUR_OWN = "Your own"
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # stored beside the parameters, not counted
 
@@ -35,8 +37,9 @@ class CatalogEntry:
     licence: str
     input_size: int
     has_classifier: bool
-    state: str  # "bundled", "on disk" or "needs download"
+    state: str  # "bundled", "packaged", "on disk" or "needs download"
     note: str = ""
+    learnt_from: LearntFrom = ""
 
 
 def folder_entry(folder: Path, name: str, *, bundled: bool) -> CatalogEntry:
@@ -48,7 +51,22 @@ def folder_entry(folder: Path, name: str, *, bundled: bool) -> CatalogEntry:
         n_parameters=_count_parameters(folder / WEIGHTS),
         state="bundled" if bundled else "on disk",
         note=remarks.get("note", ""),
+        learnt_from="scenes" if bundled else "",
         **_described(name, config_in(folder), remarks.get("licence")),
+    )
+
+
+def packaged_entry(packaged: PackagedEncoder) -> CatalogEntry:
+    """The entry of weights in a Python package."""
+    described = _described(packaged.name, pretrained_config(packaged.timm_name).to_dict(), packaged.licence)
+    return CatalogEntry(
+        title=packaged.title,
+        training=packaged.training,
+        n_parameters=packaged.n_parameters,
+        state="packaged",
+        note=packaged.note,
+        learnt_from="photographs",
+        **described,
     )
 
 
@@ -63,6 +81,7 @@ def timm_entry(name: str) -> CatalogEntry:
         n_parameters=row.n_parameters if row else None,
         state="on disk" if on_disk else "needs download",
         note=row.note if row else "",
+        learnt_from="photographs",
         **_described(name, config.to_dict()),
     )
 

@@ -1,4 +1,6 @@
-"""From files to an encoder: out of a folder, under a timm name, or from a repository of the hub; weights are fetched if need be.
+"""From files to an encoder: out of a folder or a Python package, under a timm name, or from a repository of the hub.
+
+Weights of the last two are fetched if need be.
 
 Weights are read from safetensors; only where a pickle is allowed may one stand in for them (models/catalog/pickled.py).
 """
@@ -9,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import timm
 import torch
 from safetensors import SafetensorError
 
@@ -17,8 +20,9 @@ from models.catalog.checkpoints import needed_shapes
 from models.catalog.entries import HUB_PREFIX, pretrained_config
 from models.catalog.formats import CONFIG, PICKLED_NAMES, PICKLED_WEIGHTS, WEIGHTS, WEIGHTS_NAMES, only_pickled
 from models.catalog.local_dir import config_in, known_architecture, remarks_in
+from models.catalog.packaged import PackagedEncoder, load_packaged
 from models.catalog.pickled import load_pickled
-from models.encoder.building import MODEL_ERRORS
+from models.encoder.building import MODEL_ERRORS, NetworkSpec, build_model
 from models.encoder.encoder import Encoder
 from models.errors import BadCheckpoint, EncoderUnavailable, OutOfMemory, UnsupportedEncoder
 from models.progress import Progress
@@ -39,6 +43,19 @@ def open_folder(folder: Path, name: str, device: Device, progress: Progress, *, 
     weights = None if is_safe else load_pickled(pickled, name, _needed(config, name))
     licence = str(remarks_in(folder).get("licence", ""))
     return _built(name, architecture, partial(Encoder.from_folder, folder, name, device, licence, weights))
+
+
+def open_packaged(packaged: PackagedEncoder, device: Device, progress: Progress) -> Encoder:
+    """The encoder in a Python package, whose tensors get the names that timm has for them."""
+    progress.report(None, _READING)
+
+    def build() -> Encoder:
+        model = build_model(packaged.timm_name, {}, pretrained=False)
+        model.load_state_dict(load_packaged(packaged, model.state_dict()))
+        spec = NetworkSpec(timm.models.get_arch_name(packaged.timm_name))
+        return Encoder(model, spec, packaged.name, device, packaged.licence)
+
+    return _built(packaged.name, packaged.timm_name, build)
 
 
 def open_timm(name: str, device: Device, progress: Progress) -> Encoder:

@@ -12,7 +12,12 @@ from pages.common.text import escaped
 
 PREFERRED_ENCODER = "scenes-cnn"
 SEARCH = "Every timm model"  # the group behind the search; the others are the catalog's
-STATES = {"bundled": "comes with Encoderscope", "on disk": "on this machine", "needs download": "downloaded on first use"}
+STATES = {
+    "packaged": "in a Python package on this machine",
+    "bundled": "comes with Encoderscope",
+    "on disk": "on this machine",
+    "needs download": "downloaded on first use",
+}
 
 _Groups = Mapping[str, Sequence[CatalogEntry]]
 

@@ -1,6 +1,7 @@
 """The tables of RESULTS.md, printed as Markdown and written as JSON to out/.
 
 python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
+python -m tests.benchmarks packaged   the packaged encoder on photographs: classes and regions, with ../shared/fixtures
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks agreement  encoders beside themselves under another seed, with ../shared/fixtures
 python -m tests.benchmarks precision  encoders beside themselves in half precision, with ../shared/fixtures
@@ -24,8 +25,9 @@ import torch
 from explainers.library.library import ConceptLibrary
 from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
+from models.catalog.packaged import LITE0
 from models.encoder.encoder import Encoder
-from tests.benchmarks import attribution_speed, live_view_speed, segmentation_quality, segmentation_speed
+from tests.benchmarks import attribution_speed, classification, live_view_speed, segmentation_quality, segmentation_speed
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table, precision_table
 from tests.conftest import SHARED_FIXTURES
@@ -35,10 +37,12 @@ REAL_FOLDERS = [str(SHARED_FIXTURES / "weights" / name) for name in REAL]
 CLASSIFYING = ("scenes-cnn", "scenes-vit")
 GROUPS = {
     "quality": ("davis", "bsds"),
+    "packaged": ("accuracy", "covering"),
     "truth": ("maps", "correlation", "watermark", "noise"),
     "bench": tuple(segmentation_speed.TABLES),
 }
-NEEDS_FIXTURES = {"davis", "bsds", "agreement", "precision", "stream"}  # photographs with ground truth, or real weights
+# Photographs with ground truth, or real weights.
+NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "agreement", "precision", "stream"}
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
 
@@ -72,6 +76,10 @@ TABLES = {
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
     "precision": lambda _: precision_table(SHARED_FIXTURES, [*real_encoders(), *bundled_encoders()]),
     **{name: lambda _, table=table: table(SHARED_FIXTURES / "weights") for name, table in segmentation_speed.TABLES.items()},
+    "accuracy": lambda _: classification.accuracy_table(SHARED_FIXTURES, Catalog().open(LITE0.name)),
+    "covering": lambda seeds: segmentation_quality.bsds_table(
+        SHARED_FIXTURES, [Catalog().open(LITE0.name)], ks=(3, 6, 10), seeds=seeds
+    ),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }
 
