@@ -36,6 +36,20 @@ def hex_colour(cluster_idx: int) -> str:
     return "#{:02X}{:02X}{:02X}".format(*PALETTE[cluster_idx % len(PALETTE)])
 
 
+def shown_colours(photo: np.ndarray, labels: np.ndarray, n_clusters: int, opacity: float) -> tuple[str, ...]:
+    """The colours '#RRGGBB' that clusters seem to have in `overlay`: each over the mean colour of the photo that lies below it.
+
+    ``photo`` is (H, W, 3), ``labels`` (h, w); a cluster that is not in the photo lies over a middle grey.
+    """
+    rows, columns = (_nearest(n_from, n_to) for n_from, n_to in zip(photo.shape[:2], labels.shape, strict=True))
+    flat, below = labels.ravel(), photo[rows[:, None], columns[None, :]].reshape(-1, 3)
+    counts = np.bincount(flat, minlength=n_clusters)[:n_clusters]
+    sums = np.stack([np.bincount(flat, weights=below[:, c], minlength=n_clusters)[:n_clusters] for c in range(3)], axis=1)
+    grounds = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], 128)
+    mixed = grounds + opacity * (_COLOURS[np.arange(n_clusters) % len(_COLOURS)] - grounds)
+    return tuple("#{:02X}{:02X}{:02X}".format(*colour) for colour in (mixed + 0.5).astype(int).tolist())
+
+
 def colour_map(labels: np.ndarray) -> np.ndarray:
     """The colours of the clusters alone, (h, w, 3) uint8, for labels (h, w)."""
     return _COLOURS[labels % len(_COLOURS)]

@@ -17,9 +17,14 @@ def heat_overlay(photo: np.ndarray, concept_map: np.ndarray, opacity: float = 0.
     """The photo in grey, coloured where the concept map (h, w) exceeds ``threshold``, (H, W, 3) uint8 at the photo's size."""
     height, width = photo.shape[:2]
     heat = np.asarray(Image.fromarray(concept_map.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR))
-    grey = (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None] * np.ones(3, np.float32)
+    grey = in_grey(photo)
     share = np.where(heat > threshold, opacity * np.minimum(1, 0.35 + heat), 0)[..., None]
     return (grey + share * (heat_colours(heat) - grey) + 0.5).astype(np.uint8)
+
+
+def in_grey(photo: np.ndarray) -> np.ndarray:
+    """The photo (H, W, 3) without its colours, as bright as people see them; (H, W, 3) float32."""
+    return (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None] * np.ones(3, np.float32)
 
 
 def heat_colours(heat: np.ndarray) -> np.ndarray:

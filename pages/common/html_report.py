@@ -5,6 +5,7 @@ Whatever came from others (names of photos, concepts, classes) is escaped.
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -20,13 +21,15 @@ _STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1D2529; background: #fff; }
 body { max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font-size: 1rem; }
-.quiet { color: #5C6970; } .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 12px; }
+h1 { font-size: 1.5rem; margin: 0 0 .2rem; } h3 { font-size: 1rem; margin: .6rem 0 .3rem; }
+h2 { font-size: 1.15rem; margin: 1.6rem 0 .5rem; }
+p { margin: .4rem 0; max-width: 80ch; } .quiet, figcaption { color: #5C6970; } figcaption { font-size: .85rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(150px, 30%), 1fr)); gap: 10px; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(320px, 100%), 1fr)); gap: 4px 24px; }
 figure { margin: 0; } figure img { width: 100%; border-radius: 6px; display: block; }
-figcaption { font-size: .85rem; color: #5C6970; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #DDE3E6; vertical-align: top; }
-th { font-weight: 600; } code { font-size: .85em; overflow-wrap: anywhere; } .half { max-width: 640px; }
+th, td { text-align: left; padding: .2rem .6rem; border-bottom: 1px solid #DDE3E6; vertical-align: top; } th { font-weight: 600; }
+.number { text-align: right; } code { font-size: .85em; overflow-wrap: anywhere; } summary { cursor: pointer; padding: .4rem 0; }
 """
 
 
@@ -50,7 +53,17 @@ def plot(figure: go.Figure) -> str:
     """The chart, for a page that has Plotly's script already."""
     figure = go.Figure(figure).update_layout(template="plotly_white", font={"family": "system-ui, sans-serif"})
     config = theme.CONFIG | {"responsive": True}
-    return f"<div class='half'>{figure.to_html(full_html=False, include_plotlyjs=False, config=config)}</div>"
+    return f"<div>{figure.to_html(full_html=False, include_plotlyjs=False, config=config)}</div>"
+
+
+def beside(parts: Sequence[str]) -> str:
+    """Parts next to each other, as many in a row as the width allows."""
+    return f"<div class='beside'>{''.join(parts)}</div>"
+
+
+def folded(title: str, part: str) -> str:
+    """A part that opens when its title is pressed."""
+    return f"<details><summary>{escape(title)}</summary>{part}</details>"
 
 
 def facts(named: Mapping[str, Any]) -> str:
@@ -64,13 +77,20 @@ def facts(named: Mapping[str, Any]) -> str:
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of the same names, at least one."""
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{escape(_text(value))}</td>" for value in row.values()) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(map(_cell, row.values())) + "</tr>" for row in rows)
     return f"<div class='wide'><table><tr>{head}</tr>{body}</table></div>"
+
+
+def _cell(value: Any) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"<td{' class=number' if is_number else ''}>{escape(_text(value))}</td>"
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "–"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "the default"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

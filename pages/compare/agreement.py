@@ -87,7 +87,7 @@ def _draw(openings: Sequence[Opening], metric: str, answers: Answers) -> None:
     rows = agreement_rows(ready, of_photos)
     if rows:
         keep("agreement", rows, figures)
-        with st.expander("Figures"):
+        with st.expander("Table"):
             st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Agreement between encoders")
 
 

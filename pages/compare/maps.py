@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from explainers.drawing.clusters import overlay
-from explainers.drawing.heat import heat_overlay
+from explainers.drawing.differences import difference_overlay, scale
 from explainers.maps.agreement import disagreement, in_colours_of, k_of_regions, map_agreement, matched_names, region_counts
 from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings
@@ -30,7 +30,7 @@ _SIDE = 720  # px of the longer side on the screen
 _MIN_PANE = 260  # px; narrower, and panes stand below each other
 _SHOWN_HELP = (
     "Clusters: colours are matched to the first encoder by overlap, so one colour means much the same part everywhere.\n\n"
-    "Where they differ: the brighter, the less the cluster of a position has in common with the first encoder's cluster there "
+    "Where they differ: the more violet, the less a position's cluster has in common with the first encoder's cluster there "
     "(one minus intersection over union)."
 )
 _EQUAL_HELP = (
@@ -240,8 +240,12 @@ def _small(labels: np.ndarray) -> np.ndarray:
 def _differences(photo: Photo, shown: Sequence[Shown]) -> list[np.ndarray]:
     """Draws the first encoder's clusters, and beside them where each of the others differs; the pictures (H, W, 3)."""
     pixels, opacity, first = on_screen(photo, _SIDE), _opacity(), shown[0]
-    others = [heat_overlay(pixels, disagreement(s.labels, first.labels), max(opacity, 0.05), 0.0) for s in shown[1:]]
+    others = [difference_overlay(pixels, disagreement(s.labels, first.labels)) for s in shown[1:]]
     pictures = [overlay(pixels, first.labels, opacity=opacity), *others]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption("Same cluster", width="content")
+        st.image(scale(), width=160, alt="From grey, the same cluster, to violet, nothing in common")
+        st.caption("nothing in common with the first encoder's cluster", width="content")
     with st.grid(max(2, len(shown)), min_column_width=_MIN_PANE):
         for s, picture in zip(shown, pictures, strict=True):
             title = s.opening.title

@@ -35,18 +35,18 @@ def draw(comparison: Comparison, settings: NaveSettings | ExplainSettings, secti
         "take",
         [
             Download(
-                "Figures",
+                "Table",
                 f"{stem}-{section.key}.csv",
                 "text/csv",
                 partial(as_csv, shown.rows),
-                "The figures of this section as a CSV file.",
+                "The numbers of this section as a CSV file.",
             ),
             Download(
-                "Everything",
+                "Data",
                 f"{stem}.json",
                 "application/json",
                 partial(as_json, facts, kept),
-                "The figures of every section that you have looked at, with settings and versions, as a JSON file.",
+                "The numbers of every section that you have looked at, with settings and versions, as a JSON file.",
             ),
             Download(
                 "Report",
@@ -83,10 +83,18 @@ def as_html(facts: Mapping[str, Any], kept: Mapping[str, Kept]) -> bytes:
         parts.append(f"<h2>{escape(name[:1].upper() + name[1:])}</h2>")
         if shown.pictures:
             parts.append(f"<div class='tiles'>{''.join(html_report.picture(*picture) for picture in shown.pictures)}</div>")
-        parts += [html_report.plot(figure) for figure in shown.figures]
+        if shown.figures:
+            parts.append(html_report.beside([html_report.plot(figure) for figure in shown.figures]))
         if shown.rows:
-            parts.append(f"<details><summary>Figures</summary>{html_report.table(shown.rows)}</details>")
+            parts.append(html_report.folded("Table", html_report.table([_without_fingerprint(row) for row in shown.rows])))
+    of_photo = {"photo": facts["photo"]["name"], "photo SHA-256": facts["photo"]["sha256"]}
+    versions_used = {"versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items())}
     parts += ["<h2>Encoders</h2>", html_report.table(facts["encoders"])]
-    parts += ["<h2>Settings</h2>", html_report.facts(facts["settings"])]
-    parts += [html_report.facts({"photo": facts["photo"]["name"], "photo SHA-256": facts["photo"]["sha256"]})]
-    return html_report.page("Comparison of encoders", [*parts, "<h2>Versions</h2>", html_report.facts(facts["versions"])])
+    provenance = [html_report.facts(facts["settings"]), html_report.facts(of_photo | versions_used)]
+    parts += ["<h2>Settings and provenance</h2>", html_report.beside(provenance)]
+    return html_report.page("Comparison of encoders", parts)
+
+
+def _without_fingerprint(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a table that stands above the table of encoders, which has the fingerprints."""
+    return {name: value for name, value in row.items() if name != "fingerprint"}

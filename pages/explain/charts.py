@@ -37,11 +37,11 @@ def attributions(explanation: LocalExplanation, row: int, depth: ShownDepth) -> 
     )
     chance = _chance([e.null_mean for _, e in shown], positions)
     layout = {
-        "height": 56 + 34 * len(shown),
+        "height": 76 + 34 * len(shown),
         "margin": theme.MARGIN,
         "bargap": 0.4,
         "showlegend": False,
-        "xaxis": {"range": [0, reach(explanation, depth)], "fixedrange": True, "nticks": 4, "zeroline": True},
+        "xaxis": {"title": {"text": "attribution"}, "range": [0, _reach([e for _, e in shown])], "nticks": 5, "fixedrange": True},
         "yaxis": _names_axis(positions, [_starred(name, e) for name, e in shown]),
     }
     return go.Figure([bars, chance], layout)
@@ -59,10 +59,9 @@ def _chance(null_means: Sequence[float], positions: Sequence[float]) -> go.Scatt
     )
 
 
-def reach(explanation: LocalExplanation, depth: ShownDepth) -> float:
-    """Where the axis ends: for every class in the same place, so that bars can be compared."""
-    estimates = [e for name in explanation.concept_names for e in explanation.estimates_at(name, depth)]
-    return 1.08 * max(1e-6, *(max(e.value, e.interval[1], e.null_mean) for e in estimates))
+def _reach(estimates: Sequence[Estimate]) -> float:
+    """Where the axis of one class ends: beyond the last bar, interval and mark of chance."""
+    return 1.08 * max(0.01, *(max(e.value, e.interval[1], e.null_mean) for e in estimates))
 
 
 def _names_axis(positions: list[int], names: list[str]) -> dict:

@@ -78,7 +78,6 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
             "Against": [r["evidence_against"] for r in rows],
             "Chance": [r["chance"] for r in rows],
             "CAV": [r["verdict"].capitalize() for r in rows],
-            "Why": [r["verdict_in_words"] for r in rows],
         }
     )
     text, three = st.column_config.TextColumn, views.three_digits
@@ -101,6 +100,7 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
             "TCAV p": three("How often chance gives a TCAV score as far from its own average; two-sided, not corrected.", 65),
             "Against": three("What the concept contributes to the evidence against the class, on average.", 70),
             "Chance": three("What concepts made of random images give on average; the orange mark in the chart.", 65),
-            "CAV": text(help="What the concept's CAV is worth at this depth."),
+            "CAV": text(help="What the concept's CAV is worth at this depth; the words are explained below the table."),
         },
     )
+    views.verdicts_explained([r["verdict"] for r in rows])

@@ -113,13 +113,13 @@ def _one_class(explanation: LocalExplanation) -> None:
     place, _ = st.columns([1, 2])
     with place:
         row = appearance.class_shown(explanation)
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         figure = charts.over_depths(explanation, row)
         st.plotly_chart(figure, config=theme.CONFIG, key="over depths", alt="Attribution by concept and depth")
-        _depth_facts(explanation, row)
     with right:
-        _table(explanation, row)
+        _depth_facts(explanation, row)
+    _table(explanation, row)
 
 
 def _depth_facts(explanation: LocalExplanation, row: int) -> None:
@@ -166,7 +166,6 @@ def _table(explanation: LocalExplanation, row: int) -> None:
             "Against": [r["evidence_against"] for r in rows],
             "Chance": [r["chance"] for r in rows],
             "CAV": [r["verdict"].capitalize() for r in rows],
-            "Why": [r["verdict_in_words"] for r in rows],
         }
     )
     text, three = st.column_config.TextColumn, views.three_digits
@@ -184,7 +183,7 @@ def _table(explanation: LocalExplanation, row: int) -> None:
             "p": three("How often chance gives as much, after Holm's correction over what is shown together.", 60),
             "Against": three("What the concept contributes to the evidence against the class.", 65),
             "Chance": three("What concepts made of random images give on average.", 65),
-            "CAV": text(width=65, help="What the concept's CAV is worth at this depth, in a word."),
-            "Why": text(help="That word in a sentence."),
+            "CAV": text(width=75, help="What the concept's CAV is worth at this depth; the words are explained below the table."),
         },
     )
+    views.verdicts_explained([r["verdict"] for r in rows])

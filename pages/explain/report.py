@@ -4,24 +4,40 @@ Plotly's script is in the file once, pictures are inline, nothing is fetched. Wh
 concepts, classes) is escaped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 
-from explainers.results.explanations import ClassExplanation, LocalExplanation, SetUsed, ShownDepth
+from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, SetUsed, ShownDepth
 from explainers.results.records import jsonable
 from explainers.results.tables import rows_of
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
+from explainers.visual_tcav.verdicts import Verdict
 from models.photo import Photo
 from pages.common.heat_appearance import HeatAppearance
-from pages.common.html_report import facts, page, picture, plot, table
+from pages.common.html_report import beside, facts, folded, page, picture, plot, table
 from pages.common.pictures import on_screen
+from pages.common.theme import STAR
 from pages.explain import charts
 from pages.explain.appearance import choices, in_words
 
 _SIDE = 420
+_COLUMNS = {  # of the tables: what is shown of a row, under which name
+    "class": "class",
+    "concept": "concept",
+    "depth": "depth",
+    "attribution": "attribution",
+    "mean": "mean",
+    "interval": "95 % interval",
+    "p_value": "p",
+    "corrected_p_value": "corrected p",
+    "chance": "chance",
+    "evidence_against": "against",
+    "tcav_score": "TCAV",
+    "verdict": "CAV",
+}
 _MEANING = (
     "Attribution is the share of the evidence for a class that lies where the concept is seen, in channels that point along it. "
     f"Full colour and a star: significant at {100 * SIGNIFICANCE_LEVEL:.0f} % after Holm's correction over all concepts and "
@@ -41,9 +57,9 @@ def of_photo(photo: Photo, explanation: LocalExplanation, depth: ShownDepth, hea
         "<h2>Where each concept is seen</h2>",
         *(_tiles(photo, explanation, used.depth, heat) for used in explanation.depths),
         f"<h2>What each concept contributes {in_words(depth)}</h2>",
-        *(_of_class(explanation, row, charts.attributions(explanation, row, depth)) for row in rows),
+        beside([_of_class(explanation, row, charts.attributions(explanation, row, depth)) for row in rows]),
         "<h2>Every depth</h2>",
-        *(_of_class(explanation, row, charts.over_depths(explanation, row)) for row in rows),
+        beside([_of_class(explanation, row, charts.over_depths(explanation, row)) for row in rows]),
         _closing(explanation, {"photo": explanation.photo_name, "photo SHA-256": explanation.photo_sha256}),
     ]
     return page(f"Explanation of {explanation.photo_name}", parts)
@@ -57,14 +73,16 @@ def of_class(explanation: ClassExplanation, depth: ShownDepth) -> bytes:
     parts = [
         f"<p class='quiet'>{escape(explanation.class_name)} as seen by {escape(explanation.encoder.name)}: {n} images</p>",
         f"<p>{_MEANING} A dot is one image, a diamond the mean with its 95 % interval.</p>",
-        *(f"<h2>Images {in_words(d)}</h2>" + plot(charts.distribution(explanation, d)) for d in depths),
+        beside([f"<div><h2>Images {in_words(d)}</h2>{plot(charts.distribution(explanation, d))}</div>" for d in depths]),
         _closing(explanation, {"images": str(n)}),
-        "<h2>Images</h2>",
-        table(
-            [
-                {"name": name, "SHA-256": digest}
-                for name, digest in zip(explanation.photo_names, explanation.photo_sha256s, strict=True)
-            ]
+        folded(
+            "Images by name and SHA-256",
+            table(
+                [
+                    {"name": name, "SHA-256": digest}
+                    for name, digest in zip(explanation.photo_names, explanation.photo_sha256s, strict=True)
+                ]
+            ),
         ),
     ]
     return page(f"Explanation of the class {explanation.class_name}", parts)
@@ -80,7 +98,7 @@ def _tiles(photo: Photo, explanation: LocalExplanation, depth: int, heat: HeatAp
 
 
 def _of_class(explanation: LocalExplanation, row: int, figure: go.Figure) -> str:
-    return f"<h3>{escape(explanation.class_names[row])}</h3>" + plot(figure)
+    return f"<div><h3>{escape(explanation.class_names[row])}</h3>{plot(figure)}</div>"
 
 
 def _closing(explanation: LocalExplanation | ClassExplanation, about: Mapping[str, str]) -> str:
@@ -89,20 +107,42 @@ def _closing(explanation: LocalExplanation | ClassExplanation, about: Mapping[st
     named = {"encoder": encoder.name, "architecture": encoder.architecture, "encoder fingerprint": encoder.fingerprint}
     refused = explanation.refused_depths.items()
     sets = [_set_row("concept", used) for used in explanation.sets]
+    rows = rows_of(explanation)
+    together = [row for row in rows if row["depth"] == ALL_DEPTHS] or rows
     return "".join(
         [
-            "<h2>All estimates</h2>",
-            table(rows_of(explanation)),
+            "<h2>Estimates</h2>",
+            table([_short(row) for row in together]),
+            *([folded("Estimates at every depth", table([_short(row) for row in rows]))] if len(rows) > len(together) else []),
+            _legend([row["verdict"] for row in rows]),
             *(f"<p class='quiet'>Depth {depth} is left out. {escape(reason)}</p>" for depth, reason in refused),
-            "<h2>Settings</h2>",
-            facts(jsonable(explanation.settings)),
-            "<h2>Provenance</h2>",
-            facts({**about, **named}),
-            table([*sets, _set_row("random counterpart", explanation.random)]),
-            "<h2>Versions</h2>",
-            facts(explanation.versions),
+            "<h2>Settings and provenance</h2>",
+            beside(
+                [
+                    facts(jsonable(explanation.settings) | {"versions": _in_a_line(explanation.versions)}),
+                    facts({**about, **named}) + table([*sets, _set_row("random counterpart", explanation.random)]),
+                ]
+            ),
         ]
     )
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the table under short names: what stands beside it in the file of data is left out."""
+    cells = {**row, "interval": f"{row['interval_low']:.3f} – {row['interval_high']:.3f}"}
+    shown = {name: cells[key] for key, name in _COLUMNS.items() if key in cells}
+    return shown | {"": STAR.strip() if row["significant"] else ""}
+
+
+def _legend(verdicts: Sequence[str]) -> str:
+    """What the verdicts in the table mean, each once."""
+    used = [verdict for verdict in Verdict if verdict.value in verdicts]
+    meanings = " ".join(f"<b>{escape(verdict.value.capitalize())}</b>: {escape(verdict.sentence)}" for verdict in used)
+    return f"<p class='quiet'>{meanings}</p>"
+
+
+def _in_a_line(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _set_row(kind: str, used: SetUsed) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What stands around an explanation of a photo and of a class alike: refusals, what an attribution is, downloads."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -10,6 +10,7 @@ from explainers.results.explanations import ClassExplanation, LocalExplanation
 from explainers.results.files import as_csv, as_json
 from explainers.results.records import explanation_record
 from explainers.results.tables import rows_of
+from explainers.visual_tcav.verdicts import Verdict
 from models.catalog import EncoderInfo
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.text import escaped
@@ -35,6 +36,13 @@ def refused_depths(reasons: Mapping[int, str]) -> None:
     """One line for every depth that nothing can be attributed to."""
     for depth, reason in reasons.items():
         st.caption(f":material/block: Depth {depth} is left out. {escaped(reason)}")
+
+
+def verdicts_explained(words: Sequence[str]) -> None:
+    """One line that says what the verdicts of a table mean, each once."""
+    used = [verdict for verdict in Verdict if verdict.value in words]
+    if used:
+        st.caption(" ".join(f"**{verdict.value.capitalize()}**: {verdict.sentence}" for verdict in used))
 
 
 def three_digits(meaning: str, width: int | None = None) -> ColumnConfig:

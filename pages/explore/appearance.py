@@ -3,12 +3,13 @@
 The fragments that show a segmentation rerun together when its appearance changes; the rest of the page does not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
-from explainers.drawing.clusters import hex_colour, overlay
+from explainers.drawing.clusters import overlay
 from explainers.nave.segmentation import Segmentation
 from pages.common import link
 from pages.common.live_view.live_view import Controls, Cover, Role
@@ -91,8 +92,8 @@ def granularity(segmentation: Segmentation) -> None:
     )
 
 
-def controls() -> None:
-    """Draws opacity, outlines, clusters without the photo, blinking, and some clusters alone."""
+def controls(colours: Sequence[str]) -> None:
+    """Draws opacity, outlines, clusters without the photo, blinking, and the clusters with their colours on the picture."""
     opacity, toggles = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
     opacity.slider(
         "Opacity",
@@ -113,7 +114,7 @@ def controls() -> None:
         "Show only",
         range(st.session_state["k"]),
         selection_mode="multi",
-        format_func=lambda idx: f':color[\u2003]{{background="{hex_colour(idx)}"}} {idx}',
+        format_func=lambda idx: f':color[\u2003]{{background="{colours[idx]}"}} {idx}',
         key="only",
         persist_state="session",
         wrap=True,

@@ -44,8 +44,8 @@ def _curve(quality: Sequence[Quality], field: str, name: str, line: dict, more_h
     )
 
 
-def shares(photo_names: Sequence[str], areas: np.ndarray) -> go.Figure:
-    """Areas (n_photos, k) as one stacked bar per photo, in the colours of the clusters."""
+def shares(photo_names: Sequence[str], areas: np.ndarray, colours: Sequence[str]) -> go.Figure:
+    """Areas (n_photos, k) as one stacked bar per photo, in the colours of the k clusters."""
     n_photos, k = areas.shape
     rows = [f"{n + 1}  {name}" for n, name in enumerate(photo_names)]  # two photos may go by one name
     bars = [
@@ -53,7 +53,7 @@ def shares(photo_names: Sequence[str], areas: np.ndarray) -> go.Figure:
             y=rows,
             x=100 * areas[:, idx],
             orientation="h",
-            marker={"color": hex_colour(idx)},
+            marker={"color": colours[idx]},
             hovertemplate=f"%{{y}}: cluster {idx}, %{{x:.1f}} %<extra></extra>",
         )
         for idx in range(k)

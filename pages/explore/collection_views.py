@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from explainers.drawing.clusters import at_size, shown_colours
 from explainers.nave.quality import cluster_table
 from explainers.results.files import as_csv, maps_zip
 from explainers.results.segmentations import SegmentationsResult
@@ -19,17 +20,19 @@ from pages.common import link, theme
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
+from pages.common.pictures import on_screen
 from pages.common.text import escaped
 from pages.explore import appearance, charts, downloads, views
 
+_N_SAMPLED, _SAMPLED_SIDE = 32, 160  # photos, and px of their longer side, from which colours are taken
 _SHARES_HELP = "How much of each photo belongs to which cluster, in the colours of the clusters."
 
 
 def draw(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     """The photos with their clusters, the clusters by photo, and the table of clusters."""
     _pictures(photos, result)
-    _shares(result)
-    _details(result)
+    _shares(photos, result)
+    _details(photos, result)
 
 
 @st.fragment(key="picture")
@@ -53,9 +56,18 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
         for n, (photo, segmentation) in enumerate(zip(photos, result.segmentations, strict=True))
     ]
     live_view("together", panes, first.ks, shown.n_clusters, shown.cover, appearance.live_controls(together=True))
-    appearance.controls()
+    appearance.controls(_colours(photos, result))
     draw_downloads("download set", _files(result, shown.n_clusters))
     link.write()
+
+
+def _colours(photos: Sequence[Photo], result: SegmentationsResult) -> tuple[str, ...]:
+    """The colours of the clusters as they look on the pictures; the first photos decide, as far as they are enough."""
+    shown = appearance.current()
+    pixels = [on_screen(photo, _SAMPLED_SIDE) for photo in photos[:_N_SAMPLED]]
+    maps = [at_size(s.at(shown.n_clusters), p.shape[:2]) for s, p in zip(result.segmentations, pixels, strict=False)]
+    photo, labels = (np.concatenate([part.reshape(-1, 1, *part.shape[2:]) for part in parts]) for parts in (pixels, maps))
+    return shown_colours(photo, labels, shown.n_clusters, shown.drawn_opacity)
 
 
 def _files(result: SegmentationsResult, k: int) -> list[Download]:
@@ -86,28 +98,28 @@ def _files(result: SegmentationsResult, k: int) -> list[Download]:
 
 
 @st.fragment(key="strip")
-def _shares(result: SegmentationsResult) -> None:
+def _shares(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     """Which cluster takes how much of which photo."""
     k = appearance.current().n_clusters
     st.subheader("Clusters by photo", anchor=False, help=_SHARES_HELP)
     areas = np.array([[row.area for row in cluster_table(s.at(k), k)] for s in result.segmentations])
-    figure = charts.shares(result.photo_names, areas)
+    figure = charts.shares(result.photo_names, areas, _colours(photos, result))
     st.plotly_chart(figure, config=theme.CONFIG, key="shares", alt="Share of every cluster in every photo")
 
 
 @st.fragment(key="details")
-def _details(result: SegmentationsResult) -> None:
+def _details(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     """The clusters one by one over all photos, and how good every granularity is."""
     k = appearance.current().n_clusters
     left, right = st.columns([2, 1], gap="medium")
     with left:
         st.subheader("Clusters", anchor=False)
-        _table(result, k)
+        _table(result, k, _colours(photos, result))
     with right:
         views.granularities(result.segmentations[0], k)
 
 
-def _table(result: SegmentationsResult, k: int) -> None:
+def _table(result: SegmentationsResult, k: int, colours: Sequence[str]) -> None:
     """Colour, area, photos and regions of every cluster, and how much each depth shapes it."""
     first = result.segmentations[0]
     tables = [cluster_table(segmentation.at(k), k) for segmentation in result.segmentations]
@@ -115,7 +127,7 @@ def _table(result: SegmentationsResult, k: int) -> None:
     areas = np.array([[row.area for row in table] for table in tables])
     rows = pd.DataFrame(
         {
-            "": [views.swatch(idx) for idx in range(k)],
+            "": [views.swatch(colour) for colour in colours],
             "Cluster": range(k),
             "Area": 100 * (weights @ areas) / weights.sum(),
             "Photos": (areas > 0).sum(0),

@@ -4,6 +4,7 @@ The three fragments of a segmentation (picture, depths, details) rerun together 
 of the page: the segmentation holds the maps of every k, so nothing is computed again.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from explainers.drawing.clusters import hex_colour
+from explainers.drawing.clusters import shown_colours
 from explainers.nave.quality import cluster_table
 from explainers.nave.segmentation import Segmentation
 from explainers.results.files import as_csv, maps_npz
@@ -52,7 +53,7 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions) 
     left, right = st.columns([8, 5], gap="medium")
     with left:
         _live_picture(photo, result, shown)
-        appearance.controls()
+        appearance.controls(_colours(photo, result.segmentation))
     with right:
         st.image(on_screen(photo), width="stretch", alt=f"The original: {photo.name}")
         st.caption(f"{escaped(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
@@ -75,6 +76,13 @@ def _live_picture(photo: Photo, result: SegmentationResult, shown: Appearance) -
         selected=shown.only,
     )
     live_view("picture", [pane], segmentation.ks, shown.n_clusters, shown.cover, appearance.live_controls())
+
+
+def _colours(photo: Photo, segmentation: Segmentation) -> tuple[str, ...]:
+    """The colours of the clusters as they look on the picture."""
+    shown = appearance.current()
+    labels = segmentation.at(shown.n_clusters)
+    return shown_colours(on_screen(photo, _THUMBNAIL_SIDE), labels, shown.n_clusters, shown.drawn_opacity)
 
 
 def _class_predictions(predictions: Predictions) -> None:
@@ -173,24 +181,24 @@ def _tile(pixels: np.ndarray, segmentation: Segmentation, shown: Appearance, cap
 
 
 @st.fragment(key="details")
-def details(result: SegmentationResult) -> None:
+def details(photo: Photo, result: SegmentationResult) -> None:
     """The clusters one by one, how good every granularity is, and where the positions lie."""
     segmentation, k = result.segmentation, appearance.current().n_clusters
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _clusters(segmentation, k)
+        _clusters(segmentation, k, _colours(photo, segmentation))
     with right:
         granularities(segmentation, k)
         _cloud(segmentation, k)
 
 
-def _clusters(segmentation: Segmentation, k: int) -> None:
+def _clusters(segmentation: Segmentation, k: int, colours: Sequence[str]) -> None:
     """The table of clusters: colour, area, regions, and how much each depth shapes it."""
     st.subheader("Clusters", anchor=False)
     rows = cluster_table(segmentation.at(k), k)
     table = pd.DataFrame(
         {
-            "": [swatch(row.cluster_idx) for row in rows],
+            "": [swatch(colours[row.cluster_idx]) for row in rows],
             "Cluster": [row.cluster_idx for row in rows],
             "Area": [100 * row.area for row in rows],
             "Regions": [row.n_regions for row in rows],
@@ -225,9 +233,9 @@ def cluster_columns(segmentation: Segmentation, largest_area: float) -> dict:
     }
 
 
-def swatch(cluster_idx: int) -> str:
-    """A little square in the cluster's colour, as the address of a picture."""
-    fill = hex_colour(cluster_idx).replace("#", "%23")
+def swatch(colour: str) -> str:
+    """A little square in the colour '#RRGGBB', as the address of a picture."""
+    fill = colour.replace("#", "%23")
     square = f"<rect width='24' height='24' rx='5' fill='{fill}'/>"
     return f"data:image/svg+xml;utf8,<svg xmlns='http://www.w3.org/2000/svg' width='24' height='24'>{square}</svg>"
 

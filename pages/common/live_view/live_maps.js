@@ -47,6 +47,24 @@ function regions({ labels, w, h }) {
   return counts;
 }
 
+// Per cluster, the mean colour of the photo that lies below it.
+function groundsOf(map, photo, name) {
+  if (map.groundsOf === name && photo.complete) return map.grounds;
+  const { labels, w, h } = map;
+  const context = Object.assign(document.createElement("canvas"), { width: w, height: h }).getContext("2d");
+  context.drawImage(photo, 0, 0, w, h);
+  const { data } = context.getImageData(0, 0, w, h);
+  const sums = Array.from({ length: 256 }, () => [0, 0, 0, 0]);
+  for (let i = 0; i < labels.length; i++) {
+    const sum = sums[labels[i]];
+    for (let c = 0; c < 3; c++) sum[c] += data[4 * i + c];
+    sum[3]++;
+  }
+  map.grounds = sums.map(([red, green, blue, n]) => [red, green, blue].map((total) => (n ? total / n : 128)));
+  map.groundsOf = name;
+  return map.grounds;
+}
+
 function rootOf(parent, i) {
   while (parent[i] !== i) i = parent[i] = parent[parent[i]];
   return i;

@@ -435,10 +435,14 @@ function sayable({ maps, described }, map, cluster) {
   return [...facts, ...(note ? [note] : [])].join(", ");
 }
 
+// The colour as it looks on the photo: over the mean of what lies below the cluster.
 function swatch(view, pane, cluster) {
-  const { palette } = view.data;
+  const { data: { palette }, appearance } = view;
+  const colour = palette[colourIdx(view, pane, cluster) % palette.length];
+  const opacity = appearance.clusters_only ? 1 : appearance.opacity;
+  const ground = groundsOf(shownMap(view, pane), pane.photo, pane.photoName)[cluster];
   const element = document.createElement("i");
-  element.style.background = `rgb(${palette[colourIdx(view, pane, cluster) % palette.length]})`;
+  element.style.background = `rgb(${colour.map((c, i) => Math.round(ground[i] + opacity * (c - ground[i])))})`;
   return element;
 }
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from explainers.drawing.clusters import PALETTE, at_size, colour_map, hex_colour, overlay
+from explainers.drawing.clusters import PALETTE, at_size, colour_map, hex_colour, overlay, shown_colours
 
 XYZ_OF_RGB = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
 WHITE = np.array([0.95047, 1.0, 1.08883])
@@ -97,3 +97,13 @@ def test_the_photo_and_the_labels_stay_as_they_were():
     labels.setflags(write=False)
     picture = overlay(photo, labels, opacity=0.3, only=(2,))
     assert picture.shape == (9, 7, 3) and picture.dtype == np.uint8
+
+
+def test_swatches_look_like_their_cluster_on_the_photo():
+    photo = np.repeat([[[200, 0, 0], [0, 100, 0]]], 2, axis=0).astype(np.uint8)
+    labels = np.array([[0, 1], [0, 1]], dtype=np.uint8)
+    assert shown_colours(photo, labels, 2, opacity=1.0) == (hex_colour(0), hex_colour(1))
+    assert shown_colours(photo, labels, 3, opacity=0.0) == ("#C80000", "#006400", "#808080")  # the third is nowhere
+    drawn = overlay(photo, labels, opacity=0.5, outlines=False)[0, 0]
+    shown = bytes.fromhex(shown_colours(photo, labels, 2, opacity=0.5)[0][1:])
+    np.testing.assert_allclose(list(shown), drawn, atol=1)

@@ -83,7 +83,7 @@ def test_equal_regions_choose_a_granularity_for_each(compare):
 
 def test_differences_are_measured_against_the_first(compare):
     app = compare(shown="differences", k="4")
-    assert "% apart" in captions(app) and len(app.get("image")) == 2
+    assert "% apart" in captions(app) and len(app.get("image")) == 2 + 1  # and the scale
 
 
 def test_a_failing_encoder_fails_alone(compare, tmp_path_factory, shared_service):

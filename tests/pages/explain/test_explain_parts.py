@@ -37,9 +37,9 @@ def test_intervals_reach_from_low_to_high():
     assert list(error.arrayminus) == pytest.approx([0.1, 0.1])
 
 
-def test_all_classes_of_a_depth_share_one_axis():
-    ends = {charts.attributions(LOCAL, row, depth=1).layout.xaxis.range for row in (0, 1)}
-    assert len(ends) == 1 and ends.pop()[1] == pytest.approx(0.7 * 1.08)
+def test_every_class_has_an_axis_of_its_own():
+    ends = [charts.attributions(LOCAL, row, ALL_DEPTHS).layout.xaxis.range[1] for row in (0, 1)]
+    assert ends == [pytest.approx(0.7 * 1.08), pytest.approx(0.4 * 1.08)]
 
 
 def test_the_chart_of_depths_has_a_cell_per_concept_and_depth():
@@ -113,6 +113,13 @@ def test_a_report_tells_settings_fingerprints_and_refused_depths():
     for fact in ("n_steps", "f00d", "beef", "aa11", "cc33", "Part of the network bypasses depth 2.", "torch"):
         assert fact in text
     assert text.count("data:image/jpeg") == 2 * 3  # two depths: the photo and two concepts each
+
+
+def test_a_report_has_no_empty_cell_and_each_verdict_is_explained_once():
+    text = report.of_photo(grey_photo(), LOCAL, 1, HeatAppearance()).decode().partition("<body>")[2]
+    assert not re.search(r"<td[^>]*>(None|nan)<", text)
+    for verdict in {concept.health.verdict for concept in LOCAL.concepts}:
+        assert text.count(escape(verdict.sentence)) == 1
 
 
 def test_names_of_others_are_text_in_a_report():

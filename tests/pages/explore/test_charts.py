@@ -30,7 +30,8 @@ def test_positions_wear_the_colours_of_their_clusters_and_say_which(k, colours):
 
 def test_probabilities_are_best_first_and_named():
     predictions = Predictions(ENCODER, (1, 0), ("dog", "cat"), (0.9, 0.1), (2.0, -0.2))
-    (bars,) = common_charts.probabilities(predictions).data
-    assert list(bars.x) == [0.9, 0.1]
-    assert list(bars.text) == ["dog  90.0%", "cat  10.0%"]
+    figure = common_charts.probabilities(predictions)
+    whole, bars = figure.data
+    assert list(bars.x) == [0.9, 0.1] and list(whole.x) == [1, 1] and list(figure.layout.xaxis.range) == [0, 1]
+    assert [note.text for note in figure.layout.annotations] == ["dog", "cat", "90.0%", "10.0%"]
     assert [list(row) for row in bars.customdata] == [[1, 2.0], [0, -0.2]]
