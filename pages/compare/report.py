@@ -82,7 +82,7 @@ def as_html(facts: Mapping[str, Any], kept: Mapping[str, Kept]) -> bytes:
     for name, shown in kept.items():
         parts.append(f"<h2>{escape(name[:1].upper() + name[1:])}</h2>")
         if shown.pictures:
-            parts.append(f"<div class='tiles'>{''.join(html_report.picture(*picture) for picture in shown.pictures)}</div>")
+            parts.append(html_report.beside([html_report.picture(*picture) for picture in shown.pictures]))
         if shown.figures:
             parts.append(html_report.beside([html_report.plot(figure) for figure in shown.figures]))
         if shown.rows:

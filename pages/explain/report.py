@@ -106,30 +106,38 @@ def _closing(explanation: LocalExplanation | ClassExplanation, about: Mapping[st
     encoder = explanation.encoder
     named = {"encoder": encoder.name, "architecture": encoder.architecture, "encoder fingerprint": encoder.fingerprint}
     refused = explanation.refused_depths.items()
-    sets = [_set_row("concept", used) for used in explanation.sets]
+    sets = [_set_row(used) for used in explanation.sets]
+    random = _set_row(explanation.random, " (random counterpart)")
     rows = rows_of(explanation)
     together = [row for row in rows if row["depth"] == ALL_DEPTHS] or rows
     return "".join(
         [
             "<h2>Estimates</h2>",
-            table([_short(row) for row in together]),
-            *([folded("Estimates at every depth", table([_short(row) for row in rows]))] if len(rows) > len(together) else []),
+            table(_short_rows(together)),
+            *([folded("Estimates at every depth", table(_short_rows(rows)))] if len(rows) > len(together) else []),
             _legend([row["verdict"] for row in rows]),
             *(f"<p class='quiet'>Depth {depth} is left out. {escape(reason)}</p>" for depth, reason in refused),
             "<h2>Settings and provenance</h2>",
             beside(
                 [
                     facts(jsonable(explanation.settings) | {"versions": _in_a_line(explanation.versions)}),
-                    facts({**about, **named}) + table([*sets, _set_row("random counterpart", explanation.random)]),
+                    facts({**about, **named}) + table([*sets, random]),
                 ]
             ),
         ]
     )
 
 
+def _short_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the table under short names, without what only the file of data needs and without columns that say nothing."""
+    shown = [_short(row) for row in rows]
+    return [{name: value for name, value in row.items() if any(other[name] for other in shown)} for row in shown]
+
+
 def _short(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the table under short names: what stands beside it in the file of data is left out."""
-    cells = {**row, "interval": f"{row['interval_low']:.3f} – {row['interval_high']:.3f}"}
+    cells = {**row, "interval": f"{row['interval_low']:.2g} – {row['interval_high']:.2g}"}
+    if row["depth"] == ALL_DEPTHS:
+        cells["verdict"] = None  # a verdict is of one depth
     shown = {name: cells[key] for key, name in _COLUMNS.items() if key in cells}
     return shown | {"": STAR.strip() if row["significant"] else ""}
 
@@ -145,5 +153,5 @@ def _in_a_line(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def _set_row(kind: str, used: SetUsed) -> dict[str, Any]:
-    return {"set": used.name, "kind": kind, "images": used.n_images, "fingerprint": used.fingerprint}
+def _set_row(used: SetUsed, kind: str = "") -> dict[str, Any]:
+    return {"set": used.name + kind, "images": used.n_images, "fingerprint": used.fingerprint[:8]}
