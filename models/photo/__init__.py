@@ -1,4 +1,4 @@
-"""A picture as a person sees it (photo.py), from the bytes of any file that shows one (reading.py)."""
+"""A picture as a person sees it (photo.py), from the bytes of any file that shows one (reading.py); samples (samples.py)."""
 
 from models.photo.photo import Photo, photo_from_array
 from models.photo.reading import read_photo, read_photo_file

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from explainers.service.questions import OpenEncoder
 from models.catalog import EncoderInfo
 from models.catalog.catalog import Catalog, CatalogEntry
+from models.catalog.entries import LearntFrom
 from models.errors import EncoderscopeError
 from pages.common import encoder_choice, jobs, link
 from pages.common.text import escaped
@@ -21,12 +22,14 @@ class EncoderChoice:
     """The encoder that is chosen in the sidebar, and the place below the choice that says what it is."""
 
     name: str | None
+    learnt_from: LearntFrom
     facts: DeltaGenerator
 
 
 def choose_encoder(catalog: Catalog) -> EncoderChoice:
     """Draws the choice of an encoder with room for its facts."""
-    return EncoderChoice(encoder_choice.choose(catalog), st.empty())
+    name = encoder_choice.choose(catalog)
+    return EncoderChoice(name, catalog.entry(name).learnt_from if name else "", st.empty())
 
 
 def opened_encoder(catalog: Catalog, choice: EncoderChoice) -> EncoderInfo:

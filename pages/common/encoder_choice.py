@@ -6,11 +6,12 @@ from pathlib import Path
 import streamlit as st
 
 from models.catalog.catalog import Catalog, CatalogEntry
+from models.catalog.packaged import LITE0
 from models.errors import EncoderscopeError
 from pages.common import link
 from pages.common.text import escaped
 
-PREFERRED_ENCODER = "scenes-cnn"
+PREFERRED_ENCODER = LITE0.name
 SEARCH = "Every timm model"  # the group behind the search; the others are the catalog's
 STATES = {
     "packaged": "in a Python package on this machine",

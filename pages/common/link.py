@@ -21,6 +21,7 @@ _WISHES = "link.wishes"  # key -> text, what the address asks for and no control
 _GRANTED = "link.granted"  # the keys whose value the address asked for: they do not follow their default
 _WRITTEN = "link.written"  # the address as last written; another one means the user went back or forward
 _COMPLAINTS = "link.complaints"
+_NAMED = "link.named"  # the keys whose value stands in the address even at its default
 _PAGE = "link.page"  # the page of the last run
 _OURS = "link.ours"  # whether the page itself asked for the run that comes next
 _TURNED = "link.turned"  # whether this session has ever gone from one page to another
@@ -44,7 +45,7 @@ def begin() -> None:
             state.pop(key, None)
         state[_WISHES], state[_WRITTEN], state[_GRANTED] = dict(address), address, set()
     state.setdefault(_DEFAULTS, {})
-    state[_SETTLED] = []
+    state[_SETTLED], state[_NAMED] = [], set()
     if not ours:  # a run that the user has not asked for must not wipe away what the user has hardly read
         state[_COMPLAINTS] = []
 
@@ -108,15 +109,30 @@ def complaints() -> str:
     return " ".join(st.session_state[_COMPLAINTS])
 
 
+def imply(key: str, value: str) -> None:
+    """The address counts as asking for this value too, unless it asks for another one."""
+    st.session_state[_WISHES].setdefault(key, value)
+
+
+def wish(key: str) -> str | None:
+    """What the address asks for as ``key``, as long as no control has read it."""
+    return st.session_state[_WISHES].get(key)
+
+
 def leave_out(key: str) -> None:
     """This value means nothing to anyone else, so the link is silent about it."""
     st.session_state[_SETTLED].remove(key)
 
 
+def name(key: str) -> None:
+    """This value stands in the address even at its default."""
+    st.session_state[_NAMED].add(key)
+
+
 def write() -> None:
-    """The address bar shows the settled values; a value at its default is left out."""
+    """The address bar shows the settled values; a value at its default is left out, unless it is to be named."""
     state, defaults = st.session_state, st.session_state[_DEFAULTS]
-    address = {key: show(state[key]) for key in state[_SETTLED] if state[key] != defaults[key]}
+    address = {key: show(state[key]) for key in state[_SETTLED] if state[key] != defaults[key] or key in state[_NAMED]}
     if address != state[_WRITTEN]:
         st.query_params.from_dict(address)
         state[_WRITTEN] = address

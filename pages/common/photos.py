@@ -1,36 +1,60 @@
 """Which photo is looked at: a sample, a fresh scene, an upload or the camera.
 
-Samples and scenes are part of the link; uploads and pictures from the camera stay in the session.
+Samples and scenes are part of the link; uploads and pictures from the camera stay in the session. What an encoder has learnt from
+decides what is offered first, and what is outside of that is named.
 """
 
 import secrets
 
 import streamlit as st
-from sklearn.datasets import load_sample_image
 
-from models.photo import Photo, photo_from_array
+from models.catalog.catalog import CatalogEntry
+from models.catalog.entries import LearntFrom
+from models.photo import Photo, photo_from_array, samples
 from models.scenes.scenes import render, sample_scene
 from pages.common import link, uploads
 
-SAMPLES = {"flower": "Flower", "china": "Summer Palace"}
+SAMPLES = {name: sample.title for name, sample in samples.SAMPLES.items()}
 SCENE, CAMERA = "scene", "camera"
 N_SCENES = 100_000  # by their number
+_FIRST_ENCODER_OF_SCENES = "scenes-cnn"  # what a link with a scene and without an encoder meant when scenes came first
+_OUTSIDE = {
+    "scenes": "{} has learnt from rendered scenes. A photograph lies outside of what it learnt, so its answer means little.",
+    "photographs": "{} has learnt from photographs. A rendered scene lies outside of what it learnt, so its answer means little.",
+}
 
 _UPLOADER = "uploads"
 
 
-def choose(default: str = next(iter(SAMPLES)), default_scene: int = 7) -> tuple[Photo | None, list[str]]:
-    """Draws the photo controls; the photo chosen, if any, and a sentence for every upload that was refused."""
+def choose(learnt_from: LearntFrom, default: str = next(iter(SAMPLES)), default_scene: int = 7) -> tuple[Photo | None, list[str]]:
+    """Draws the photo controls; the photo chosen, if any, and a sentence for every upload that was refused.
+
+    What the encoder has learnt from comes first: scenes, with a scene as default, or else photographs, with a sample as default.
+    """
     chooser, below = st.container(), st.container()
     by_id = _read_uploads()
     _select_newest(by_id)
     own = {file_id: photo for file_id, photo in by_id.items() if isinstance(photo, Photo)}
     with chooser:
-        choice = _choice(own, default)
+        choice = _choice(own, learnt_from, default)
     with below:
         picture = own[choice] if choice in own else _from_source(choice, default_scene)
     refusals = [refusal for refusal in (*by_id.values(), picture) if isinstance(refusal, str)]
     return (picture if isinstance(picture, Photo) else None), refusals
+
+
+def heed_older_links() -> None:
+    """A link with a scene and without an encoder was made when scenes came first; to be called before either is chosen."""
+    names_a_scene = link.wish("photo") == SCENE or (link.wish("photo") is None and link.wish("scene") is not None)
+    if names_a_scene and link.wish("encoder") is None:
+        link.imply("photo", SCENE)
+        link.imply("encoder", _FIRST_ENCODER_OF_SCENES)
+
+
+def outside_what_was_learnt(entry: CatalogEntry) -> str:
+    """One sentence if the chosen photo is not of the kind that this encoder has learnt from; empty if it is, or nobody knows."""
+    shown = "scenes" if st.session_state["photo"] == SCENE else "photographs"
+    return "" if entry.learnt_from in ("", shown) else _OUTSIDE[entry.learnt_from].format(entry.title)
 
 
 def upload() -> list[str]:
@@ -52,7 +76,7 @@ def uploaded() -> tuple[Photo, ...]:
 @st.cache_resource(show_spinner=False)
 def sample(name: str) -> Photo:
     """One of the sample photos."""
-    return photo_from_array(load_sample_image(f"{name}.jpg"), name)
+    return samples.read_sample(name)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
@@ -83,12 +107,16 @@ def _select_newest(by_id: dict[str, Photo | str]) -> None:
     seen.update(by_id)
 
 
-def _choice(own: dict[str, Photo], default: str) -> str:
+def _choice(own: dict[str, Photo], learnt_from: LearntFrom, default: str) -> str:
     """Draws the choice among uploads, samples, a scene and the camera."""
-    names = {key: photo.name for key, photo in own.items()} | SAMPLES | {SCENE: "A generated scene", CAMERA: "Camera"}
-    choice = link.settle("photo", default, names.__contains__)
+    a_scene, scenes_first = {SCENE: "A generated scene"}, learnt_from == "scenes"
+    offered = a_scene | SAMPLES if scenes_first else SAMPLES | a_scene
+    names = {key: photo.name for key, photo in own.items()} | offered | {CAMERA: "Camera"}
+    choice = link.settle("photo", SCENE if scenes_first else default, names.__contains__)
     if choice not in (*SAMPLES, SCENE):
         link.leave_out("photo")
+    if choice == SCENE:
+        link.name("encoder")
     return st.selectbox(
         "Photo",
         list(names),

@@ -48,7 +48,7 @@ Segmented = Mapping[int, tuple[SegmentedPhotos | None, SegmentedPhotos | None]]
 
 def draw(comparison: Comparison) -> NaveSettings:
     """Draws the agreement between the encoders over k, for this photo and over a collection; the settings behind it."""
-    photos = collection.choose()
+    photos = collection.choose(comparison.learnt_from)
     metric = choices.choose("Measure", "metric", {key: metric.title for key, metric in METRICS.items()}, _METRIC_HELP)
 
     def questions_of(opening: Opening) -> Questions:

@@ -9,6 +9,7 @@ import streamlit as st
 from explainers.nave.settings import NaveSettings
 from models.catalog import EncoderInfo
 from models.catalog.catalog import Catalog
+from models.catalog.packaged import LITE0
 from pages.common import depths, link, nave_controls
 from pages.common.concept_controls import STARTING_CONCEPTS
 from pages.common.encoder_choice import is_known
@@ -30,6 +31,12 @@ class Pair:
 
 
 PAIRS = {
+    "photographs": Pair(
+        "Photographs beside scenes",
+        (LITE0.name, "scenes-cnn"),
+        "The first has learnt a thousand kinds of things from photographs, the second shapes and textures from rendered scenes: "
+        "look for objects that one keeps whole and the other takes apart.",
+    ),
     "architectures": Pair(
         "CNN vs. ViT",
         ("scenes-cnn", "scenes-vit"),

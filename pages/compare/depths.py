@@ -25,7 +25,7 @@ _CKA_HELP = (
 
 def draw(comparison: Comparison) -> NaveSettings:
     """Draws the similarity of depths of every pair of encoders; the settings, of which only the input size decides it."""
-    photos, settings = collection.choose(), comparison.settings
+    photos, settings = collection.choose(comparison.learnt_from), comparison.settings
 
     def questions_of(opening: Opening) -> Questions:
         return {"depths": CompareDepths(opening.name, photos, settings.input_size)}

@@ -268,6 +268,8 @@ def _beneath(shown: Shown, first: Shown) -> None:
     if not shown.predictions.encoder.has_classifier:
         st.caption("Trained without classes: it predicts nothing.")
         return
+    if shown.opening.remark:
+        st.caption(f":material/info: {escaped(shown.opening.remark)}")
     st.plotly_chart(
         charts.probabilities(shown.predictions, 3),
         config=theme.CONFIG,

@@ -19,7 +19,8 @@ if pair is not None:
 section = sections.choose()
 with st.sidebar:
     names = controls.encoders(catalog)
-    photo, refusals = photos.choose()
+    learnt_from = catalog.entry(names[0]).learnt_from if names else ""
+    photo, refusals = photos.choose(learnt_from)
     settings = controls.common_settings() if section.clusters else NaveSettings()
 door.draw_refusals(notes, refusals)
 if len(names) < controls.N_ENCODERS[0]:
@@ -34,7 +35,7 @@ if section.clusters:
         settings_of = {o.place: controls.with_depths(settings, o.place, o.info) for o in openings if o.info is not None}
 panes.give_up(sections.left_behind(section))
 shown = kept((names, photo.sha256))
-comparison = panes.Comparison(photo, openings, settings, settings_of, pair, notes)
+comparison = panes.Comparison(photo, learnt_from, openings, settings, settings_of, pair, notes)
 decisive = section.draw(comparison)
 report.draw(comparison, decisive, section, shown)
 door.draw_link_notes(notes, photo_is_private=photos.is_private())

@@ -17,9 +17,10 @@ from explainers.service.questions import OpenEncoder, Question
 from explainers.service.service import Job
 from models.catalog import EncoderInfo
 from models.catalog.catalog import Catalog
+from models.catalog.entries import LearntFrom
 from models.errors import EncoderscopeError
 from models.photo import Photo
-from pages.common import jobs, link, theme
+from pages.common import jobs, link, photos, theme
 from pages.common.text import escaped
 from pages.compare.controls import Pair
 
@@ -35,6 +36,7 @@ class Opening:
     place: int  # the others are compared with the one at 0
     name: str
     title: str
+    remark: str  # on what its answer about the photo is worth; empty where there is nothing to say
     job: Job[EncoderInfo]
     info: EncoderInfo | None  # once it is open
 
@@ -53,6 +55,7 @@ class Comparison:
     """What is compared, as far as it is chosen in the sidebar."""
 
     photo: Photo
+    learnt_from: LearntFrom  # of the first encoder
     openings: Sequence[Opening]
     settings: NaveSettings  # without depths
     settings_of: Mapping[int, NaveSettings]  # by place, with the depths of every encoder that is open
@@ -69,15 +72,16 @@ def open_all(catalog: Catalog, names: Sequence[str]) -> list[Opening]:
     openings = []
     for place, name in enumerate(names):
         job = jobs.asked(f"compare open {place}", OpenEncoder(name))
-        openings.append(Opening(place, name, _title(catalog, name), job, _answer(job)))
+        openings.append(Opening(place, name, *_title_and_remark(catalog, name), job, _answer(job)))
     return openings
 
 
-def _title(catalog: Catalog, name: str) -> str:
+def _title_and_remark(catalog: Catalog, name: str) -> tuple[str, str]:
     try:
-        return catalog.entry(name).title
+        entry = catalog.entry(name)
     except EncoderscopeError:
-        return name
+        return name, ""
+    return entry.title, photos.outside_what_was_learnt(entry)
 
 
 def give_up(views: Iterable[str]) -> None:

@@ -11,13 +11,16 @@ with st.spinner("Loading torch. This takes a moment after every start of the ser
     from pages.explain.controls import A_CLASS, ONE_PHOTO
 
 link.begin()
+photos.heed_older_links()
 service = jobs.service()
 scope = controls.scope()
 photo, refusals = None, []
 with st.sidebar:
-    if scope == ONE_PHOTO:
-        photo, refusals = photos.choose(default=photos.SCENE, default_scene=controls.STARTING_SCENE)
+    above = st.container()
     choice = door.choose_encoder(service.catalog)
+if scope == ONE_PHOTO:
+    with above:
+        photo, refusals = photos.choose(choice.learnt_from, controls.STARTING_PHOTO, controls.STARTING_SCENE)
 info = door.opened_encoder(service.catalog, choice)
 views.require_classifier(info)
 with door.refusals_shown(), st.sidebar:
@@ -42,5 +45,6 @@ elif photo is None:
 if photo is not None:
     explanation = jobs.answer_or_stop("explain a photo", inquiry.of_photo(photo))
     appearance.settle(explanation, is_opened=scope == A_CLASS)
-    photo_views.draw(photo, explanation, is_opened=scope == A_CLASS)
+    remark = photos.outside_what_was_learnt(service.catalog.entry(info.name)) if scope == ONE_PHOTO else ""
+    photo_views.draw(photo, explanation, remark, is_opened=scope == A_CLASS)
 door.draw_link_notes(notes, photo_is_private=photos.is_private() if scope == ONE_PHOTO else class_images.is_private())

@@ -32,10 +32,15 @@ _DEPTHS_HELP = (
 
 
 @st.fragment(key="local")
-def draw(photo: Photo, explanation: LocalExplanation, *, is_opened: bool) -> None:
-    """Concept maps, attributions, depths, table and downloads of one photo; of one opened from a class, at the class's depth."""
+def draw(photo: Photo, explanation: LocalExplanation, remark: str, *, is_opened: bool) -> None:
+    """Concept maps, attributions, depths, table and downloads of one photo; of one opened from a class, at the class's depth.
+
+    ``remark`` is on what the encoder's answer is worth, if there is something to say.
+    """
     depths = [facts.depth for facts in explanation.depths]
     _headline(explanation, is_opened=is_opened)
+    if remark:
+        st.caption(f":material/info: {escaped(remark)}")
     left, right = st.columns([2, 3], gap="large", vertical_alignment="bottom")
     with left, st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         depth = st.session_state["depth"] if is_opened else appearance.depth(depths)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from explainers.nave.settings import NaveSettings
 from models.catalog import EncoderInfo
+from models.catalog.entries import LearntFrom
 from models.photo import Photo
 from pages.common import choices, collection, depths, nave_controls, photos
 
@@ -23,7 +24,7 @@ def are_several_wanted() -> bool:
     return choices.choose("Photos", "photos", _NAMES, _SEVERAL_HELP) == SEVERAL
 
 
-def several_photos() -> tuple[tuple[Photo, ...], list[str]]:
+def several_photos(learnt_from: LearntFrom) -> tuple[tuple[Photo, ...], list[str]]:
     """Draws the choice of several photos and the uploader below it; a sentence for every upload that was refused.
 
     Who uploads photos wants to see them.
@@ -33,7 +34,7 @@ def several_photos() -> tuple[tuple[Photo, ...], list[str]]:
     if len(photos.uploaded()) > n_before:
         st.session_state["set"] = collection.OWN
     with above:
-        return collection.choose(in_a_row=False), refusals
+        return collection.choose(learnt_from, in_a_row=False), refusals
 
 
 def nave_settings(info: EncoderInfo) -> NaveSettings:

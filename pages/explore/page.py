@@ -11,15 +11,18 @@ with st.spinner("Loading torch. This takes a moment after every start of the ser
     from pages.explore import appearance, collection_views, controls, views
 
 link.begin()
+photos.heed_older_links()
 catalog = jobs.service().catalog
 photo, together, refusals = None, (), []
 with st.sidebar:
     several = controls.are_several_wanted()
-    if several:
-        together, refusals = controls.several_photos()
-    else:
-        photo, refusals = photos.choose()
+    above = st.container()
     choice = door.choose_encoder(catalog)
+with above:
+    if several:
+        together, refusals = controls.several_photos(choice.learnt_from)
+    else:
+        photo, refusals = photos.choose(choice.learnt_from)
 door.draw_refusals(notes, refusals)
 if photo is None and not several:
     door.nothing_yet("Take a picture with the camera in the sidebar, or choose another photo there.")
@@ -44,6 +47,6 @@ predictions = jobs.result_or_stop("classes", classifying)
 
 appearance.settle(result.segmentation)
 door.draw_link_notes(notes, photo_is_private=photos.is_private())
-views.picture(photo, result, predictions)
+views.picture(photo, result, predictions, photos.outside_what_was_learnt(catalog.entry(info.name)))
 views.depth_strip(photo, result)
 views.details(photo, result)

@@ -46,8 +46,8 @@ _CLOUD_HELP = (
 
 
 @st.fragment(key="picture")
-def picture(photo: Photo, result: SegmentationResult, predictions: Predictions) -> None:
-    """The live segmentation, the original, the class predictions and the downloads."""
+def picture(photo: Photo, result: SegmentationResult, predictions: Predictions, remark: str) -> None:
+    """The live segmentation, the original, the class predictions with a remark on what they are worth, and the downloads."""
     shown = appearance.current()
     appearance.granularity(result.segmentation)
     left, right = st.columns([8, 5], gap="medium")
@@ -57,7 +57,7 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions) 
     with right:
         st.image(on_screen(photo), width="stretch", alt=f"The original: {photo.name}")
         st.caption(f"{escaped(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
-        _class_predictions(predictions)
+        _class_predictions(predictions, remark)
         st.markdown("**Download**")
         draw_downloads("download", _files(photo, result, shown))
     link.write()
@@ -85,13 +85,15 @@ def _colours(photo: Photo, segmentation: Segmentation) -> tuple[str, ...]:
     return shown_colours(on_screen(photo, _THUMBNAIL_SIDE), labels, shown.n_clusters, shown.drawn_opacity)
 
 
-def _class_predictions(predictions: Predictions) -> None:
+def _class_predictions(predictions: Predictions, remark: str) -> None:
     """The most probable classes with their probabilities, or why there are none."""
     if not predictions.encoder.has_classifier:
         st.caption("This encoder was trained without classes, so it has no classifier and predicts nothing.")
         return
     st.markdown("**Class predictions**")
     st.plotly_chart(probabilities(predictions), config=theme.CONFIG, key="probabilities", alt="Class probabilities")
+    if remark:
+        st.caption(f":material/info: {escaped(remark)}")
 
 
 def _files(photo: Photo, result: SegmentationResult, shown: Appearance) -> list[Download]:

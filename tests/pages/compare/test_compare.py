@@ -61,7 +61,7 @@ def captions(app: AppTest) -> str:
 
 
 def opening(place: int, title: str) -> Opening:
-    return Opening(place, f"team/{title}", title, job=None, info=ENCODER)
+    return Opening(place, f"team/{title}", title, remark="", job=None, info=ENCODER)
 
 
 # --- the page -----------------------------------------------------------------------------------------------------------

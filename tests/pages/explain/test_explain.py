@@ -97,10 +97,18 @@ def table(app: AppTest, column: str):
 def test_a_first_visit_shows_a_result_without_a_click(service):
     app = app_at("explain").run()
     assert not app.exception and not app.error and not app.warning
-    assert app.selectbox("photo").value == "scene"
-    assert app.selectbox("pick").value == "scenes-cnn"
+    assert app.selectbox("photo").value == "chelsea"
+    assert app.selectbox("pick").value == "efficientnet-lite0"
     assert {"stripes", "noise, mostly"} == set(table(app, "Attribution")["Concept"])
     assert app.query_params == {}
+
+
+def test_a_link_with_nothing_but_a_scene_opens_as_it_did_when_scenes_came_first(service):
+    app = app_at("explain")
+    app.query_params.update(scene="172", null="20", replicates="5", steps="10", depths="4")
+    app.run()
+    assert (app.selectbox("photo").value, app.selectbox("pick").value) == ("scene", "scenes-cnn")
+    assert not app.exception and any("scene-172" in text.value for text in app.markdown)
 
 
 def test_every_concept_has_a_map_and_every_class_its_bars(explain):

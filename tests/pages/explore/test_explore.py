@@ -55,7 +55,7 @@ def test_a_first_visit_shows_a_picture(service):
     app = AppTest.from_file(str(APP), default_timeout=300).run()
     assert not app.exception and not app.error and not app.warning
     assert n_pictures(app) == 1
-    assert app.selectbox("photo").value == "flower"
+    assert app.selectbox("photo").value == "china" and app.selectbox("pick").value == "efficientnet-lite0"
     assert app.query_params == {}
 
 
@@ -87,13 +87,13 @@ def test_another_seed_asks_the_service_again(explore, asked):
 
 def test_a_link_decides_the_whole_picture_on_the_first_request(explore):
     link = {
-        "photo": "china", "depths": "0,2", "scaling": "unit", "seed": "5",
+        "photo": "coffee", "depths": "0,2", "scaling": "unit", "seed": "5",
         "k": "13", "opacity": "30", "outlines": "0", "clusters_only": "1", "only": "3",
     }  # fmt: skip
     app = explore(**link)
     assert not app.exception and not app.warning
     assert app.selectbox("pick").value == VIT
-    assert app.selectbox("photo").value == "china"
+    assert app.selectbox("photo").value == "coffee"
     assert app.get_by_key("depths").value == [0, 2]
     assert app.get_by_key("scaling").value == "unit"
     assert app.select_slider("size").value == 224
@@ -109,6 +109,39 @@ def test_a_scene_is_part_of_the_link(explore):
     assert app.number_input("scene").value == 12
     app.button(key="new scene").click().run()
     assert app.query_params["scene"] == str(app.number_input("scene").value) != "12"
+
+
+def test_a_scene_encoder_brings_a_scene_until_a_photo_is_chosen(service):
+    app = AppTest.from_file(str(APP), default_timeout=300)
+    app.query_params.update(encoder="scenes-cnn", size="224")
+    app.run()
+    assert app.selectbox("photo").value == "scene" == app.selectbox("photo").options[0].lower()[-5:]
+    assert "outside of what it learnt" not in sentences(app)
+    app.selectbox("photo").set_value("coffee").run()
+    assert "Scenes CNN has learnt from rendered scenes. A photograph lies outside" in sentences(app)
+    app.session_state["encoder"] = VIT
+    app.run()
+    assert app.selectbox("photo").value == "coffee" and "outside of what it learnt" not in sentences(app)
+
+
+def test_photographs_come_back_with_their_encoder(service):
+    app = AppTest.from_file(str(APP), default_timeout=300)
+    app.query_params.update(encoder="scenes-cnn", size="224")
+    app.run()
+    app.session_state["encoder"] = "efficientnet-lite0"
+    app.run()
+    assert app.selectbox("photo").value == "china" and app.query_params == {"size": "224"}
+
+
+def test_a_link_with_a_scene_and_without_an_encoder_opens_as_it_did_when_scenes_came_first(service):
+    app = AppTest.from_file(str(APP), default_timeout=300)
+    app.query_params.update(photo="scene", scene="12", size="224")
+    app.run()
+    assert app.selectbox("pick").value == "scenes-cnn" and app.number_input("scene").value == 12
+    app.session_state["encoder"] = "efficientnet-lite0"
+    app.run()
+    assert app.query_params == {"encoder": "efficientnet-lite0", "photo": "scene", "scene": "12", "size": "224"}
+    assert "EfficientNet-Lite0 has learnt from photographs. A rendered scene lies outside" in sentences(app)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +174,7 @@ def test_a_bad_link_gives_one_sentence_and_the_default(explore, key, wish, word)
 
 def test_the_suggestion_is_followed_until_the_slider_is_moved(explore):
     app = explore()
-    app.selectbox("photo").set_value("china").run()
+    app.selectbox("photo").set_value("rocket").run()
     assert f"Suggested here: {app.slider('k').value}." in app.slider("k").help
     app.slider("k").set_value(11).run().run()  # the first run redraws the fragments only, the second the whole page
     app.selectbox("photo").set_value("flower").run()
@@ -201,7 +234,7 @@ def test_with_nothing_but_a_bad_upload_the_sample_stays(explore):
     app = explore()
     app.file_uploader("uploads").upload("broken.jpg", b"").run()
     assert len(app.error) == 1
-    assert app.selectbox("photo").value == "flower"
+    assert app.selectbox("photo").value == "china"
     assert n_pictures(app) == 1
 
 
@@ -320,7 +353,7 @@ def test_from_a_set_back_to_one_photo(explore):
     app = explore(photos="set", n_scenes="2")
     app.segmented_control("photos").set_value("one").run()
     (view,) = live_views(app)
-    assert not app.exception and len(view["panes"]) == 1 and app.selectbox("photo").value == "flower"
+    assert not app.exception and len(view["panes"]) == 1 and app.selectbox("photo").value == "china"
 
 
 @pytest.mark.parametrize("fit", ["full", "fast"])
