@@ -32,7 +32,7 @@ class Pair:
 
 PAIRS = {
     "photographs": Pair(
-        "Photographs beside scenes",
+        "Photographs vs. scenes",
         (LITE0.name, "scenes-cnn"),
         "The first has learnt a thousand kinds of things from photographs, the second shapes and textures from rendered scenes: "
         "look for objects that one keeps whole and the other takes apart.",

@@ -38,7 +38,8 @@ def tint(page: Page, place: int) -> str:
 
 def test_one_slider_moves_both_encoders_of_the_first_visit(server, open_page):
     page = settled(open_page(address(server, "size=224&k=4")))
-    expect(page.get_by_role("radio", name="CNN vs. ViT")).to_be_checked()
+    expect(page.get_by_role("radio", name="Photographs vs. scenes")).to_be_checked()
+    expect(page.get_by_text("Scenes CNN has learnt from rendered scenes. A photograph lies outside")).to_be_visible()
     for place in (0, 1):
         expect(pane(page, place)).to_have_attribute("data-frame", "4")
     before = [tint(page, place) for place in (0, 1)]

@@ -70,7 +70,7 @@ def make_concept(page: Page, name: str, files: list[dict]) -> None:
 
 def test_a_first_visit_shows_a_concept_and_its_health_without_a_click(open_page, server):
     page = open_page("")
-    expect(page.get_by_text("scenes-cnn sees “striped” best at depth")).to_be_visible()
+    expect(page.get_by_text("efficientnet-lite0 sees “striped” best at depth")).to_be_visible()
     expect(tiles(page)).to_have_count(48)
     expect(page.locator(".st-key-health .js-plotly-plot")).to_be_visible()
     assert page.url.rstrip("/?") == f"{server.url}/concepts"

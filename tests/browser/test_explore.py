@@ -487,11 +487,11 @@ def test_a_model_that_cannot_be_fetched_is_one_sentence(server, open_page):
 
 
 def test_a_deep_link_is_reproduced_as_the_first_request_after_start(encoders, browser, tmp_path):
-    query = f"photo=china&{FAST}&k=9&opacity=80&only=1"
+    query = f"photo=coffee&{FAST}&k=9&opacity=80&only=1"
     with running_server(tmp_path, encoders, hurried=False) as server, watched_pages(browser) as open_page:
         page = settled(open_page(server.link(query)))
         expect(page.locator(".stage[data-frame='9']")).to_be_visible()
-        expect(page.get_by_text("china · 640 × 427 px")).to_be_visible()
+        expect(page.get_by_text("coffee · 600 × 400 px")).to_be_visible()
         assert sorted(page.url.split("?")[1].split("&")) == sorted(query.split("&"))
         again = settled(open_page(page.url))
         assert pixels(picture(again)) == pixels(picture(page))
