@@ -1,4 +1,4 @@
-"""A picture as a person sees it: upright, opaque, 8-bit RGB, with the identity of its file."""
+"""A picture as a person sees it: upright, opaque, 8-bit sRGB, with the identity of its file."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,11 +10,18 @@ from models.errors import UnreadableImage
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A picture as a person sees it: upright RGB, with the identity of its file. Equal when the file's bytes are."""
+    """A picture as a person sees it: upright sRGB, with the identity of its file. Equal when file and chosen bands are.
+
+    ``notes`` are sentences about what of the file is shown. Bands count from 1; a file of at most three bands of colour offers
+    none to choose from.
+    """
 
     name: str
     sha256: str
     pixels: np.ndarray  # (H, W, 3) uint8, read-only
+    notes: tuple[str, ...] = ()
+    n_bands: int = 0  # that can be chosen from
+    bands: tuple[int, ...] = ()  # the ones shown
 
     def __post_init__(self) -> None:
         self.pixels.flags.writeable = False
