@@ -246,7 +246,9 @@ def test_an_archive_of_too_many_files_is_refused_unread(library, monkeypatch):
         library.add("cats", "concept", [("a.zip", zipped(*files(1, 2, 3, 4)))])
 
 
-@pytest.mark.parametrize("data", [b"", b"words", zipped(*files(1))[:50], zipped(*files(1))[:-10]])
+@pytest.mark.parametrize(
+    "data", [b"", b"words", zipped(*files(1))[:50], zipped(*files(1))[:-10]], ids=["empty", "words", "start", "all but the end"]
+)
 def test_what_is_no_archive_is_named(library, data):
     added = library.add("cats", "concept", [("a.zip", data), *files(1)])
     assert [r.name for r in added.refused] == ["a.zip"] and "not a readable .zip" in added.refused[0].reason

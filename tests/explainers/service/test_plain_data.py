@@ -3,8 +3,10 @@
 import json
 import multiprocessing
 import pickle
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -98,7 +100,8 @@ def test_every_result_is_plain_data_with_its_provenance(service, library):
             assert result.photo_sha256s == tuple(photo.sha256 for photo in question.photos_in_order)
 
 
-def test_a_service_in_another_process_gives_the_same_bytes(service, library, tmp_path):
+def test_a_service_in_another_process_gives_the_same_bytes(service, library, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))  # AppTest leaves a page there; spawn would run it
     asked = [questions(library)[1], questions(library)[8]]
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         elsewhere = process.submit(answered, asked, tmp_path).result(240)
