@@ -1,14 +1,8 @@
-"""Answers about concepts: feature maps of concept images become CAVs, heads become evidence, both become explanations.
+"""Answers about concepts: CAVs and pseudo-concepts (cavs.py), followed through the evidence, become explanations."""
 
-CAVs are kept on disk under a hash of everything they depend on (encoder, size, depth, images of both sets, settings), so that
-a concept is fitted once per encoder, whoever asks and whenever.
-"""
-
-import hashlib
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -30,39 +24,24 @@ from explainers.results.explanations import (
     holm_corrected_over_class,
 )
 from explainers.results.provenance import provenance_of
+from explainers.service.cavs import Inquiry, TestedConcept, fitted_concepts, tested_concepts
 from explainers.service.observatory import Observatory
 from explainers.service.questions import CheckConcepts, ExplainClass, ExplainPhoto, MapConcepts
 from explainers.visual_tcav import concept_map
 from explainers.visual_tcav.attribution import Contributions, Evidence, contributions, evidence_of
 from explainers.visual_tcav.cav import Cavs
 from explainers.visual_tcav.estimates import Estimate, class_estimate, estimates_of
-from explainers.visual_tcav.fitting import FittedConcept, as_tensors, fit_concepts, from_tensors
 from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
+from explainers.visual_tcav.stack import CavStack
 from models.encoder import Encoder, EncoderInfo
 from models.encoder.labels import class_name, probabilities
 from models.errors import BadSettings, NotACutPoint, TooFewExamples
 from models.photo import Photo
 from models.progress import IGNORED, Progress
 
-FIT_VERSION = 2  # to be raised when the same inputs give another fit
 FIT_SHARE = 0.5  # of the progress bar: fitting CAVs
 
-Fitted = Mapping[str, Sequence[FittedConcept]]  # by concept name, one per depth
-
-
-@dataclass(frozen=True)
-class _Inquiry:
-    """What an answer about concepts works with."""
-
-    observatory: Observatory
-    encoder: Encoder
-    concepts: tuple[OpenSet, ...]
-    random: OpenSet
-    settings: ExplainSettings
-
-    @property
-    def sets_used(self) -> tuple[SetUsed, ...]:
-        return tuple(_used(concept) for concept in self.concepts)
+Tested = Mapping[str, Sequence[TestedConcept]]  # by concept name, one per depth
 
 
 def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Progress) -> LocalExplanation:
@@ -70,26 +49,26 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
     encoder, photo = observatory.encoder(question.encoder_name, progress), question.photo
     settings, refused = attributable(question.settings, encoder, question.concepts)
     started = time.perf_counter()
-    inquiry = _Inquiry(observatory, encoder, question.concepts, question.random, settings)
-    fitted = fitted_concepts(inquiry, progress.part(0, FIT_SHARE))
+    inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
     image = encoder.prepare(photo, settings.input_size)
     of_classes = probabilities(encoder.logits(image[None])[0])
     class_idx = settings.class_idx or tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
-    facts, contributed = _followed(inquiry, fitted, image, class_idx, progress.part(FIT_SHARE, 1.0))
+    facts, contributed = _followed(inquiry, tested, image, class_idx, progress.part(FIT_SHARE, 1.0))
     at_depths = [
-        _at_depth(fit, depth, of_depth)
-        for name, fits in fitted.items()
-        for fit, depth, of_depth in zip(fits, settings.depths, contributed[name], strict=True)
+        _at_depth(concept, depth, of_depth)
+        for name, of_depths in tested.items()
+        for concept, depth, of_depth in zip(of_depths, settings.depths, contributed[name], strict=True)
     ]
     over_depths = [
-        ConceptOverDepths(name, _estimates(fits[0], Contributions.over_depths(contributed[name])))
-        for name, fits in fitted.items()
+        ConceptOverDepths(name, _estimates(of_depths[0].stack, Contributions.over_depths(contributed[name])))
+        for name, of_depths in tested.items()
     ]
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return LocalExplanation(
         provenance_of(encoder.info, (photo,), replace(settings, class_idx=class_idx), seconds),
-        inquiry.sets_used,
+        _sets_used(inquiry),
         _used(question.random),
         class_idx=class_idx,
         class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
@@ -111,20 +90,22 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
         raise TooFewExamples("There are no images of the class; at least 1 is needed, 10 or more are better. Add images.")
     settings, refused = attributable(question.settings, encoder, question.concepts)
     started = time.perf_counter()
-    inquiry = _Inquiry(observatory, encoder, question.concepts, question.random, settings)
-    fitted = fitted_concepts(inquiry, progress.part(0, FIT_SHARE))
+    inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
-    contributed = _contributions_to_class(inquiry, photos, fitted, progress.part(FIT_SHARE, 1.0))
+    contributed = _contributions_to_class(inquiry, photos, tested, progress.part(FIT_SHARE, 1.0))
     at_depths = [
-        ClassConcept(fit.name, depth, fit.norm, fit.emblems, fit.health, class_estimate(fit, of_photos, settings.seed))
-        for name, fits in fitted.items()
-        for fit, depth, of_photos in zip(fits, settings.depths, contributed[name], strict=True)
+        _class_at_depth(concept, depth, of_photos, settings.seed)
+        for name, of_depths in tested.items()
+        for concept, depth, of_photos in zip(of_depths, settings.depths, contributed[name], strict=True)
     ]
-    over_depths = [_class_over_depths(fits[0], contributed[name], settings.seed) for name, fits in fitted.items()]
+    over_depths = [
+        _class_over_depths(name, of_depths[0].stack, contributed[name], settings.seed) for name, of_depths in tested.items()
+    ]
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return ClassExplanation(
         provenance_of(encoder.info, photos, settings, seconds),
-        inquiry.sets_used,
+        _sets_used(inquiry),
         _used(question.random),
         class_idx=settings.class_idx[0],
         class_name=class_name(encoder.info.class_names, settings.class_idx[0]),
@@ -138,7 +119,7 @@ def check_concepts(question: CheckConcepts, observatory: Observatory, progress: 
     """What every CAV is worth, at every depth unless some are named; no class is needed."""
     encoder = observatory.encoder(question.encoder_name, progress)
     settings = at_every_depth(question.settings, encoder.info)
-    inquiry = _Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
     fitted = fitted_concepts(inquiry, progress)
     health = [
         ConceptHealth(concept.name, depth, fit.health, fit.cav.vector.cpu().numpy(), fit.concept_responses, fit.random_responses)
@@ -146,14 +127,14 @@ def check_concepts(question: CheckConcepts, observatory: Observatory, progress: 
         for depth, fit in zip(settings.depths, fitted[concept.name], strict=True)
     ]
     provenance = provenance_of(encoder.info, (), settings)
-    return HealthReport(provenance, inquiry.sets_used, _used(question.random), settings.depths, tuple(health))
+    return HealthReport(provenance, _sets_used(inquiry), _used(question.random), settings.depths, tuple(health))
 
 
 def map_concepts(question: MapConcepts, observatory: Observatory, progress: Progress) -> ConceptMaps:
     """Where every concept is seen in a photo, at every depth unless some are named; no class is needed."""
     encoder = observatory.encoder(question.encoder_name, progress)
     settings = at_every_depth(question.settings, encoder.info)
-    inquiry = _Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
     fitted = fitted_concepts(inquiry, progress.part(0, FIT_SHARE))
     (maps,) = observatory.feature_maps(encoder, [question.photo], settings.input_size, settings.depths, progress)
     seen = {
@@ -162,7 +143,7 @@ def map_concepts(question: MapConcepts, observatory: Observatory, progress: Prog
         for depth, fit, depth_map in zip(settings.depths, fitted[concept.name], maps, strict=True)
     }
     provenance = provenance_of(encoder.info, (question.photo,), settings)
-    return ConceptMaps(provenance, inquiry.sets_used, _used(question.random), settings.depths, seen)
+    return ConceptMaps(provenance, _sets_used(inquiry), _used(question.random), settings.depths, seen)
 
 
 # --- settings as they are meant -----------------------------------------------------------------------------------------
@@ -228,65 +209,6 @@ def usable_depths(encoder: Encoder, depths: Sequence[int]) -> tuple[tuple[int, .
     return tuple(usable), refused
 
 
-# --- CAVs ---------------------------------------------------------------------------------------------------------------
-
-
-def fitted_concepts(inquiry: _Inquiry, progress: Progress) -> dict[str, list[FittedConcept]]:
-    """The CAVs of every concept, one per depth of the settings: from disk, or fitted now and kept there."""
-    library, fit_settings = inquiry.observatory.library, inquiry.settings.fit
-    keys = {concept.name: [_key(inquiry, concept, depth) for depth in inquiry.settings.depths] for concept in inquiry.concepts}
-    tensors = {name: [library.load_cav(key) for key in of_depths] for name, of_depths in keys.items()}
-    complete = {
-        name: [fit for kept in of_depths if kept and (fit := from_tensors(name, kept, fit_settings)) is not None]
-        for name, of_depths in tensors.items()
-    }
-    missing = [concept for concept in inquiry.concepts if len(complete[concept.name]) < len(inquiry.settings.depths)]
-    if missing:
-        fresh = _fit(inquiry, missing, progress)
-        for concept in missing:
-            complete[concept.name] = fresh[concept.name]
-            for key, fit in zip(keys[concept.name], fresh[concept.name], strict=True):
-                library.save_cav(key, as_tensors(fit), (concept.image_set, inquiry.random.image_set))
-    return complete
-
-
-def _fit(inquiry: _Inquiry, concepts: Sequence[OpenSet], progress: Progress) -> dict[str, list[FittedConcept]]:
-    """Fits the concepts at every depth of the settings."""
-    encoder, settings = inquiry.encoder, inquiry.settings
-    n_images = 2 * (sum(len(concept.photos) for concept in concepts) + len(inquiry.random.photos))  # two passes
-    count = iter(range(n_images + 1))
-
-    def source(image_set: OpenSet) -> Callable[[], Iterable[list[Tensor]]]:
-        def maps() -> Iterator[list[Tensor]]:
-            looking = inquiry.observatory.feature_maps(encoder, image_set.photos, settings.input_size, settings.depths, progress)
-            for of_image in looking:
-                progress.report(next(count) / n_images, f"Looking at the images of '{image_set.name}'")
-                yield [depth_map.to(encoder.device) for depth_map in of_image]
-
-        return maps
-
-    return fit_concepts({concept.name: source(concept) for concept in concepts}, source(inquiry.random), settings.fit)
-
-
-def _key(inquiry: _Inquiry, concept: OpenSet, depth: int) -> str:
-    """Everything that decides a fit, hashed."""
-    info, settings = inquiry.encoder.info, inquiry.settings
-    parts = [
-        FIT_VERSION, info.fingerprint, asdict(info.preprocessing), settings.input_size, depth,
-        images_hash(concept), images_hash(inquiry.random), asdict(settings.fit),
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def images_hash(image_set: OpenSet) -> str:
-    """Hash of the images of a set in their order."""
-    return hashlib.sha256("".join(image.sha256 for image in image_set.images).encode()).hexdigest()
-
-
-def _used(image_set: OpenSet) -> SetUsed:
-    return SetUsed(image_set.name, image_set.image_set.fingerprint, len(image_set.images))
-
-
 # --- evidence and contributions -----------------------------------------------------------------------------------------
 
 
@@ -307,32 +229,32 @@ def evidence_at(
 
 
 def _followed(
-    inquiry: _Inquiry, fitted: Fitted, image: Tensor, class_idx: Sequence[int], progress: Progress
+    inquiry: Inquiry, tested: Tested, image: Tensor, class_idx: Sequence[int], progress: Progress
 ) -> tuple[tuple[DepthFacts, ...], dict[str, list[Contributions]]]:
     """What holds for an image (3, H, W) at every depth, and what every concept contributes there, by concept."""
     encoder, settings = inquiry.encoder, inquiry.settings
     facts: list[DepthFacts] = []
-    contributed: dict[str, list[Contributions]] = {name: [] for name in fitted}
+    contributed: dict[str, list[Contributions]] = {name: [] for name in tested}
     for n, depth in enumerate(settings.depths):
         progress.report(n / len(settings.depths), f"Following the evidence from depth {depth}")
         evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, progress.silent())
         shares = evidence.class_shares, evidence.off_map_shares
         facts.append(DepthFacts(depth, *shares, evidence.logit_changes, evidence.completeness_gaps))
-        for name, fits in fitted.items():
-            contributed[name].append(contributions(evidence, on_device(fits[n].stack, evidence.feature_map)))
+        for name, of_depths in tested.items():
+            contributed[name].append(contributions(evidence, on_device(of_depths[n].stack.cavs, evidence.feature_map)))
     return tuple(facts), contributed
 
 
 def _contributions_to_class(
-    inquiry: _Inquiry, photos: Sequence[Photo], fitted: Fitted, progress: Progress
+    inquiry: Inquiry, photos: Sequence[Photo], tested: Tested, progress: Progress
 ) -> dict[str, list[list[Contributions]]]:
     """What every concept contributes in every photo: by concept and depth one per photo, without maps."""
     settings = inquiry.settings
-    contributed: dict[str, list[list[Contributions]]] = {name: [[] for _ in settings.depths] for name in fitted}
+    contributed: dict[str, list[list[Contributions]]] = {name: [[] for _ in settings.depths] for name in tested}
     for done, photo in enumerate(photos):
         progress.report(done / len(photos), f"Explaining '{photo.name}'")
         image = inquiry.encoder.prepare(photo, settings.input_size)
-        _, of_photo = _followed(inquiry, fitted, image, settings.class_idx, progress.silent())
+        _, of_photo = _followed(inquiry, tested, image, settings.class_idx, progress.silent())
         for name, of_depths in of_photo.items():
             for n, of_depth in enumerate(of_depths):
                 contributed[name][n].append(replace(of_depth, concept_map=of_depth.concept_map[:0]))
@@ -344,19 +266,31 @@ def on_device(stack: Cavs, like: Tensor) -> Cavs:
     return Cavs(stack.vectors.to(like), stack.concept_emblems.to(like), stack.random_emblems.to(like))
 
 
-def _estimates(fitted: FittedConcept, contributed: Contributions) -> tuple[Estimate, ...]:
-    return tuple(estimates_of(fitted, contributed.attributions, contributed.negatives))
+def _estimates(stack: CavStack, contributed: Contributions) -> tuple[Estimate, ...]:
+    return tuple(estimates_of(stack, contributed.attributions, contributed.negatives))
 
 
-def _at_depth(fitted: FittedConcept, depth: int, contributed: Contributions) -> ConceptAtDepth:
-    seen = contributed.concept_map.float().cpu().numpy()
-    estimates = _estimates(fitted, contributed)
-    return ConceptAtDepth(fitted.name, depth, seen, fitted.norm, fitted.emblems, fitted.health, estimates)
+def _at_depth(concept: TestedConcept, depth: int, contributed: Contributions) -> ConceptAtDepth:
+    fit, seen = concept.fit, contributed.concept_map.float().cpu().numpy()
+    return ConceptAtDepth(fit.name, depth, seen, fit.norm, fit.emblems, fit.health, _estimates(concept.stack, contributed))
+
+
+def _class_at_depth(concept: TestedConcept, depth: int, of_photos: Sequence[Contributions], seed: int) -> ClassConcept:
+    fit, estimate = concept.fit, class_estimate(concept.stack, of_photos, seed)
+    return ClassConcept(fit.name, depth, fit.norm, fit.emblems, fit.health, estimate)
 
 
 def _class_over_depths(
-    fitted: FittedConcept, contributed: Sequence[Sequence[Contributions]], seed: int
+    name: str, stack: CavStack, contributed: Sequence[Sequence[Contributions]], seed: int
 ) -> ClassConceptOverDepths:
-    """From the contributions at every depth, one per photo; ``fitted`` at any of the depths."""
+    """From the contributions at every depth, one per photo; the stack is that of any of the depths."""
     of_photos = [Contributions.over_depths(of_photo) for of_photo in zip(*contributed, strict=True)]
-    return ClassConceptOverDepths(fitted.name, class_estimate(fitted, of_photos, seed))
+    return ClassConceptOverDepths(name, class_estimate(stack, of_photos, seed))
+
+
+def _sets_used(inquiry: Inquiry) -> tuple[SetUsed, ...]:
+    return tuple(_used(concept) for concept in inquiry.concepts)
+
+
+def _used(image_set: OpenSet) -> SetUsed:
+    return SetUsed(image_set.name, image_set.image_set.fingerprint, len(image_set.images))

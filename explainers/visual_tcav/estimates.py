@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from explainers.visual_tcav.attribution import Contributions
-from explainers.visual_tcav.fitting import FittedConcept
 from explainers.visual_tcav.resampling import bootstrap_counts
-from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, confidence_interval, mean_p_value, two_sided_p_value
+from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, calibrated_p_value, confidence_interval, two_sided_p_value
+from explainers.visual_tcav.stack import CavStack, Parts
 from explainers.visual_tcav.tcav import tcav_scores
 
 
@@ -19,10 +19,11 @@ class Estimate:
 
     value: float
     interval: tuple[float, float]  # the middle 95 % of bootstrap replicates
-    p_value: float  # against pseudo-concepts, mean over the replicates
+    p_value: float  # against pseudo-concepts
     corrected_p_value: float  # after Holm, over everything shown together
     negative: float  # what the concept contributes to the evidence against the class
     null_mean: float
+    null_interval: tuple[float, float]  # the middle 95 % of what pseudo-concepts give
 
     @property
     def significant(self) -> bool:
@@ -44,6 +45,7 @@ class ClassEstimate:
     p_value: float
     corrected_p_value: float
     null_mean: float  # what pseudo-concepts give on average over the same images
+    null_interval: tuple[float, float]  # the middle 95 % of it
     tcav_score: float
     tcav_p_value: float  # two-sided, around what pseudo-concepts score on average
 
@@ -53,43 +55,53 @@ class ClassEstimate:
         return self.corrected_p_value <= SIGNIFICANCE_LEVEL
 
 
-def estimates_of(fitted: FittedConcept, attributions: np.ndarray, negatives: np.ndarray) -> list[Estimate]:
+def estimates_of(stack: CavStack, attributions: np.ndarray, negatives: np.ndarray) -> list[Estimate]:
     """One estimate per class from what a concept's stack contributes for and against it, (n_classes, J) each.
 
     They are not yet corrected for being several.
     """
-    observed, replicates, nulls = fitted.parts(attributions)
     estimates = []
-    for n, value in enumerate(observed):
-        p = mean_p_value(value, replicates[n], nulls[n])
-        interval, null_mean = confidence_interval(replicates[n]), float(nulls[n].mean())
-        estimates.append(Estimate(float(value), interval, p, p, float(negatives[n, 0]), null_mean))
+    for for_class, against in zip(attributions, negatives, strict=True):
+        parts = stack.parts(for_class)
+        p, (null_mean, null_interval) = _p_value(parts), _chance(parts)
+        interval = confidence_interval(parts.replicates)
+        estimates.append(Estimate(float(parts.observed), interval, p, p, float(against[0]), null_mean, null_interval))
     return estimates
 
 
-def class_estimate(fitted: FittedConcept, contributed: Sequence[Contributions], seed: int) -> ClassEstimate:
+def class_estimate(stack: CavStack, contributed: Sequence[Contributions], seed: int) -> ClassEstimate:
     """One estimate from what a concept's stack contributes to a single class in every image; not yet corrected for being
     several."""
-    attributions = np.stack([c.attributions[0] for c in contributed])  # (n_images, J)
-    observed, replicates, nulls = fitted.parts(attributions)
-    n = len(observed)
-    mean, std = float(observed.mean()), float(observed.std())
+    parts = stack.parts(np.stack([c.attributions[0] for c in contributed]))  # (n_images, ...)
+    over_images = parts.mean()
+    values, n = parts.observed, len(contributed)
+    mean, std = float(over_images.observed), float(values.std())
     error = std / n**0.5
-    weights = bootstrap_counts(n, replicates.shape[1], seed + 2) / n  # (B, n_images)
+    weights = bootstrap_counts(n, parts.replicates.shape[1], seed + 2) / n  # (B, n_images)
     sensitivities = np.stack([c.sensitivities[0] for c in contributed])  # (n_images, J)
-    score, _, null_scores = fitted.parts(tcav_scores(torch.from_numpy(sensitivities)).numpy())
-    p = mean_p_value(mean, replicates.mean(0), nulls.mean(0))
+    scores = stack.parts(tcav_scores(torch.from_numpy(sensitivities)).numpy())
+    p, (null_mean, null_interval) = _p_value(over_images), _chance(over_images)
     return ClassEstimate(
-        values=observed,
+        values=values,
         negatives=np.stack([c.negatives[0, 0] for c in contributed]),
         sensitivities=sensitivities[:, 0],
         mean=mean,
         std=std,
         reference_interval=(max(0.0, mean - 2 * error), mean + 2 * error),
-        interval=confidence_interval((weights * replicates.T).sum(1)),
+        interval=confidence_interval((weights * parts.replicates.T).sum(1)),
         p_value=p,
         corrected_p_value=p,
-        null_mean=float(nulls.mean()),
-        tcav_score=float(score),
-        tcav_p_value=two_sided_p_value(float(score), null_scores, float(null_scores.mean())),
+        null_mean=null_mean,
+        null_interval=null_interval,
+        tcav_score=float(scores.observed),
+        tcav_p_value=two_sided_p_value(float(scores.observed), scores.nulls, float(scores.nulls.mean())),
     )
+
+
+def _p_value(parts: Parts) -> float:
+    return calibrated_p_value(float(parts.observed), parts.replicates, parts.nulls, parts.null_replicates)
+
+
+def _chance(parts: Parts) -> tuple[float, tuple[float, float]]:
+    """What pseudo-concepts give: the mean, and the middle 95 %."""
+    return float(parts.nulls.mean()), confidence_interval(parts.nulls)

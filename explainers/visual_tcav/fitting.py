@@ -2,13 +2,12 @@
 
 maps source   callable that yields, per image, one feature map (C, H, W) per depth; it is asked twice and nothing is kept:
               pass 1 takes mean activations (one vector per image), pass 2 responses (one number per image and CAV)
-stack         the CAVs that are followed together: the concept's own, its bootstrap replicates, its pseudo-concepts
 held out      a CAV fitted without some images (a fold), to which just those respond
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from explainers.visual_tcav.cav import Cav, Cavs, mean_difference, pooled, responses, with_emblems
 from explainers.visual_tcav.health import CavHealth, health_of
-from explainers.visual_tcav.nulls import effect_size, mean_differences, null_subsets, raised_to_effect_size
+from explainers.visual_tcav.nulls import PseudoConcepts, effect_size, mean_differences, null_subsets, redrawn
 from explainers.visual_tcav.resampling import N_FOLDS, bootstrap_counts, folds, replicate_vectors, weighted_emblems
 from models.errors import TooFewExamples
 
@@ -41,7 +40,7 @@ class FittedConcept:
     name: str
     cav: Cav
     replicates: Cavs  # of resampled concept and random images
-    nulls: Cavs  # pseudo-concepts, with at least the concept's effect size
+    effect_size: float  # held out: how far its images stand above random ones
     health: CavHealth
     concept_responses: np.ndarray  # (n_concept,): how strongly every image responds
     random_responses: np.ndarray  # (n_random,)
@@ -57,45 +56,44 @@ class FittedConcept:
         """The concept's emblem and the random one."""
         return self.cav.concept_emblem, self.cav.random_emblem
 
-    @property
-    def stack(self) -> Cavs:
-        """The CAVs that are followed together: the concept's own, its replicates, its pseudo-concepts."""
-        return Cavs.joined([Cavs.of(self.cav), self.replicates, self.nulls])
 
-    def parts(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Values (..., J) for the whole stack taken apart: observed (...), replicates (..., B), nulls (..., n_null)."""
-        first_null = 1 + len(self.replicates)
-        return values[..., 0], values[..., 1:first_null], values[..., first_null:]
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """What was fitted against one random counterpart, a list with one entry per depth each."""
+
+    concepts: dict[str, list[FittedConcept]]  # by name
+    pseudo_concepts: dict[int, list[PseudoConcepts]]  # by how many images they have; those of one size serve all concepts of it
 
 
 # --- fitting ------------------------------------------------------------------------------------------------------------
 
 
-def fit_concepts(concepts: Mapping[str, MapsSource], random: MapsSource, settings: FitSettings) -> dict[str, list[FittedConcept]]:
-    """Every concept at every depth, by the concept's name. Concepts of one size share their pseudo-concepts.
+def fit_concepts(
+    concepts: Mapping[str, MapsSource], random: MapsSource, settings: FitSettings, null_sizes: Collection[int] = ()
+) -> Fits:
+    """Every concept at every depth, and the pseudo-concepts of the sizes named (``nulls.null_size``).
 
-    Raises TooFewExamples where a concept has no image, or the random counterpart fewer than MIN_RANDOM.
+    Raises TooFewExamples where a concept or the random counterpart has no image.
     """
     random_pooled = _pooled(random, "the random counterpart")
     concept_pooled = {name: _pooled(source, f"'{name}'") for name, source in concepts.items()}
-    draws = {name: _Draws(len(p[0]), len(random_pooled[0]), settings) for name, p in concept_pooled.items()}
-    null_draws = {drawn.nulls.size: drawn.nulls for drawn in draws.values()}
+    n_random = len(random_pooled[0])
+    draws = {name: _Draws(len(p[0]), n_random, settings) for name, p in concept_pooled.items()}
+    null_draws = {size: _NullDraws(n_random, size, settings) for size in null_sizes}
     vectors = {name: _at_every_depth(drawn.vectors, concept_pooled[name], random_pooled) for name, drawn in draws.items()}
     null_vectors = {size: _at_every_depth(drawn.vectors, random_pooled) for size, drawn in null_draws.items()}
-    random_folds = folds(len(random_pooled[0]), settings.seed)
-    random_responses = _responses_to_groups(random, {**vectors, **null_vectors}, random_folds)
+    random_responses = _responses_to_groups(random, {**vectors, **null_vectors}, folds(n_random, settings.seed))
+    random_images = {group: _at_every_depth(_Images, random_pooled, of_group) for group, of_group in random_responses.items()}
     pseudo_concepts = {
-        size: _at_every_depth(drawn.pseudo_concepts, null_vectors[size], random_responses[size])
+        size: _at_every_depth(drawn.pseudo_concepts, null_vectors[size], random_images[size])
         for size, drawn in null_draws.items()
     }
     fitted = {}
     for name, source in concepts.items():
         concept_responses = _responses(source, vectors[name], draws[name].concept_folds)
         concept_images = _at_every_depth(_Images, concept_pooled[name], concept_responses)
-        random_images = _at_every_depth(_Images, random_pooled, random_responses[name])
-        nulls = pseudo_concepts[draws[name].nulls.size]
-        fitted[name] = _at_every_depth(partial(draws[name].fitted, name), vectors[name], concept_images, random_images, nulls)
-    return fitted
+        fitted[name] = _at_every_depth(partial(draws[name].fitted, name), vectors[name], concept_images, random_images[name])
+    return Fits(fitted, pseudo_concepts)
 
 
 def _at_every_depth(fn: Callable[..., T], *columns: Sequence) -> list[T]:
@@ -173,54 +171,58 @@ def _responses_to_groups(
 # --- what is drawn, and what becomes of it ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class _PseudoConcepts:
-    """Pseudo-concepts at one depth, and how far random images' held-out responses to each of them are spread."""
-
-    cavs: Cavs
-    spreads: Tensor  # (n_null,): standard deviations
-
-
 class _NullDraws:
-    """Which random images make up each pseudo-concept of one size."""
+    """Which random images make up each pseudo-concept of one size, and each of their replicates."""
 
-    def __init__(self, chosen: np.ndarray, fold_of: np.ndarray):
-        self.chosen, self.fold_of = chosen, fold_of
+    def __init__(self, n_random: int, size: int, settings: FitSettings):
+        self.chosen = null_subsets(n_random, size, settings.n_null, settings.seed)
+        self.fold_of, self.seed = folds(n_random, settings.seed), settings.seed
 
-    @property
-    def size(self) -> int:
-        """How many images a pseudo-concept has."""
-        return int(self.chosen[0].sum())
+    @cached_property
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """How often each random image is drawn for a replicate of each pseudo-concept and for its other side,
+        (n_null * N_OF_EACH, n_random) both."""
+        return redrawn(self.chosen, self.seed), redrawn(~self.chosen, self.seed + 1)
+
+    def full_vectors(self, random_pooled: Tensor) -> Tensor:
+        """The vectors of the pseudo-concepts and of their replicates, (n_null * (1 + N_OF_EACH), C), from pooled activations
+        (n_random, C)."""
+        of_replicates = replicate_vectors((random_pooled, random_pooled), self.counts)
+        return torch.cat([mean_differences(random_pooled, self.chosen), of_replicates])
 
     def vectors(self, random_pooled: Tensor) -> _Vectors:
-        """The pseudo-concepts' vectors (n_null, C), and as many held out, from pooled activations (n_random, C)."""
+        """All vectors, and the pseudo-concepts' held out, (n_null, C) per fold, from pooled activations (n_random, C)."""
         kept = [self.fold_of != fold for fold in range(N_FOLDS)]
         held_out = [mean_differences(random_pooled[torch.from_numpy(k)], self.chosen[:, k]) for k in kept]
-        return _Vectors(mean_differences(random_pooled, self.chosen), torch.stack(held_out))
+        return _Vectors(self.full_vectors(random_pooled), torch.stack(held_out))
 
-    def pseudo_concepts(self, vectors: _Vectors, random_responses: _Responses) -> _PseudoConcepts:
+    def pseudo_concepts(self, vectors: _Vectors, random: _Images) -> PseudoConcepts:
         """The pseudo-concepts with their own emblems."""
-        sides = (self.chosen.astype(int), (~self.chosen).astype(int))
-        emblems = (weighted_emblems(random_responses.full, counts) for counts in sides)
-        return _PseudoConcepts(Cavs(vectors.full, *emblems), random_responses.held_out.std(0, correction=0))
+        sides = zip((self.chosen.astype(int), (~self.chosen).astype(int)), self.counts, strict=True)
+        emblems = [weighted_emblems(random.responses.full, np.concatenate(of_side)) for of_side in sides]
+        n_null = len(self.chosen)
+        cavs, replicates = Cavs(vectors.full, *emblems).split([n_null, len(vectors.full) - n_null])
+        return PseudoConcepts(cavs, replicates, random.responses.held_out.std(0, correction=0), random.pooled)
 
 
 class _Draws:
-    """Which images make up the replicates, folds and pseudo-concepts of a concept of some size."""
+    """Which images make up the replicates and folds of a concept of some size."""
 
     def __init__(self, n_concept: int, n_random: int, settings: FitSettings):
         self.seed = settings.seed
         self.concept_folds, self.random_folds = (folds(n, settings.seed) for n in (n_concept, n_random))
-        self.nulls = _NullDraws(null_subsets(n_random, n_concept, settings.n_null, settings.seed), self.random_folds)
         self.concept_counts = bootstrap_counts(n_concept, settings.n_bootstrap, settings.seed)
         self.random_counts = bootstrap_counts(n_random, settings.n_bootstrap, settings.seed + 1)
 
-    def vectors(self, concept_pooled: Tensor, random_pooled: Tensor) -> _Vectors:
-        """The concept's own vector and its replicates, (1 + n_bootstrap, C), and one held out; pooled activations are (n, C)."""
-        own = mean_difference(concept_pooled, random_pooled)[None]
+    def full_vectors(self, concept_pooled: Tensor, random_pooled: Tensor) -> Tensor:
+        """The concept's own vector and its replicates, (1 + n_bootstrap, C); pooled activations are (n, C)."""
         replicates = replicate_vectors((concept_pooled, random_pooled), (self.concept_counts, self.random_counts))
+        return torch.cat([mean_difference(concept_pooled, random_pooled)[None], replicates])
+
+    def vectors(self, concept_pooled: Tensor, random_pooled: Tensor) -> _Vectors:
+        """All vectors, and the concept's held out, (1, C) per fold; pooled activations are (n, C)."""
         held_out = [self._without(fold, concept_pooled, random_pooled) for fold in range(N_FOLDS)]
-        return _Vectors(torch.cat([own, replicates]), torch.stack(held_out))
+        return _Vectors(self.full_vectors(concept_pooled, random_pooled), torch.stack(held_out))
 
     def _without(self, fold: int, concept_pooled: Tensor, random_pooled: Tensor) -> Tensor:
         """The vector (1, C) without one fold of images; zero where a single image leaves nothing to be fitted on."""
@@ -228,7 +230,7 @@ class _Draws:
         random = random_pooled[torch.from_numpy(self.random_folds != fold)]
         return mean_difference(concept, random)[None] if len(concept) else torch.zeros_like(random[:1])
 
-    def fitted(self, name: str, vectors: _Vectors, concept: _Images, random: _Images, pseudo: _PseudoConcepts) -> FittedConcept:
+    def fitted(self, name: str, vectors: _Vectors, concept: _Images, random: _Images) -> FittedConcept:
         """The concept at one depth: its CAV with emblems (``fit_cav``'s last step), and what it takes to believe it."""
         concept_responses, random_responses = concept.responses.full, random.responses.full
         cav = with_emblems(vectors.full[0], concept_responses[:, 0], random_responses[:, 0])
@@ -237,55 +239,68 @@ class _Draws:
             weighted_emblems(concept_responses[:, 1:], self.concept_counts),
             weighted_emblems(random_responses[:, 1:], self.random_counts),
         )
-        size = effect_size(concept.responses.held_out[:, 0], random.responses.held_out[:, 0])
         return FittedConcept(
             name=name,
             cav=cav,
             replicates=replicates,
-            nulls=raised_to_effect_size(pseudo.cavs, pseudo.spreads, size),
+            effect_size=effect_size(concept.responses.held_out[:, 0], random.responses.held_out[:, 0]),
             health=health_of(cav, concept.pooled, random.pooled, replicates.vectors, self.seed),
             concept_responses=concept_responses[:, 0].cpu().numpy().copy(),
             random_responses=random_responses[:, 0].cpu().numpy().copy(),
             pooled=(concept.pooled, random.pooled),
         )
 
-    def stack_vectors(self, concept_pooled: Tensor, random_pooled: Tensor) -> Tensor:
-        """The vectors of the whole stack anew, (1 + n_bootstrap + n_null, C), from pooled activations (n, C)."""
-        return torch.cat([self.vectors(concept_pooled, random_pooled).full, self.nulls.vectors(random_pooled).full])
 
-
-# --- a fit on disk ------------------------------------------------------------------------------------------------------
+# --- fits on disk: vectors are left out, for they are sums of pooled activations, and a thousand of them are large -------
 
 
 def as_tensors(fit: FittedConcept) -> dict[str, Tensor]:
-    """The fit for a safetensors file: pooled activations (n, C), emblems (J,) of the stack, responses (n,), health (3,).
-
-    Vectors are left out: they are sums of pooled activations, and a thousand of them are large.
-    """
-    health, stack = fit.health, fit.stack
+    """The fit for a safetensors file: pooled activations (n, C), emblems (1 + n_bootstrap,), responses (n,), and health with the
+    effect size (4,)."""
+    health, cavs = fit.health, Cavs.joined([Cavs.of(fit.cav), fit.replicates])
     return {
         "concept_pooled": fit.pooled[0],
         "random_pooled": fit.pooled[1],
-        "concept_emblems": stack.concept_emblems,
-        "random_emblems": stack.random_emblems,
+        "concept_emblems": cavs.concept_emblems,
+        "random_emblems": cavs.random_emblems,
         "concept_responses": torch.from_numpy(fit.concept_responses.copy()),
         "random_responses": torch.from_numpy(fit.random_responses.copy()),
-        "health": torch.tensor([health.auc, health.emblem_gap, health.stability], dtype=torch.float64),
+        "health": torch.tensor([health.auc, health.emblem_gap, health.stability, fit.effect_size], dtype=torch.float64),
     }
 
 
 def from_tensors(name: str, tensors: Mapping[str, Tensor], settings: FitSettings) -> FittedConcept | None:
-    """The fit again from what ``as_tensors`` gave, made under these settings: pooled activations (n, C), emblems (J,), responses
-    (n,), health (3,). None if the file holds something else."""
+    """The fit again from what ``as_tensors`` gave, made under these settings: pooled activations (n, C), emblems
+    (1 + n_bootstrap,), responses (n,), health (4,). None if the file holds something else."""
     try:
-        concept, random = tensors["concept_pooled"], tensors["random_pooled"]
-        vectors = _Draws(len(concept), len(random), settings).stack_vectors(concept, random)
-        stack = Cavs(vectors, tensors["concept_emblems"], tensors["random_emblems"])
-        own, replicates, nulls = stack.split([1, settings.n_bootstrap, settings.n_null])
-        auc, gap, stability = tensors["health"].tolist()
-        health = CavHealth(auc, gap, stability, len(concept), len(random))
+        pair = tensors["concept_pooled"], tensors["random_pooled"]
+        vectors = _Draws(len(pair[0]), len(pair[1]), settings).full_vectors(*pair)
+        cavs = Cavs(vectors, tensors["concept_emblems"], tensors["random_emblems"])
+        own, replicates = cavs.split([1, settings.n_bootstrap])
+        auc, gap, stability, effect_size = tensors["health"].tolist()
+        health = CavHealth(auc, gap, stability, len(pair[0]), len(pair[1]))
         concept_responses, random_responses = (tensors[key].numpy() for key in ("concept_responses", "random_responses"))
-        pair = (concept, random)
-        return FittedConcept(name, own[0], replicates, nulls, health, concept_responses, random_responses, pooled=pair)
+        return FittedConcept(name, own[0], replicates, effect_size, health, concept_responses, random_responses, pooled=pair)
+    except (KeyError, ValueError, RuntimeError):
+        return None
+
+
+def pseudo_as_tensors(pseudo: PseudoConcepts) -> dict[str, Tensor]:
+    """Pseudo-concepts for a safetensors file: pooled activations (n_random, C) they are drawn from, emblems
+    (n_null * (1 + N_OF_EACH),), spreads (n_null,)."""
+    cavs = Cavs.joined([pseudo.cavs, pseudo.replicates])
+    emblems = {"concept_emblems": cavs.concept_emblems, "random_emblems": cavs.random_emblems}
+    return {"random_pooled": pseudo.random_pooled, "spreads": pseudo.spreads, **emblems}
+
+
+def pseudo_from_tensors(size: int, tensors: Mapping[str, Tensor], settings: FitSettings) -> PseudoConcepts | None:
+    """Pseudo-concepts of ``size`` images again from what ``pseudo_as_tensors`` gave, made under these settings: pooled
+    activations (n_random, C), emblems (n_null * (1 + N_OF_EACH),), spreads (n_null,). None if the file holds something else."""
+    try:
+        random = tensors["random_pooled"]
+        vectors = _NullDraws(len(random), size, settings).full_vectors(random)
+        cavs = Cavs(vectors, tensors["concept_emblems"], tensors["random_emblems"])
+        own, replicates = cavs.split([settings.n_null, len(vectors) - settings.n_null])
+        return PseudoConcepts(own, replicates, tensors["spreads"], random)
     except (KeyError, ValueError, RuntimeError):
         return None

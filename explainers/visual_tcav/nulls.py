@@ -8,8 +8,11 @@ Its two emblems differ by a hair, so between them its map would be all or nothin
 null, however little the concept has in common with them. So every pseudo-concept gets at least the concept's effect size: its map
 is stretched over as many standard deviations of the random images' responses as lie between concept and random images. Both are
 measured on held-out images, where a concept that is noise has no effect size worth the name, and meets pseudo-concepts as they
-are.
+are. Pseudo-concepts have bootstrap replicates of their own, as a concept has, because the test compares how both hold up when
+their images are drawn again (significance.py).
 """
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,21 +22,50 @@ from explainers.visual_tcav.cav import Cavs, emblem
 from models.errors import TooFewExamples
 
 MIN_RANDOM = 10  # random images, below which no pseudo-concept is worth the name
+N_OF_EACH = 6  # bootstrap replicates of every pseudo-concept
 
 
-def null_subsets(n_random: int, n_concept: int, n_null: int, seed: int) -> np.ndarray:
-    """Which random images make up each pseudo-concept, bool (n_null, n_random).
+@dataclass(frozen=True, eq=False)
+class PseudoConcepts:
+    """Pseudo-concepts of one size at one depth, with replicates of their own."""
 
-    A concept with more than half as many images as the counterpart is matched by half of the counterpart: the rest must be
+    cavs: Cavs  # (n_null,)
+    replicates: Cavs  # (n_null * N_OF_EACH,), pseudo-concept by pseudo-concept
+    spreads: Tensor  # (n_null,): standard deviations of random images' held-out responses to each
+    random_pooled: Tensor  # (n_random, C): mean activations of the random images, which all vectors are made of
+
+    def raised_to(self, effect_size: float) -> "PseudoConcepts":
+        """Those whose emblems lie at least ``effect_size`` standard deviations apart, the replicates' as well."""
+        cavs = raised_to_effect_size(self.cavs, self.spreads, effect_size)
+        replicates = raised_to_effect_size(self.replicates, self.spreads.repeat_interleave(N_OF_EACH), effect_size)
+        return replace(self, cavs=cavs, replicates=replicates)
+
+
+def null_size(n_concept: int, n_random: int) -> int:
+    """How many images a pseudo-concept has: as many as the concept, but at most half of the counterpart, for the rest must be
     left for the other side. Raises TooFewExamples with fewer than MIN_RANDOM random images.
     """
     if n_random < MIN_RANDOM:
         raise TooFewExamples(
             f"The random counterpart has {n_random} images; a test against chance needs {MIN_RANDOM}. Add images."
         )
-    size = max(1, min(n_concept, n_random // 2))
-    rng = np.random.default_rng([seed, n_random, size])
-    return rng.random((n_null, n_random)).argsort(1) < size
+    return max(1, min(n_concept, n_random // 2))
+
+
+def null_subsets(n_random: int, size: int, n_null: int, seed: int) -> np.ndarray:
+    """Which random images make up each pseudo-concept of ``size`` images, bool (n_null, n_random)."""
+    return np.random.default_rng([seed, n_random, size]).random((n_null, n_random)).argsort(1) < size
+
+
+def redrawn(chosen: np.ndarray, seed: int) -> np.ndarray:
+    """How often each image is drawn in each replicate, (n_null * N_OF_EACH, n_random), from ``chosen``, bool (n_null, n_random):
+    in every replicate as many images as each row has, drawn with replacement among them."""
+    size = int(chosen[0].sum())
+    drawn = np.random.default_rng([seed, *chosen.shape, size]).integers(size, size=(len(chosen), N_OF_EACH * size))
+    images = np.take_along_axis(np.nonzero(chosen)[1].reshape(len(chosen), size), drawn, 1).reshape(-1, size)
+    counts = np.zeros((len(images), chosen.shape[1]), np.int64)
+    np.add.at(counts, (np.arange(len(images))[:, None], images), 1)
+    return counts
 
 
 def mean_differences(random_pooled: Tensor, chosen: np.ndarray) -> Tensor:

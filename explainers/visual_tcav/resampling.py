@@ -20,7 +20,7 @@ def bootstrap_counts(n_images: int, n_replicates: int, seed: int) -> np.ndarray:
 def replicate_vectors(pooled: tuple[Tensor, Tensor], counts: tuple[np.ndarray, np.ndarray]) -> Tensor:
     """CAVs (n_replicates, C) of resampled images, from pooled activations (n, C) of concept and random images and from how
     often each is drawn, (n_replicates, n)."""
-    concept, random = (torch.from_numpy(c).to(p) @ p / len(p) for p, c in zip(pooled, counts, strict=True))
+    concept, random = (torch.from_numpy(c / c.sum(1, keepdims=True)).to(p) @ p for p, c in zip(pooled, counts, strict=True))
     return concept - random
 
 

@@ -1,9 +1,10 @@
 """Is it more than chance? P-values against pseudo-concepts (nulls.py), and intervals from bootstrap replicates.
 
-The permutation p-value counts the observed value among its null (Phipson and Smyth 2010). It is averaged over the concept's
-bootstrap replicates, because a value that hangs on a few of the examples is no better than their choice: without that, up to
-9 % of concepts made of noise came out significant at 0.05, those whose images happened to resemble the photo. Several estimates
-shown together are corrected after Holm (1979).
+The permutation p-value counts the observed value among its null (Phipson and Smyth 2010). A value that hangs on a few of the
+examples is no better than their choice, so it is averaged over the concept's bootstrap replicates. An average of p-values is not
+a p-value: under noise it hardly ever comes near 0. So it is taken as a statistic, and the p-value is its rank among the same
+statistic of pseudo-concepts, each with replicates of its own (prepivoting, Beran 1988). Several estimates shown together are
+corrected after Holm (1979).
 """
 
 from collections.abc import Sequence
@@ -19,11 +20,22 @@ def p_value(observed: float, null: Sequence[float] | np.ndarray) -> float:
     return float((1 + (null >= observed).sum()) / (len(null) + 1))
 
 
-def mean_p_value(observed: float, replicates: np.ndarray, null: np.ndarray) -> float:
-    """The mean p-value of the observed value and of its bootstrap replicates (n_replicates,), against a null (n_null,)."""
-    values = np.concatenate([[observed], replicates])
-    n_at_least = len(null) - np.searchsorted(np.sort(null), values)  # of the null, (1 + n_replicates,)
-    return float(((1 + n_at_least) / (len(null) + 1)).mean())
+def calibrated_p_value(observed: float, replicates: np.ndarray, null: np.ndarray, null_replicates: np.ndarray) -> float:
+    """The rank of a concept's mean p-value among those of its pseudo-concepts.
+
+    ``replicates`` (n_replicates,) are the concept's; ``null`` (n_null,) and ``null_replicates`` (n_null, n_of_each) the
+    pseudo-concepts' and theirs.
+    """
+    ordered = np.sort(null)
+    own = _shares_at_least(np.concatenate([[observed], replicates]), ordered).mean()
+    among_others = (_shares_at_least(null, ordered) * (len(null) + 1) - 1) / len(null)  # a pseudo-concept is not its own null
+    of_null = np.column_stack([among_others, _shares_at_least(null_replicates, ordered)]).mean(1)
+    return p_value(-own.round(12), -of_null.round(12))
+
+
+def _shares_at_least(values: np.ndarray, ordered_null: np.ndarray) -> np.ndarray:
+    """The permutation p-value of each value, in the shape of ``values``, against a null in ascending order (n_null,)."""
+    return (1 + len(ordered_null) - np.searchsorted(ordered_null, values)) / (len(ordered_null) + 1)
 
 
 def two_sided_p_value(observed: float, null: Sequence[float] | np.ndarray, centre: float) -> float:

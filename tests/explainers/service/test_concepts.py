@@ -116,7 +116,7 @@ def test_the_same_again_is_there_at_once_and_under_its_new_name(service, library
 
 
 def test_another_process_finds_the_cavs_on_disk(library, explanation, monkeypatch):
-    monkeypatch.setattr(explaining, "fit_concepts", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr("explainers.service.cavs.fit_concepts", lambda *_: pytest.fail("fitted again"))
     other = ExplainerService(library=library)
     again = other.explain(ENCODER, scene(1, class_idx=RED_DISC), **asked(library, "crimson", "azure"), settings=SETTINGS).result()
     other.close()

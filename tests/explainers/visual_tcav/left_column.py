@@ -4,7 +4,9 @@ import torch
 
 from explainers.integrated_gradients import path_gradients
 from explainers.visual_tcav.attribution import Evidence, evidence_of
-from explainers.visual_tcav.fitting import FitSettings, fit_concepts
+from explainers.visual_tcav.fitting import FitSettings, FittedConcept, fit_concepts
+from explainers.visual_tcav.nulls import PseudoConcepts, null_size
+from explainers.visual_tcav.stack import CavStack
 
 QUICK = FitSettings(n_null=40, n_bootstrap=20, seed=0)
 N_CHANNELS = 64  # few pseudo-concepts point along any one of them
@@ -26,9 +28,20 @@ def source(maps: torch.Tensor):
     return lambda: ([m] for m in maps)
 
 
-def fitted(maps: torch.Tensor, settings: FitSettings = QUICK):
-    (of_depth,) = fit_concepts({"left": source(maps)}, source(noise(40, 9)), settings)["left"]
+def fitted(maps: torch.Tensor, settings: FitSettings = QUICK) -> FittedConcept:
+    (of_depth,) = fit_concepts({"left": source(maps)}, source(noise(40, 9)), settings).concepts["left"]
     return of_depth
+
+
+def pseudo_concepts(n_concept: int, settings: FitSettings = QUICK) -> PseudoConcepts:
+    """What chance gives for a concept of so many images."""
+    (of_size,) = fit_concepts({}, source(noise(40, 9)), settings, [null_size(n_concept, 40)]).pseudo_concepts.values()
+    return of_size[0]
+
+
+def stack(maps: torch.Tensor, settings: FitSettings = QUICK) -> CavStack:
+    """A concept and all that it is tested against."""
+    return CavStack.of(fitted(maps, settings), pseudo_concepts(len(maps), settings))
 
 
 def linear(weight: torch.Tensor):

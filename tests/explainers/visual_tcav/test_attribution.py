@@ -8,7 +8,7 @@ from explainers.integrated_gradients import path_gradients
 from explainers.visual_tcav import cav as visual_tcav
 from explainers.visual_tcav.attribution import Contributions, contributions, evidence_of
 from explainers.visual_tcav.cav import NEGATIVE, POSITIVE, Cavs
-from tests.explainers.visual_tcav.left_column import QUICK, evidence, fitted, with_concept
+from tests.explainers.visual_tcav.left_column import QUICK, evidence, stack, with_concept
 
 
 def test_evidence_sums_to_the_class_share_and_keeps_what_speaks_against():
@@ -61,20 +61,19 @@ def test_over_depths_an_image_counts_for_tcav_where_most_depths_rise():
 
 
 def test_many_at_a_time_are_each_alone():
-    fit = fitted(with_concept(12, 0))
-    both = evidence(with_concept(1, 3)[0])
-    together = contributions(both, fit.stack)
-    alone = contributions(both, Cavs.of(fit.nulls[4]))
+    cavs, both = stack(with_concept(12, 0)).cavs, evidence(with_concept(1, 3)[0])
+    together = contributions(both, cavs)
+    alone = contributions(both, Cavs.of(cavs[1 + QUICK.n_bootstrap + 4]))
     place = 1 + QUICK.n_bootstrap + 4
     np.testing.assert_allclose(together.attributions[:, place], alone.attributions[:, 0], rtol=1e-5, atol=1e-8)
 
 
 def test_a_few_at_a_time_are_as_all_at_once(monkeypatch):
     """Where memory is short, CAVs are projected in parts."""
-    whole, both = fitted(with_concept(12, 0)), evidence(with_concept(1, 3)[0])
-    expected = contributions(both, whole.stack)
+    whole, both = stack(with_concept(12, 0)).cavs, evidence(with_concept(1, 3)[0])
+    expected = contributions(both, whole)
     monkeypatch.setattr(visual_tcav, "MAX_PROJECTIONS", 7 * 9)  # seven maps of 3 x 3
-    in_parts, again = contributions(both, whole.stack), fitted(with_concept(12, 0))
+    in_parts, again = contributions(both, whole), stack(with_concept(12, 0)).cavs
     np.testing.assert_allclose(in_parts.attributions, expected.attributions, rtol=1e-5, atol=1e-8)
     torch.testing.assert_close(in_parts.concept_map, expected.concept_map)
-    torch.testing.assert_close(again.stack.concept_emblems, whole.stack.concept_emblems)
+    torch.testing.assert_close(again.concept_emblems, whole.concept_emblems)

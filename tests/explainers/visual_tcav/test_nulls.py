@@ -5,17 +5,26 @@ import pytest
 import torch
 
 from explainers.visual_tcav.cav import Cavs
-from explainers.visual_tcav.nulls import effect_size, mean_differences, null_subsets, raised_to_effect_size
+from explainers.visual_tcav.nulls import (
+    N_OF_EACH,
+    PseudoConcepts,
+    effect_size,
+    mean_differences,
+    null_size,
+    null_subsets,
+    raised_to_effect_size,
+    redrawn,
+)
 from models.errors import TooFewExamples
 
 
 def test_subsets_are_as_large_as_the_concept_but_leave_half():
+    assert null_size(12, 40) == 12 and null_size(30, 40) == 20
     assert set(null_subsets(40, 12, 9, seed=0).sum(1)) == {12}
-    assert set(null_subsets(40, 30, 9, seed=0).sum(1)) == {20}
     assert (null_subsets(40, 12, 9, 0) == null_subsets(40, 12, 9, 0)).all()
     assert len({tuple(row) for row in null_subsets(40, 12, 50, 0)}) == 50
     with pytest.raises(TooFewExamples, match="has 9 images"):
-        null_subsets(9, 3, 9, 0)
+        null_size(3, 9)
 
 
 def test_pseudo_cavs_are_differences_of_means():
@@ -36,3 +45,19 @@ def test_pseudo_concepts_stand_out_at_least_like_the_concept():
     assert torch.equal(raised_to_effect_size(nulls, torch.tensor([0.5, 1.0]), -1.0).concept_emblems, nulls.concept_emblems)
     below = Cavs(torch.ones(1, 1), torch.tensor([0.0]), torch.tensor([1.0]))
     assert raised_to_effect_size(below, torch.tensor([0.5]), -1.0).concept_emblems.tolist() == [1.0]  # empty, as before
+
+
+def test_replicates_draw_as_many_images_as_a_pseudo_concept_has_and_only_its_own():
+    chosen = null_subsets(20, 6, 5, seed=0)
+    counts = redrawn(chosen, seed=0)
+    assert (counts.sum(1) == 6).all() and counts.max() > 1
+    assert not counts[np.repeat(~chosen, N_OF_EACH, axis=0)].any()
+    assert len({tuple(row) for row in counts}) > len(chosen)  # each drawn on its own
+
+
+def test_replicates_of_pseudo_concepts_are_raised_by_the_spread_of_their_own_pseudo_concept():
+    cavs = Cavs(torch.ones(2, 1), torch.zeros(2), torch.tensor([1.0, 2.0]))
+    replicates = Cavs(torch.ones(2 * N_OF_EACH, 1), torch.zeros(2 * N_OF_EACH), torch.ones(2 * N_OF_EACH))
+    raised = PseudoConcepts(cavs, replicates, torch.tensor([0.5, 1.0]), torch.ones(4, 1)).raised_to(3.0)
+    assert raised.cavs.concept_emblems.tolist() == [2.5, 5.0]
+    assert raised.replicates.concept_emblems.tolist() == [2.5] * N_OF_EACH + [4.0] * N_OF_EACH

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from explainers.visual_tcav.significance import (
+    calibrated_p_value,
     confidence_interval,
     holm,
     intervals_apart,
-    mean_p_value,
     p_value,
     two_sided_p_value,
 )
@@ -22,9 +22,12 @@ def test_the_observed_value_counts_among_its_null():
 
 def test_a_value_that_hangs_on_the_choice_of_examples_is_not_distinguished_from_chance():
     null = np.array([1.0, 2.0, 3.0])
-    assert mean_p_value(5, np.array([4.0, 6.0]), null) == 1 / 4
-    assert mean_p_value(5, np.array([0.0, 2.0, 5.0]), null) == np.mean([1 / 4, 1, 3 / 4, 1 / 4])
-    assert mean_p_value(2, np.array([]), null) == p_value(2, null)
+    steady, shaky = null[:, None].repeat(2, 1), np.zeros((3, 2))  # what pseudo-concepts' replicates give
+    assert calibrated_p_value(5, np.array([4.0, 6.0]), null, steady) == 1 / 4
+    assert calibrated_p_value(5, np.array([0.0, 0.0]), null, steady) == 3 / 4  # mean 3/4; of pseudo-concepts 1, 13/18, 4/9
+    assert calibrated_p_value(5, np.array([0.0, 0.0]), null, shaky) == 1 / 4  # of pseudo-concepts 1, 8/9, 7/9
+    assert calibrated_p_value(0, np.array([5.0, 5.0]), np.zeros(3), np.zeros((3, 2))) == 1 / 4
+    assert calibrated_p_value(0, np.array([0.0]), null, steady) == 1
 
 
 def test_holm():
