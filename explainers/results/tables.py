@@ -75,11 +75,13 @@ def _local_cells(figure: Estimate) -> Row:
         "attribution": figure.value,
         "interval_low": figure.interval[0],
         "interval_high": figure.interval[1],
-        "p_value": figure.p_value,
+        "raw_p_value": figure.p_value,
         "corrected_p_value": figure.corrected_p_value,
         "significant": figure.significant,
         "evidence_against": figure.negative,
         "chance": figure.null_mean,
+        "chance_low": figure.null_interval[0],
+        "chance_high": figure.null_interval[1],
     }
 
 
@@ -90,11 +92,13 @@ def _class_cells(figure: ClassEstimate) -> Row:
         "interval_low": figure.interval[0],
         "interval_high": figure.interval[1],
         "std": figure.std,
-        "p_value": figure.p_value,
+        "raw_p_value": figure.p_value,
         "corrected_p_value": figure.corrected_p_value,
         "significant": figure.significant,
         "evidence_against": float(np.mean(figure.negatives)),
         "chance": figure.null_mean,
+        "chance_low": figure.null_interval[0],
+        "chance_high": figure.null_interval[1],
         "tcav_score": figure.tcav_score,
         "tcav_p_value": figure.tcav_p_value,
     }

@@ -35,33 +35,38 @@ def attributions(explanation: LocalExplanation, row: int, depth: ShownDepth) -> 
         hovertemplate=_HOVER,
         name="attribution",
     )
-    chance = _chance([e.null_mean for _, e in shown], positions)
+    chance = _chance([e for _, e in shown], positions)
     layout = {
         "height": 76 + 34 * len(shown),
         "margin": theme.MARGIN,
         "bargap": 0.4,
+        "barmode": "overlay",
         "showlegend": False,
         "xaxis": {"title": {"text": "attribution"}, "range": [0, _reach([e for _, e in shown])], "nticks": 5, "fixedrange": True},
         "yaxis": _names_axis(positions, [_starred(name, e) for name, e in shown]),
     }
-    return go.Figure([bars, chance], layout)
+    return go.Figure([chance, bars], layout)
 
 
-def _chance(null_means: Sequence[float], positions: Sequence[float]) -> go.Scatter:
-    """The mark of what pseudo-concepts give."""
-    return go.Scatter(
-        x=list(null_means),
+def _chance(estimates: Sequence[Estimate | ClassEstimate], positions: Sequence[float]) -> go.Bar:
+    """Bands behind the estimates: the middle 95 % of what pseudo-concepts give."""
+    return go.Bar(
+        x=[high - low for low, high in (e.null_interval for e in estimates)],
+        base=[e.null_interval[0] for e in estimates],
         y=list(positions),
-        mode="markers",
-        marker={"symbol": "line-ns-open", "size": 16, "color": theme.ORANGE, "line": {"width": 2}},
-        hovertemplate="chance alone gives %{x:.3f}<extra></extra>",
+        orientation="h",
+        width=0.86,
+        marker={"color": theme.faint(theme.ORANGE, 0.28), "line": {"width": 1, "color": theme.ORANGE}},
+        customdata=[[f"{number:.3g}" for number in (*e.null_interval, e.null_mean)] for e in estimates],
+        hovertemplate="chance gives %{customdata[0]} to %{customdata[1]} in 95 of 100 cases, %{customdata[2]} on average"
+        "<extra></extra>",
         name="chance",
     )
 
 
 def _reach(estimates: Sequence[Estimate]) -> float:
-    """Where the axis of one class ends: beyond the last bar, interval and mark of chance."""
-    return 1.08 * max(0.01, *(max(e.value, e.interval[1], e.null_mean) for e in estimates))
+    """Where the axis of one class ends: beyond the last bar, interval and band of chance."""
+    return 1.08 * max(0.01, *(max(e.value, e.interval[1], e.null_interval[1]) for e in estimates))
 
 
 def _names_axis(positions: list[int], names: list[str]) -> dict:
@@ -142,7 +147,7 @@ def distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int |
     """Every image as a dot, a box per concept, and the mean with its interval; dots carry the image's index."""
     shown = [(name, explanation.estimate_at(name, depth)) for name in explanation.concept_names]
     traces = [trace for place, (name, e) in enumerate(shown) for trace in _concept_traces(explanation, place, name, e, opened)]
-    ends = [max(*e.values, e.interval[1], e.null_mean) for _, e in shown]
+    ends = [max(*e.values, e.interval[1], e.null_interval[1]) for _, e in shown]
     layout = {
         "height": 70 + 62 * len(shown),
         "margin": theme.MARGIN,
@@ -158,7 +163,7 @@ def distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int |
 
 def _concept_traces(
     explanation: ClassExplanation, place: int, name: str, estimate: ClassEstimate, opened: int | None
-) -> list[go.Box | go.Scatter]:
+) -> list[go.Bar | go.Box | go.Scatter]:
     colour = theme.BLUE if estimate.significant else theme.GREY
     n = len(estimate.values)
     box = go.Box(
@@ -199,7 +204,7 @@ def _concept_traces(
         "<br>corrected p %{customdata[4]}: %{customdata[7]}"
         "<br>TCAV score %{customdata[5]}, p %{customdata[6]}<extra></extra>",
     )
-    return [box, dots, mean, _chance([estimate.null_mean], [place])]
+    return [_chance([estimate], [place]), box, dots, mean]
 
 
 def _spread(i: int) -> float:

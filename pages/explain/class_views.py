@@ -13,7 +13,7 @@ from pages.common.text import escaped
 from pages.explain import appearance, charts, report, views
 
 _SPREAD_HELP = (
-    "A dot is one image, a box the middle half of them, a diamond their mean with its 95 % interval, the orange mark what chance "
+    "A dot is one image, a box the middle half of them, a diamond their mean with its 95 % interval, the orange band what chance "
     "gives. Click a dot to open that image's own explanation. The same image lies at the same height in every row."
 )
 _CLASS_HELP = (
@@ -72,7 +72,8 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
             "": ["★" if r["significant"] else "" for r in rows],
             "Mean": [r["mean"] for r in rows],
             "Interval": [f"{r['interval_low']:.3f} – {r['interval_high']:.3f}" for r in rows],
-            "p": [r["corrected_p_value"] for r in rows],
+            "Raw p": [r["raw_p_value"] for r in rows],
+            "Corrected p": [r["corrected_p_value"] for r in rows],
             "TCAV": [r["tcav_score"] for r in rows],
             "TCAV p": [r["tcav_p_value"] for r in rows],
             "Against": [r["evidence_against"] for r in rows],
@@ -91,7 +92,8 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
             "": text(width=25, help="Significant after Holm's correction."),
             "Mean": three("Mean attribution over the images.", 60),
             "Interval": text(width=105, help="The 95 % interval of the mean, over images and over examples of the concept."),
-            "p": three("How often chance gives as large a mean, after Holm's correction over what is shown together.", 60),
+            "Raw p": three("How often chance gives as large a mean.", 60),
+            "Corrected p": three("Raw p after Holm's correction over what is shown together; ★ where it is at most 0.05.", 85),
             "TCAV": st.column_config.NumberColumn(
                 format="%.2f",
                 width=60,
@@ -99,7 +101,7 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
             ),
             "TCAV p": three("How often chance gives a TCAV score as far from its own average; two-sided, not corrected.", 65),
             "Against": three("What the concept contributes to the evidence against the class, on average.", 70),
-            "Chance": three("What concepts made of random images give on average; the orange mark in the chart.", 65),
+            "Chance": three("Average of what concepts made of random images give; the orange band holds 95 %.", 65),
             "CAV": text(help="What the concept's CAV is worth at this depth; the words are explained below the table."),
         },
     )

@@ -48,7 +48,7 @@ def draw(photo: Photo, explanation: LocalExplanation, remark: str, *, is_opened:
         heat = appearance.heat()
     _maps(photo, explanation, depths if depth == ALL_DEPTHS else [depth], heat)
     st.subheader("What each concept contributes", anchor=False, help=_BARS_HELP)
-    st.markdown(f"{views.ATTRIBUTION} Full colour and ★: more than chance would give. The orange mark: what chance gives.")
+    st.markdown(f"{views.ATTRIBUTION} Full colour, ★: more than chance would give. Orange bands: 95 % of what chance gives.")
     _bars(explanation, depth)
     _advise_steps(explanation)
     views.refused_depths(explanation.refused_depths)
@@ -167,7 +167,8 @@ def _table(explanation: LocalExplanation, row: int) -> None:
             "": ["★" if r["significant"] else "" for r in rows],
             "Attribution": [r["attribution"] for r in rows],
             "Interval": [f"{r['interval_low']:.3f} – {r['interval_high']:.3f}" for r in rows],
-            "p": [r["corrected_p_value"] for r in rows],
+            "Raw p": [r["raw_p_value"] for r in rows],
+            "Corrected p": [r["corrected_p_value"] for r in rows],
             "Against": [r["evidence_against"] for r in rows],
             "Chance": [r["chance"] for r in rows],
             "CAV": [r["verdict"].capitalize() for r in rows],
@@ -185,7 +186,8 @@ def _table(explanation: LocalExplanation, row: int) -> None:
             "": text(width=25, help="Significant after Holm's correction."),
             "Attribution": three("Share of the evidence for the class that this concept accounts for.", 80),
             "Interval": text(width=105, help="The 95 % interval, had other examples of the concept been taken."),
-            "p": three("How often chance gives as much, after Holm's correction over what is shown together.", 60),
+            "Raw p": three("How often chance gives as much.", 60),
+            "Corrected p": three("Raw p after Holm's correction over what is shown together; ★ where it is at most 0.05.", 85),
             "Against": three("What the concept contributes to the evidence against the class.", 65),
             "Chance": three("What concepts made of random images give on average.", 65),
             "CAV": text(width=75, help="What the concept's CAV is worth at this depth; the words are explained below the table."),

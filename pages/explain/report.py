@@ -31,7 +31,7 @@ _COLUMNS = {  # of the tables: what is shown of a row, under which name
     "attribution": "attribution",
     "mean": "mean",
     "interval": "95 % interval",
-    "p_value": "p",
+    "raw_p_value": "raw p",
     "corrected_p_value": "corrected p",
     "chance": "chance",
     "evidence_against": "against",
@@ -41,8 +41,8 @@ _COLUMNS = {  # of the tables: what is shown of a row, under which name
 _MEANING = (
     "Attribution is the share of the evidence for a class that lies where the concept is seen, in channels that point along it. "
     f"Full colour and a star: significant at {100 * SIGNIFICANCE_LEVEL:.0f} % after Holm's correction over all concepts and "
-    "depths of this report (over the concepts alone where an estimate is over all depths); the orange mark is what concepts made "
-    "of random images give."
+    "depths of this report (over the concepts alone where an estimate is over all depths); the orange band is the middle 95 % "
+    "of what concepts made of random images give."
 )
 
 

@@ -20,9 +20,15 @@ from tests.pages.hand_made import ENCODER
 
 HEALTH = CavHealth(auc=0.95, emblem_gap=0.5, stability=0.9, n_concept=40, n_random=100)
 NASTY = "<b>dots</b>, & so on"
-STRONG = Estimate(value=0.5, interval=(0.4, 0.7), p_value=0.002, corrected_p_value=0.008, negative=0.1, null_mean=0.2)
-WEAK = Estimate(value=0.1, interval=(0.0, 0.2), p_value=0.5, corrected_p_value=1.0, negative=0.3, null_mean=0.2)
-MIDDLING = Estimate(value=0.3, interval=(0.2, 0.4), p_value=0.01, corrected_p_value=0.02, negative=0.2, null_mean=0.2)
+STRONG = Estimate(
+    value=0.5, interval=(0.4, 0.7), p_value=0.002, corrected_p_value=0.008, negative=0.1, null_mean=0.2, null_interval=(0.0, 0.3)
+)
+WEAK = Estimate(
+    value=0.1, interval=(0.0, 0.2), p_value=0.5, corrected_p_value=1.0, negative=0.3, null_mean=0.2, null_interval=(0.0, 0.3)
+)
+MIDDLING = Estimate(
+    value=0.3, interval=(0.2, 0.4), p_value=0.01, corrected_p_value=0.02, negative=0.2, null_mean=0.2, null_interval=(0.0, 0.3)
+)
 CORNER = np.array([[1, 0], [0, 0]], np.float32)  # seen in the upper left quarter
 
 LOCAL = LocalExplanation(
@@ -67,6 +73,7 @@ def class_estimate(values: tuple[float, ...], corrected: float) -> ClassEstimate
         p_value=corrected / 2,
         corrected_p_value=corrected,
         null_mean=0.05,
+        null_interval=(0.0, 0.1),
         tcav_score=2 / 3,
         tcav_p_value=0.04,
     )

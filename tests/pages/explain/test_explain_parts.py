@@ -23,16 +23,16 @@ from tests.pages.hand_made import grey_photo
 
 
 def test_a_bar_is_coloured_and_starred_only_where_it_is_significant():
-    bars, chance = charts.attributions(LOCAL, row=0, depth=1).data
+    chance, bars = charts.attributions(LOCAL, row=0, depth=1).data
     assert list(bars.x) == [0.5, 0.1]
     assert bars.marker.color[0] != bars.marker.color[1]
-    assert list(chance.x) == [0.2, 0.2]
+    assert list(chance.base) == [0, 0] and list(chance.x) == [0.3, 0.3]  # from the lower end, as wide as the band
     ticks = charts.attributions(LOCAL, row=0, depth=1).layout.yaxis.ticktext
     assert ticks == ("stripes" + theme.STAR, escape(NASTY))
 
 
 def test_intervals_reach_from_low_to_high():
-    error = charts.attributions(LOCAL, row=0, depth=1).data[0].error_x
+    error = charts.attributions(LOCAL, row=0, depth=1).data[1].error_x
     assert list(error.array) == pytest.approx([0.2, 0.1])
     assert list(error.arrayminus) == pytest.approx([0.1, 0.1])
 
@@ -57,12 +57,12 @@ def test_a_single_depth_is_all_depths():
 
 
 def test_bars_over_all_depths():
-    bars = charts.attributions(LOCAL, row=1, depth=ALL_DEPTHS).data[0]
+    bars = charts.attributions(LOCAL, row=1, depth=ALL_DEPTHS).data[1]
     assert list(bars.x) == [0.1, 0.3]
 
 
 def test_every_image_is_a_dot_that_knows_its_index():
-    dots = charts.distribution(OF_CLASS, depth=3).data[1]
+    dots = charts.distribution(OF_CLASS, depth=3).data[2]
     assert list(dots.x) == [0.2, 0.3, 0.4]
     assert [dot[:2] for dot in dots.customdata] == [[0, "a.png"], [1, "b.png"], [2, "c.png"]]
 
