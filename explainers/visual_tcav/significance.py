@@ -24,13 +24,19 @@ def calibrated_p_value(observed: float, replicates: np.ndarray, null: np.ndarray
     """The rank of a concept's mean p-value among those of its pseudo-concepts.
 
     ``replicates`` (n_replicates,) are the concept's; ``null`` (n_null,) and ``null_replicates`` (n_null, n_of_each) the
-    pseudo-concepts' and theirs.
+    pseudo-concepts' and theirs. However many replicates the concept has, they weigh as much beside its own value as those of a
+    pseudo-concept: more of them measure the same mean more precisely.
     """
-    ordered = np.sort(null)
-    own = _shares_at_least(np.concatenate([[observed], replicates]), ordered).mean()
+    ordered, n_of_each = np.sort(null), null_replicates.shape[1]
+    of_concept = _mean_with(_shares_at_least(np.array(observed), ordered), _shares_at_least(replicates, ordered), n_of_each)
     among_others = (_shares_at_least(null, ordered) * (len(null) + 1) - 1) / len(null)  # a pseudo-concept is not its own null
-    of_null = np.column_stack([among_others, _shares_at_least(null_replicates, ordered)]).mean(1)
-    return p_value(-own.round(12), -of_null.round(12))
+    of_null = _mean_with(among_others, _shares_at_least(null_replicates, ordered), n_of_each)
+    return p_value(-float(of_concept), -of_null)
+
+
+def _mean_with(own: np.ndarray, replicates: np.ndarray, weight: int) -> np.ndarray:
+    """The mean of a p-value (...) and of its replicates' (..., n), which weigh like so many; rounded, so that ties are ties."""
+    return ((own + weight * replicates.mean(-1)) / (1 + weight)).round(12)
 
 
 def _shares_at_least(values: np.ndarray, ordered_null: np.ndarray) -> np.ndarray:
