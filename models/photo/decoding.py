@@ -25,7 +25,7 @@ from models.photo.tiff_header import Header
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "HEIF")
 _DECODER_BYTES = {"WEBP": 17, "AVIF": 14, "HEIF": 9}  # per pixel, the picture included; measured (tests/benchmarks, decoding)
 _REDUCED = (1, 2, 4)
-_MAX_RUN_LENGTHS = 3 * MB  # of a BMP, which Pillow reads byte by byte in Python
+_MAX_RUN_LENGTHS = 1 * MB  # of a BMP, which Pillow reads byte by byte in Python
 _DEEP_MODES = ("I", "F")
 _ANIMATED = "The file is an animation; its first frame is shown."
 _MAIN_OF_SEVERAL = "The file holds several pictures; the main one is shown."
@@ -75,7 +75,7 @@ def _plan(image: Image.Image, data: bytes, name: str) -> tuple[int, int]:
     elif image.format in _DECODER_BYTES:
         n_bytes = n_pixels * _DECODER_BYTES[image.format]
     else:
-        each = {"1": 1, "L": 1, "P": 1, "I;16": 2}.get(image.mode, 4)
+        each = {"1": 1, "L": 1, "P": 1, "I;16": 4, "I": 9, "F": 9}.get(image.mode, 4)
         factors = (1,) if image.mode.startswith(_DEEP_MODES) else _REDUCED
         costs = [int(n_pixels * (each + 3 / factor**2)) for factor in factors]
         fitting = next((n for n, cost in enumerate(costs) if cost <= MAX_DECODED_BYTES), -1)

@@ -17,7 +17,7 @@ MB = 1_000_000
 MAX_BYTES = 200 * MB  # of a file
 MAX_PIXELS = 89_000_000  # just under the size at which Pillow itself warns of a decompression bomb
 MAX_DECODED_BYTES = 450 * MB
-MAX_BLOCK_VISITS = 40_000_000  # by the scans of a JPEG file: passes over its blocks of 8 x 8 pixels
+MAX_BLOCK_VISITS = 20_000_000  # by the scans of a JPEG file: passes over its blocks of 8 x 8 pixels
 MAX_SECONDS = float(os.environ.get("ENCODERSCOPE_DECODING_SECONDS", "3"))  # of the processor
 
 

@@ -7,6 +7,7 @@ python -m tests.benchmarks agreement  encoders beside themselves under another s
 python -m tests.benchmarks precision  encoders beside themselves in half precision, with ../shared/fixtures
 python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
 python -m tests.benchmarks bench      segmentation maps beside scikit-learn, the bare encoder, others; memory; growth (make bench)
+python -m tests.benchmarks decoding   what reading a photo costs, file by file, and what is refused
 python -m tests.benchmarks live       dragging the granularity in Chromium: event to frame, bytes, messages
 """
 
@@ -27,7 +28,14 @@ from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
 from models.catalog.packaged import LITE0
 from models.encoder.encoder import Encoder
-from tests.benchmarks import attribution_speed, classification, live_view_speed, segmentation_quality, segmentation_speed
+from tests.benchmarks import (
+    attribution_speed,
+    classification,
+    decoding_cost,
+    live_view_speed,
+    segmentation_quality,
+    segmentation_speed,
+)
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table, precision_table
 from tests.conftest import SHARED_FIXTURES
@@ -80,6 +88,7 @@ TABLES = {
     "covering": lambda seeds: segmentation_quality.bsds_table(
         SHARED_FIXTURES, [Catalog().open(LITE0.name)], ks=(3, 6, 10), seeds=seeds
     ),
+    "decoding": lambda _: decoding_cost.decoding_table(),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }
 

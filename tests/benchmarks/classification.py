@@ -40,6 +40,4 @@ def rank_of_truth(encoder: Encoder, file: Path) -> int:
 def accuracy_table(fixtures: Path, encoder: Encoder) -> list[dict]:
     """Share of photographs whose class is the first answer, or among the first five."""
     ranks = np.array([rank_of_truth(encoder, file) for file in photographs(fixtures)])
-    return [
-        {"encoder": encoder.info.name, "n_photographs": len(ranks), "top_1": np.mean(ranks < 1), "top_5": np.mean(ranks < 5)}
-    ]
+    return [{"encoder": encoder.info.name, "n_photographs": len(ranks), "top_1": np.mean(ranks < 1), "top_5": np.mean(ranks < 5)}]
