@@ -9,6 +9,7 @@ from explainers.nave.settings import SCALINGS, NaveSettings
 def add_images(parser: argparse.ArgumentParser) -> None:
     """Adds the images that a command works on."""
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image file, or a folder of them")
+    parser.add_argument("--bands", type=bands, default=(), metavar="R,G,B", help="shown of files with more than three; from 1")
 
 
 def add_clustering(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,17 @@ def depths(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a list of depths like 2,5,8") from None
+
+
+def bands(text: str) -> tuple[int, ...]:
+    """Bands as in 4,3,2, or one alone."""
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3) or min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not one band or three, counted from 1, like 4,3,2")
+    return numbers
 
 
 def clusters(text: str) -> tuple[int, int]:

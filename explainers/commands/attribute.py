@@ -60,7 +60,8 @@ def run(parsed: argparse.Namespace) -> int:
         work.answer(OpenEncoder(parsed.encoder))
         for path in files:
             try:
-                photo = read(path)
+                photo = read(path, parsed.bands)
+                work.tell_notes(path, photo)
                 explanation = work.answer(ExplainPhoto(parsed.encoder, photo, *about))
                 done.append((str(path), photo, explanation))
                 for depth, share in depths_with_gap(explanation, NOT_TO_BE_RELIED_ON).items():

@@ -82,7 +82,8 @@ def run(parsed: argparse.Namespace) -> int:
         n_done = 0
         for path, stem in zip(files, output_stems(files), strict=True):
             try:
-                photo = read(path)
+                photo = read(path, parsed.bands)
+                work.tell_notes(path, photo)
                 comparison.agreement += _compared(work, list(infos), parsed.out / stem, photo, settings)
                 n_done += 1
                 comparison.photos += [photo] if len(comparison.photos) < MAX_PHOTOS else []

@@ -20,27 +20,27 @@ def picture_files(arguments: Iterable[Path]) -> list[Path]:
     return list(files)
 
 
-def read(path: Path) -> Photo:
-    """The photo in a file; raises EncoderscopeError or OSError where the file does not hold one."""
+def read(path: Path, bands: tuple[int, ...] = ()) -> Photo:
+    """The photo in a file, with the bands asked for; raises EncoderscopeError or OSError where the file does not hold one."""
     if path.is_dir():
         raise EncoderscopeError("There are no pictures in this folder.")
-    return read_photo_file(path)
+    return read_photo_file(path, bands)
 
 
-def read_ahead(files: Sequence[Path]) -> Iterator[Photo | Exception]:
+def read_ahead(files: Sequence[Path], bands: tuple[int, ...] = ()) -> Iterator[Photo | Exception]:
     """Every file's photo, or what is wrong with it; the next one is read while the present one is worked on."""
     if not files:
         return
     with ThreadPoolExecutor(1, "encoderscope-read") as reader:
-        coming = reader.submit(_photo_or_error, files[0])
+        coming = reader.submit(_photo_or_error, files[0], bands)
         for following in files[1:]:
-            photo, coming = coming.result(), reader.submit(_photo_or_error, following)
+            photo, coming = coming.result(), reader.submit(_photo_or_error, following, bands)
             yield photo
         yield coming.result()
 
 
-def _photo_or_error(path: Path) -> Photo | Exception:
+def _photo_or_error(path: Path, bands: tuple[int, ...]) -> Photo | Exception:
     try:
-        return read(path)
+        return read(path, bands)
     except (EncoderscopeError, OSError) as error:
         return error

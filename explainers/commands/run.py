@@ -14,6 +14,7 @@ from explainers.runtime.scheduler import Job
 from explainers.service import ExplainerService
 from explainers.service.questions import Question
 from models.errors import EncoderscopeError
+from models.photo import Photo
 
 T = TypeVar("T")
 
@@ -46,6 +47,11 @@ class Run:
     def complain(self, sentence: str) -> None:
         """A line on stderr, above the bar."""
         tqdm.write(sentence, file=sys.stderr)
+
+    def tell_notes(self, path: Path, photo: Photo) -> None:
+        """What must be said about a photo that was read, on stderr: which page or bands are shown, and the like."""
+        for note in photo.notes:
+            self.complain(f"{path}: {note}")
 
     def image_done(self) -> None:
         """Moves the bar by one image."""

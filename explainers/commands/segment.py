@@ -42,6 +42,7 @@ class _Segmenting:
     settings: NaveSettings
     out: Path
     summary: SummaryFile
+    bands: tuple[int, ...]  # of files that have many
 
     def failed(self, path: Path, error: Exception) -> None:
         """Names an image that was not done."""
@@ -86,7 +87,7 @@ def run(parsed: argparse.Namespace) -> int:
         header = {"encoder": encoder_record(info), "versions": versions(), "encoderscope": __version__}
         summary_file = SummaryFile(parsed.out / "summary.json", **header, settings=settings, together=parsed.together)
         with summary_file as summary:
-            segmenting = _Segmenting(work, parsed.encoder, settings, parsed.out, summary)
+            segmenting = _Segmenting(work, parsed.encoder, settings, parsed.out, summary, parsed.bands)
             segment = _together if parsed.together else _each_alone
             n_done = segment(segmenting, files, stems)
     return exit_status(n_done, len(files) - n_done)
@@ -109,10 +110,11 @@ def _each_alone(run: _Segmenting, files: Sequence[Path], stems: Sequence[str]) -
 def _read(run: _Segmenting, files: Sequence[Path], stems: Sequence[str]) -> Iterator[list[_Image]]:
     """The images that can be read, a few at a time, fewer of huge ones."""
     images: list[_Image] = []
-    for path, stem, photo in zip(files, stems, read_ahead(files), strict=True):
+    for path, stem, photo in zip(files, stems, read_ahead(files, run.bands), strict=True):
         if isinstance(photo, Exception):
             run.failed(path, photo)
             continue
+        run.work.tell_notes(path, photo)
         images.append(_Image(path, stem, photo))
         if len(images) == PHOTOS_AT_A_TIME or sum(image.photo.pixels.nbytes for image in images) > MAX_BYTES_READ:
             yield images

@@ -12,7 +12,7 @@ from models.catalog.catalog import CatalogEntry
 from models.catalog.entries import LearntFrom
 from models.photo import Photo, photo_from_array, samples
 from models.scenes.scenes import render, sample_scene
-from pages.common import link, uploads
+from pages.common import bands, link, uploads
 
 SAMPLES = {name: sample.title for name, sample in samples.SAMPLES.items()}
 SCENE, CAMERA = "scene", "camera"
@@ -38,7 +38,9 @@ def choose(learnt_from: LearntFrom, default: str = next(iter(SAMPLES)), default_
     with chooser:
         choice = _choice(own, learnt_from, default)
     with below:
-        picture = own[choice] if choice in own else _from_source(choice, default_scene)
+        picture = _with_bands(choice, own[choice]) if choice in own else _from_source(choice, default_scene)
+        if isinstance(picture, Photo):
+            bands.draw_notes([picture])
     refusals = [refusal for refusal in (*by_id.values(), picture) if isinstance(refusal, str)]
     return (picture if isinstance(picture, Photo) else None), refusals
 
@@ -59,7 +61,9 @@ def outside_what_was_learnt(entry: CatalogEntry) -> str:
 
 def upload() -> list[str]:
     """Draws the uploader alone, for a collection; a sentence for every upload that was refused."""
-    return [refusal for refusal in _read_uploads().values() if isinstance(refusal, str)]
+    by_id = _read_uploads()
+    bands.draw_notes([photo for photo in by_id.values() if isinstance(photo, Photo)])
+    return [refusal for refusal in by_id.values() if isinstance(refusal, str)]
 
 
 def is_private() -> bool:
@@ -125,6 +129,17 @@ def _choice(own: dict[str, Photo], learnt_from: LearntFrom, default: str) -> str
         persist_state="session",
         help="A sample, a scene generated on the spot, the camera, or one of your uploads.",
     )
+
+
+def _with_bands(file_id: str, photo: Photo) -> Photo | str:
+    """An upload with the bands that are chosen, kept so that it is read once."""
+    files = st.session_state.get(_UPLOADER) or ()
+    data = next((file.getvalue() for file in files if file.file_id == file_id), None)
+    if len(photo.bands) != 3 or data is None:
+        return photo
+    shown = bands.choose(photo, data, file_id)
+    uploads.already_read(_UPLOADER)[file_id] = shown if isinstance(shown, Photo) else photo
+    return shown
 
 
 def _from_source(choice: str, default_scene: int) -> Photo | str | None:

@@ -27,12 +27,12 @@ def refusal_of_size(name: str, n_bytes: int, max_mb: int = MAX_MB) -> str:
     return f"“{name}” has {n_bytes / MB:.0f} MB; at most {max_mb} MB are taken. Save it smaller, or split it, and try again."
 
 
-def read_upload(data: bytes, name: str) -> Photo | str:
-    """The photo in a file, or the sentence that refuses it."""
+def read_upload(data: bytes, name: str, bands: tuple[int, ...] = ()) -> Photo | str:
+    """The photo in a file, with the bands asked for, or the sentence that refuses it."""
     if refusal := refusal_of_size(name, len(data)):
         return refusal
     try:
-        return read_photo(data, name)
+        return read_photo(data, name, bands)
     except UnreadableImage as error:
         return str(error)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import timm
 import torch
 from PIL import Image
@@ -184,10 +185,10 @@ def test_photos_are_let_go_of_once_they_are_written(encoder, photos, tmp_path, m
     alive, most = weakref.WeakSet(), []
     read = inputs.read_photo_file
 
-    def watched(path):
+    def watched(path, bands):
         gc.collect()
         most.append(len(alive))
-        photo = read(path)
+        photo = read(path, bands)
         alive.add(photo)
         return photo
 
@@ -218,10 +219,10 @@ def test_an_interrupted_run_leaves_whole_files_only(encoder, photos, tmp_path, m
     monkeypatch.setattr(segmenting, "PHOTOS_AT_A_TIME", 1)
     read = inputs.read_photo_file
 
-    def interrupted(path):
+    def interrupted(path, bands):
         if path == photos[2]:
             raise KeyboardInterrupt
-        return read(path)
+        return read(path, bands)
 
     monkeypatch.setattr(inputs, "read_photo_file", interrupted)
     assert run(encoder, tmp_path / "out", *photos) == 130
@@ -325,6 +326,26 @@ def test_together_none_that_can_be_read_is_nothing_done(encoder, tmp_path):
     assert run(encoder, tmp_path / "out", bad, options=[*QUICK, "--together"]) == 2
 
 
+def test_of_many_bands_the_ones_asked_for_are_shown_and_named(encoder, photos, tmp_path, capsys):
+    values = np.random.default_rng(0).integers(0, 4000, (40, 40, 6), np.uint16)
+    tifffile.imwrite(tmp_path / "bands.tif", values, photometric="minisblack", planarconfig="contig")
+    assert run(encoder, tmp_path / "usual", tmp_path / "bands.tif") == 0
+    assert "bands.tif: The file has 6 bands; 1, 2, 3 are shown as red, green and blue." in capsys.readouterr().err
+    assert run(encoder, tmp_path / "out", tmp_path / "bands.tif", photos[0], options=[*QUICK, "--bands", "6,4,2"]) == 0
+    said = capsys.readouterr().err
+    assert "bands.tif: The file has 6 bands; 6, 4, 2 are shown as red, green and blue." in said
+    assert "photo0.png: The file has no bands to choose from" in said
+    digests = [json.loads((tmp_path / out / "summary.json").read_text())["images"][0]["sha256"] for out in ("usual", "out")]
+    assert digests[0] != digests[1]
+
+
+@pytest.mark.parametrize("bands", ["1,2", "0,1,2", "red", "1,2,3,4"])
+def test_bands_that_make_no_picture_are_refused(encoder, photos, tmp_path, bands, capsys):
+    with pytest.raises(SystemExit):
+        run(encoder, tmp_path / "out", photos[0], options=[*QUICK, "--bands", bands])
+    assert "is not one band or three" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("fit", ["full", "fast"])
 def test_every_fit_gives_maps_of_the_same_kind(encoder, photos, tmp_path, fit):
     assert run(encoder, tmp_path / fit, photos[0], options=[*QUICK, "--fit", fit]) == 0
@@ -334,7 +355,7 @@ def test_every_fit_gives_maps_of_the_same_kind(encoder, photos, tmp_path, fit):
 
 def test_the_next_image_is_read_while_the_present_one_is_worked_on(photos, monkeypatch):
     read, seen = [], []
-    monkeypatch.setattr(inputs, "_photo_or_error", lambda path: read.append(path) or path)
+    monkeypatch.setattr(inputs, "_photo_or_error", lambda path, _: read.append(path) or path)
     for path, photo in zip(photos, inputs.read_ahead(photos), strict=True):
         assert photo == path
         deadline = time.monotonic() + 30
