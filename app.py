@@ -1,6 +1,7 @@
 """Encoderscope in the browser: page config and navigation, nothing else."""
 
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -30,4 +31,9 @@ else:
     ]
     redirect = partial(st.switch_page, pages[0], query_params=st.query_params.to_dict())
     by_name = st.Page(redirect, title=pages[0].title, url_path=next(iter(PAGES)), visibility="hidden")  # links to /explore
-    st.navigation([*pages, by_name], position="top").run()
+    page = st.navigation([*pages, by_name], position="top")
+    st.html(Path(__file__).parent / "assets/styles/pages.css")
+    with st.container(horizontal=True, key="pages_bar"):  # seen on narrow screens only
+        for shown in pages:
+            st.page_link(shown)
+    page.run()

@@ -48,7 +48,7 @@ def _draw_facts(place: DeltaGenerator, entry: CatalogEntry, info: EncoderInfo | 
     """Who this encoder is, in a few lines; ``info`` is known once it is open."""
     size = info.n_parameters if info else entry.n_parameters
     facts = [
-        entry.family,
+        *(part for part in (entry.training.lower(), entry.family) if part),
         *([f"{encoder_choice.in_short(size)} parameters"] if size else []),
         *([f"{len(info.depths)} depths"] if info else []),
         f"trained at {entry.input_size} px",

@@ -1,6 +1,6 @@
-"""Which encoder is looked into: by how it was trained, or by searching every name that timm knows."""
+"""Which encoder is looked into: one of the catalog, or any name that timm knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -12,7 +12,6 @@ from pages.common import link
 from pages.common.text import escaped
 
 PREFERRED_ENCODER = LITE0.name
-SEARCH = "Every timm model"  # the group behind the search; the others are the catalog's
 STATES = {
     "packaged": "in a Python package on this machine",
     "bundled": "comes with Encoderscope",
@@ -20,27 +19,32 @@ STATES = {
     "needs download": "downloaded on first use",
 }
 
-_Groups = Mapping[str, Sequence[CatalogEntry]]
-
 
 def choose(catalog: Catalog) -> str | None:
-    """Draws the choice of an encoder; its catalog name, None if there is none at all."""
+    """Draws the choice of an encoder; its catalog name, None if there is none at all.
+
+    The list always shows the encoder whose picture is on the page; looking through others starts nothing.
+    """
     entries = catalog.entries()
     name = link.settle("encoder", _default_encoder(entries), lambda name: is_known(catalog, name), kind=str)
     if name is None:
         return None
-    groups: dict[str, list[CatalogEntry]] = {}
-    for entry in entries:
-        groups.setdefault(entry.training, []).append(entry)
-    _keep_group_in_step(groups, catalog.entry(name))
-    group = st.selectbox(
-        "How it was trained",
-        [*groups, SEARCH],
-        key="training",
-        persist_state="session",
-        help="Encoders learn to see in different ways. Choosing another group starts nothing yet.",
+    link.name("encoder")
+    titles = {entry.name: _short_facts(entry) for entry in entries}
+    if name not in titles:
+        titles[name] = _short_facts(catalog.entry(name))
+    st.session_state["pick"] = name
+    st.selectbox(
+        "Encoder",
+        list(titles),
+        format_func=titles.__getitem__,
+        key="pick",
+        on_change=_choose,
+        args=("pick",),
+        help="The frozen network to look into. Type to search. An arrow ↓ means that its weights are fetched on first use.",
     )
-    _pick(name, _search(catalog) if group == SEARCH else {entry.name: _short_facts(entry) for entry in groups[group]})
+    with st.expander("Search every timm model", key="every timm model"):
+        _search(catalog)
     return name
 
 
@@ -66,22 +70,14 @@ def _default_encoder(entries: Sequence[CatalogEntry]) -> str | None:
     return PREFERRED_ENCODER if PREFERRED_ENCODER in names else next(iter(names), None)
 
 
-def _keep_group_in_step(groups: _Groups, chosen: CatalogEntry) -> None:
-    """Shows the chosen encoder's group whenever another encoder was chosen, by hand or by a link."""
-    if st.session_state.get("training.of") != chosen.name:
-        listed = chosen.name in (entry.name for entry in groups.get(chosen.training, ()))
-        st.session_state["training"] = chosen.training if listed else SEARCH
-        st.session_state["training.of"] = chosen.name
-
-
 def _short_facts(entry: CatalogEntry) -> str:
-    """An encoder's title, how large it is, and an arrow if its weights are not here yet."""
+    """An encoder's title, how large it is, how it was trained, and an arrow if its weights are not here yet."""
     size = [] if entry.n_parameters is None else [in_short(entry.n_parameters)]
-    return " · ".join([entry.title, *size, *(["↓"] if entry.state == "needs download" else [])])
+    return " · ".join([entry.title, *size, entry.training.lower(), *(["↓"] if entry.state == "needs download" else [])])
 
 
-def _search(catalog: Catalog) -> dict[str, str]:
-    """Draws a search field over every timm name; the names that match."""
+def _search(catalog: Catalog) -> None:
+    """Draws a search field over every timm name, and the names that match."""
     query = st.text_input(
         "Search",
         key="search",
@@ -92,24 +88,18 @@ def _search(catalog: Catalog) -> dict[str, str]:
     matches = catalog.search(query or "")
     if not matches:
         st.caption(escaped(f"No timm model goes by “{query}”."))
-    return {name: name for name in matches}
-
-
-def _pick(chosen: str, titles: Mapping[str, str]) -> None:
-    """Draws the choice among some encoders; the chosen one need not be among them."""
-    st.session_state["pick"] = chosen if chosen in titles else None
+    st.session_state["match"] = None
     st.selectbox(
-        "Encoder",
-        list(titles),
-        index=None,
-        format_func=titles.__getitem__,
-        key="pick",
-        on_change=_choose_picked,
+        "Matches",
+        matches,
+        key="match",
+        on_change=_choose,
+        args=("match",),
         placeholder="Choose one …",
-        help="The frozen network to look into. An arrow ↓ means that its weights are fetched on first use.",
+        help="Choosing one fetches its weights, unless they are on this machine.",
     )
 
 
-def _choose_picked() -> None:
-    if st.session_state["pick"] is not None:
-        st.session_state["encoder"] = st.session_state["pick"]
+def _choose(key: str) -> None:
+    if st.session_state[key] is not None:
+        st.session_state["encoder"] = st.session_state[key]

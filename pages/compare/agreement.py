@@ -13,7 +13,7 @@ from explainers.maps.agreement import spread
 from explainers.nave.settings import NaveSettings
 from explainers.results.comparisons import PhotosAgreement, SegmentedPhotos, agreement_over_photos
 from explainers.service.questions import SegmentForComparison
-from pages.common import choices, collection, theme
+from pages.common import choices, collection, plots
 from pages.compare import charts, panes
 from pages.compare.charts import Curve
 from pages.compare.kept import keep
@@ -79,10 +79,10 @@ def _draw(openings: Sequence[Opening], metric: str, answers: Answers) -> None:
     n_photos = next((len(maps.labels) for maps, _ in of_photos.values() if maps is not None), 0)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.subheader("This photo", anchor=False, help=_SEED_HELP)
+        st.header("This photo", anchor=False, help=_SEED_HELP)
         figures = _curves(ready, of_photo, metric, "agreement photo")
     with right:
-        st.subheader(f"Over {n_photos} photos" if n_photos else "Over the photos", anchor=False, help=_SPREAD_HELP)
+        st.header(f"Over {n_photos} photos" if n_photos else "Over the photos", anchor=False, help=_SPREAD_HELP)
         figures += _curves(ready, of_photos, metric, "agreement set")
     rows = agreement_rows(ready, of_photos)
     if rows:
@@ -99,7 +99,7 @@ def _curves(ready: Sequence[Opening], segmented: Segmented, metric: str, key: st
         return []
     title = METRICS[metric].title
     figure = charts.agreement(curves, title.lower())
-    st.plotly_chart(figure, config=theme.CONFIG, key=key, alt=f"{title} between encoders over granularity")
+    plots.draw(figure, key=key, alt=f"{title} between encoders over granularity")
     return [figure]
 
 

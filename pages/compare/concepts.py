@@ -17,7 +17,7 @@ from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import intervals_apart
 from models.catalog import EncoderInfo
 from models.photo import Photo
-from pages.common import class_images, concept_controls, door, jobs, link, theme
+from pages.common import class_images, concept_controls, door, jobs, link, plots
 from pages.common.heat_appearance import HeatAppearance
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
@@ -184,13 +184,13 @@ def _draw(comparison: Comparison, inquiry: Inquiry, answers: Answers) -> None:
 
 def _health(ready: Sequence[Ready], concept: str) -> None:
     """Held-out AUC of the concept over relative depth, a curve per encoder."""
-    st.subheader("CAV by relative depth", anchor=False, help=_HEALTH_HELP)
+    st.header("CAV by relative depth", anchor=False, help=_HEALTH_HELP)
     curves = [
         Health(o.title, o.colour, report.depths, [report.at(concept, d).health.auc for d in report.depths])
         for o, report, *_ in ready
     ]
     figure = charts.health(curves)
-    st.plotly_chart(figure, config=theme.CONFIG, key="health", alt=f"Held-out AUC of {concept} by depth")
+    plots.draw(figure, key="health", alt=f"Held-out AUC of {concept} by depth")
     rows = [
         {"encoder": o.name, "concept": c.concept, "depth": c.depth, "auc": c.health.auc, "emblem_gap": c.health.emblem_gap,
          "stability": c.health.stability, "verdict": c.health.verdict.value}
@@ -201,7 +201,7 @@ def _health(ready: Sequence[Ready], concept: str) -> None:
 
 def _maps(photo: Photo, ready: Sequence[Ready], concept: str) -> None:
     """Where every encoder sees the concept, at one depth of each."""
-    st.subheader("Where it is seen", anchor=False)
+    st.header("Where it is seen", anchor=False)
     link.settle("place", BEST, _PLACES.__contains__, word="place of the maps", kind=str)
     place = st.select_slider(
         "Depth of the maps",
@@ -243,10 +243,10 @@ def _contributions(explained: Sequence[tuple[Opening, ClassExplanation]], concep
     if not explained:
         return
     first = explained[0][1]
-    st.subheader(f"What each contributes to “{escaped(first.class_name)}”", anchor=False, help=_RANKING_HELP)
+    st.header(f"What each contributes to “{escaped(first.class_name)}”", anchor=False, help=_RANKING_HELP)
     by_concept = {c: [contribution(opening, explanation, c) for opening, explanation in explained] for c in concepts}
     figure = charts.contributions(by_concept)
-    st.plotly_chart(figure, config=theme.CONFIG, key="contributions", alt="Contribution by concept")
+    plots.draw(figure, key="contributions", alt="Contribution by concept")
     st.caption(f"Mean over {len(first.photo_names)} images. Bars are pale where chance could have made as much.")
     st.markdown("**Ranks**", help=_RANKING_HELP)
     table = ranking([opening for opening, _ in explained], by_concept)

@@ -70,6 +70,7 @@ def pair(catalog: Catalog) -> Pair | None:
         partial(_possible, catalog),
         kind=lambda text: text.split(","),
     )
+    link.name("encoders")
     current = next((key for key, pair in offered.items() if list(pair.encoders) == chosen), None)
     st.session_state["pair"] = current
     if offered:

@@ -11,7 +11,7 @@ from explainers.maps.cka import cka_matrix
 from explainers.nave.settings import NaveSettings
 from explainers.results.tables import depth_rows
 from explainers.service.questions import CompareDepths
-from pages.common import collection, theme
+from pages.common import collection, plots
 from pages.common.text import escaped
 from pages.compare import charts, panes
 from pages.compare.kept import keep
@@ -38,7 +38,7 @@ def _draw(openings: Sequence[Opening], answers: Answers) -> None:
     ready = [o for o in openings if o.place in answers]
     if len(ready) < 2:
         return
-    st.subheader("Similarity of depths", anchor=False, help=_CKA_HELP)
+    st.header("Similarity of depths", anchor=False, help=_CKA_HELP)
     pairs = list(combinations(ready, 2))
     columns = st.columns(min(2, len(pairs)), gap="medium")
     rows, figures = [], []
@@ -50,7 +50,7 @@ def _draw(openings: Sequence[Opening], answers: Answers) -> None:
             st.markdown(f"**{escaped(a.title)}** beside **{escaped(b.title)}**")
             figure = charts.depth_similarity(similarity, (a.title, of_a.depths), (b.title, of_b.depths))
             figures.append(figure)
-            st.plotly_chart(figure, config=theme.CONFIG, key=f"cka {n}", alt="Linear CKA of every pair of depths")
+            plots.draw(figure, key=f"cka {n}", alt="Linear CKA of every pair of depths")
             st.caption(escaped(in_words(similarity, (a.title, of_a.depths), (b.title, of_b.depths))))
     keep("depths", rows, figures)
 

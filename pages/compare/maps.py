@@ -15,7 +15,7 @@ from explainers.nave.settings import NaveSettings
 from explainers.results.segmentations import Predictions, SegmentationResult
 from explainers.service.questions import Classify, Segment
 from models.photo import Photo
-from pages.common import charts, choices, link, theme
+from pages.common import charts, choices, link, plots
 from pages.common.live_view.live_view import Controls, Cover, Pane, Waiting, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
@@ -270,9 +270,8 @@ def _beneath(shown: Shown, first: Shown) -> None:
         return
     if shown.opening.remark:
         st.caption(f":material/info: {escaped(shown.opening.remark)}")
-    st.plotly_chart(
+    plots.draw(
         charts.probabilities(shown.predictions, 3),
-        config=theme.CONFIG,
         key=f"probabilities {shown.opening.place}",
         alt=f"Class probabilities of {escaped(shown.opening.title)}",
     )

@@ -2,9 +2,12 @@
 
 import streamlit as st
 
-st.title("Compare", anchor=False)
-st.caption("What does one encoder see that another does not? The same photos and the same concepts, side by side.")
-notes = st.container()
+from pages.common import frame
+
+top = frame.begin(
+    "Compare", "What does one encoder see that another does not? The same photos and the same concepts, side by side."
+)
+notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from explainers.nave.settings import NaveSettings
     from pages.common import door, jobs, link, photos
@@ -29,6 +32,7 @@ if photo is None:
     door.nothing_yet("Take a picture with the camera in the sidebar, or choose another photo there.")
 
 openings = panes.open_all(catalog, names)
+top.name(photo.name, " · ".join(opening.title for opening in openings))
 settings_of = {}
 if section.clusters:
     with st.sidebar, st.expander("Depths", key="depths of each"):

@@ -10,7 +10,7 @@ from explainers.results.explanations import HealthReport
 from explainers.service.questions import CheckConcepts
 from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog import EncoderInfo
-from pages.common import depths, link, theme
+from pages.common import depths, link, plots
 from pages.common.text import escaped
 from pages.concepts import charts, health
 from pages.concepts.tiles import draw_tiles, tile
@@ -52,7 +52,7 @@ def draw(report: HealthReport, concept: ImageSet, depth: int) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         figure = charts.health_over_depth(report, concept.name, depth)
-        st.plotly_chart(figure, config=theme.CONFIG, key="health", alt="Held-out AUC, emblem gap and stability over depth")
+        plots.draw(figure, key="health", alt="Held-out AUC, emblem gap and stability over depth")
     with right:
         box = _BOXES[best.verdict.doubt]
         box(f"**{escaped(health.overall(report, concept.name))}**  \n{health.in_numbers(best)}")
@@ -78,7 +78,7 @@ def responses(library: ConceptLibrary, report: HealthReport, sets: tuple[ImageSe
 
     ``sets`` are the concept and its random counterpart.
     """
-    st.subheader("Responses", anchor=False, help=_RESPONSES_HELP)
+    st.header("Responses", anchor=False, help=_RESPONSES_HELP)
     concept, random = sets
     check = report.at(concept.name, depth)
     left, right = st.columns([3, 2], gap="medium")
@@ -89,7 +89,7 @@ def responses(library: ConceptLibrary, report: HealthReport, sets: tuple[ImageSe
     with right:
         names, random_names = ([image.name for image in s.images] for s in sets)
         figure = charts.responses(check, names, random.name, random_names)
-        st.plotly_chart(figure, config=theme.CONFIG, key="responses", alt="Responses of all images")
+        plots.draw(figure, key="responses", alt="Responses of all images")
 
 
 def _row(library: ConceptLibrary, image_set: ImageSet, ranked: health.Ranked, title: str) -> None:
@@ -102,4 +102,4 @@ def _row(library: ConceptLibrary, image_set: ImageSet, ranked: health.Ranked, ti
 def similarity(report: HealthReport, depth: int) -> None:
     """Cosine between the CAVs of several concepts at one depth."""
     figure = charts.similarity(report.concept_names, report.similarity(depth))
-    st.plotly_chart(figure, config=theme.CONFIG, key="similarity", alt=f"Similarity of CAVs at depth {depth}")
+    plots.draw(figure, key="similarity", alt=f"Similarity of CAVs at depth {depth}")

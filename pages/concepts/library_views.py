@@ -25,7 +25,7 @@ def actions(library: ConceptLibrary, shown: ImageSet | None) -> None:
 
 def images(library: ConceptLibrary, concept: ImageSet, random: ImageSet | None) -> None:
     """The images of the concept or of its random counterpart, and what can be done to them."""
-    st.subheader("Images", anchor=False, help="Click an image to select it; click it again to deselect it.")
+    st.header("Images", anchor=False, help="Click an image to select it; click it again to deselect it.")
     shown = _shown_set(concept, random)
     selected = _selected(shown)
     with st.container(horizontal=True, gap="small"):

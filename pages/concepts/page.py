@@ -2,9 +2,12 @@
 
 import streamlit as st
 
-st.title("Concepts", anchor=False)
-st.caption("A concept is a property with a name, shown by example images. Collect them here, and see which encoder knows it.")
-notes = st.container()
+from pages.common import frame
+
+top = frame.begin(
+    "Concepts", "A concept is a property with a name, shown by example images. Collect them here, and see which encoder knows it."
+)
+notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import door, jobs, link
     from pages.common.concept_controls import opened
@@ -29,8 +32,9 @@ if random is None:
     )
 library_views.warnings(library, concept, random)
 
-st.subheader("Does the encoder recognise it?", anchor=False, help=health_views.HEALTH_HELP)
+st.header("Does the encoder recognise it?", anchor=False, help=health_views.HEALTH_HELP)
 info = door.opened_encoder(service.catalog, encoder_choice)
+top.name_encoder(service.catalog.entry(info.name).title)
 counterpart = opened(library, random)
 checking = jobs.asked("health", health_views.question(info, [opened(library, concept)], counterpart))
 if not checking.done:
@@ -43,7 +47,7 @@ health_views.draw(report, concept, depth)
 health_views.depth_choice(report)
 health_views.responses(library, report, (concept, random), depth)
 
-st.subheader("Similarity of concepts", anchor=False, help=health_views.SIMILARITY_HELP)
+st.header("Similarity of concepts", anchor=False, help=health_views.SIMILARITY_HELP)
 compared = choice.compared(library, concept)
 if len(compared) < 2:
     door.nothing_yet("Choose two concepts or more to compare their CAVs.")

@@ -44,7 +44,7 @@ _NORMALISATION_HELP = """How pixels between 0 and 1 were shifted and scaled in t
 
 def draw(service: ExplainerService) -> Job[Admission] | None:
     """The form; the check that was asked for, if there is one under way."""
-    st.subheader("Add your own checkpoint", anchor=False, help="Any timm architecture. The weights are checked before they join.")
+    st.header("Add your own checkpoint", anchor=False, help="Any timm architecture. The weights are checked before they join.")
     try:
         upload = _filled_in(service)
     except PickledCheckpoint as refusal:

@@ -88,7 +88,7 @@ def show_added(admission: Admission) -> None:
 
 def draw(service: ExplainerService) -> None:
     """Every own encoder, with the ways to open and to delete it."""
-    st.subheader(
+    st.header(
         "Your own encoders",
         anchor=False,
         help="Uploaded below or placed in the folder ENCODERSCOPE_ENCODERS. Everyone who uses this dashboard sees them.",

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-st.title("Encoders", anchor=False)
-st.caption("What this server has loaded and is doing, and where to add your own checkpoint.")
-notes = st.container()
+from pages.common import frame
+
+top = frame.begin("Encoders", "What this server has loaded and is doing, and where to add your own checkpoint.")
+notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import door, jobs, link
     from pages.encoders import checkpoint_form, own, status

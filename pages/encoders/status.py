@@ -18,7 +18,7 @@ def draw(service: ExplainerService) -> None:
     """Device, queue, loaded encoders and caches, as they are now."""
     status = service.status()
     _at_work(status)
-    st.subheader("In memory", anchor=False, help=_FINGERPRINT_HELP)
+    st.header("In memory", anchor=False, help=_FINGERPRINT_HELP)
     if not status.encoders:
         st.caption("No encoder is loaded. The other pages load one when you choose it there.")
     with st.grid(2, min_column_width=340):
@@ -60,7 +60,7 @@ def _encoder(service: ExplainerService, loaded: LoadedEncoder) -> None:
 
 
 def _caches(service: ExplainerService, status: ServiceStatus) -> None:
-    st.subheader("Caches", anchor=False, help=_CACHES_HELP)
+    st.header("Caches", anchor=False, help=_CACHES_HELP)
     with st.grid(3, min_column_width=220, gap="medium"):
         _cache(
             "Encoders",

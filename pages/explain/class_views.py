@@ -8,7 +8,7 @@ import streamlit as st
 
 from explainers.results.explanations import ClassExplanation, ShownDepth
 from explainers.results.tables import class_rows
-from pages.common import link, theme
+from pages.common import link, plots
 from pages.common.text import escaped
 from pages.explain import appearance, charts, report, views
 
@@ -32,11 +32,11 @@ def draw(explanation: ClassExplanation) -> int | None:
     depth = appearance.depth(depths)
     left, right = st.columns([5, 4], gap="medium")
     with left:
-        st.subheader("What each concept contributes", anchor=False, help=_SPREAD_HELP)
+        st.header("What each concept contributes", anchor=False, help=_SPREAD_HELP)
         _distribution(explanation, depth, opened)
         st.caption("A dot is one image: click it to open its own explanation.")
     with right:
-        st.subheader("Means and tests", anchor=False, help=_CLASS_HELP)
+        st.header("Means and tests", anchor=False, help=_CLASS_HELP)
         _table(explanation, depth)
         st.markdown(f"{views.ATTRIBUTION} ★: its mean is more than chance would give.")
         views.refused_depths(explanation.refused_depths)
@@ -47,13 +47,11 @@ def draw(explanation: ClassExplanation) -> int | None:
 def _distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int | None) -> None:
     figure = charts.distribution(explanation, depth, opened)
     key = f"distribution {st.session_state.get('clicks', 0)}"  # a fresh chart after a click: the same dot may be clicked again
-    st.plotly_chart(
+    plots.draw_selectable(
         figure,
-        config=theme.CONFIG,
         key=key,
-        on_select=lambda: _open_image(st.session_state[key]["selection"]["points"]),
-        selection_mode="points",
         alt=f"Attribution of every image to {explanation.class_name}",
+        on_select=lambda: _open_image(st.session_state[key]["selection"]["points"]),
     )
 
 
@@ -69,7 +67,7 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
     table = pd.DataFrame(
         {
             "Concept": [r["concept"] for r in rows],
-            "": ["★" if r["significant"] else "" for r in rows],
+            "★": ["★" if r["significant"] else "" for r in rows],
             "Mean": [r["mean"] for r in rows],
             "Interval": [f"{r['interval_low']:.3f} – {r['interval_high']:.3f}" for r in rows],
             "Raw p": [r["raw_p_value"] for r in rows],
@@ -89,7 +87,7 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
         alt="Means and tests",
         column_config={
             "Concept": text(width=90),
-            "": text(width=25, help="Significant after Holm's correction."),
+            "★": text(width=30, help="Significant after Holm's correction."),
             "Mean": three("Mean attribution over the images.", 60),
             "Interval": text(width=105, help="The 95 % interval of the mean, over images and over examples of the concept."),
             "Raw p": three("How often chance gives as large a mean.", 60),

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-st.title("Explain", anchor=False)
-st.caption("Where does the encoder see a concept, and how much does it contribute to a class?")
-notes = st.container()
+from pages.common import frame
+
+top = frame.begin("Explain", "Where does the encoder see a concept, and how much does it contribute to a class?")
+notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import class_images, door, jobs, link, photos
     from pages.explain import appearance, class_views, controls, photo_views, views
@@ -22,6 +23,7 @@ if scope == ONE_PHOTO:
     with above:
         photo, refusals = photos.choose(choice.learnt_from, controls.STARTING_PHOTO, controls.STARTING_SCENE)
 info = door.opened_encoder(service.catalog, choice)
+top.name(photo.name if photo else "A class", service.catalog.entry(info.name).title)
 views.require_classifier(info)
 with door.refusals_shown(), st.sidebar:
     inquiry = controls.inquiry(service.library, info, scope)

@@ -9,7 +9,7 @@ import streamlit as st
 from explainers.results import tables
 from explainers.results.explanations import ALL_DEPTHS, LocalExplanation, ShownDepth
 from models.photo import Photo
-from pages.common import link, theme
+from pages.common import link, plots
 from pages.common.concept_controls import STEPS
 from pages.common.heat_appearance import HeatAppearance
 from pages.common.pictures import on_screen
@@ -47,7 +47,7 @@ def draw(photo: Photo, explanation: LocalExplanation, remark: str, *, is_opened:
     with right:
         heat = appearance.heat()
     _maps(photo, explanation, depths if depth == ALL_DEPTHS else [depth], heat)
-    st.subheader("What each concept contributes", anchor=False, help=_BARS_HELP)
+    st.header("What each concept contributes", anchor=False, help=_BARS_HELP)
     st.markdown(f"{views.ATTRIBUTION} Full colour, ★: more than chance would give. Orange bands: 95 % of what chance gives.")
     _bars(explanation, depth)
     _advise_steps(explanation)
@@ -64,7 +64,8 @@ def _headline(explanation: LocalExplanation, *, is_opened: bool) -> None:
         st.divider()
         if st.button("Close this image", icon=":material/close:", on_click=_close_image, help="Returns to the whole class."):
             link.rerun()  # the whole page: this fragment disappears
-    st.markdown(f"**{escaped(explanation.photo_name)}** :gray[is seen as]  {classes}")
+        st.markdown(f"**{escaped(explanation.photo_name)}**")
+    st.markdown(f":gray[Seen as] {classes}")
 
 
 def _close_image() -> None:
@@ -74,7 +75,7 @@ def _close_image() -> None:
 def _maps(photo: Photo, explanation: LocalExplanation, depths: Sequence[int], heat: HeatAppearance) -> None:
     """One row per depth: the photo, then every concept over it."""
     pixels = on_screen(photo, _TILE_SIDE)
-    st.subheader("Where each concept is seen", anchor=False, help=_MAPS_HELP)
+    st.header("Where each concept is seen", anchor=False, help=_MAPS_HELP)
     for depth in depths:
         if len(depths) > 1:
             st.caption(f"Depth {depth}")
@@ -95,7 +96,7 @@ def _bars(explanation: LocalExplanation, depth: ShownDepth) -> None:
                 st.markdown(f"**{escaped(name)}** :gray[{explanation.probabilities[row]:.1%}]")
                 figure = charts.attributions(explanation, row, depth)
                 key = f"bars {explanation.class_idx[row]}"
-                st.plotly_chart(figure, config=theme.CONFIG, key=key, alt=f"What each concept contributes to {name}")
+                plots.draw(figure, key=key, alt=f"What each concept contributes to {name}")
 
 
 def _advise_steps(explanation: LocalExplanation) -> None:
@@ -114,14 +115,14 @@ def _advise_steps(explanation: LocalExplanation) -> None:
 
 def _one_class(explanation: LocalExplanation) -> None:
     """One class over all depths, as a chart and as a table."""
-    st.subheader("One class at every depth", anchor=False, help=_DEPTHS_HELP)
+    st.header("One class at every depth", anchor=False, help=_DEPTHS_HELP)
     place, _ = st.columns([1, 2])
     with place:
         row = appearance.class_shown(explanation)
     left, right = st.columns(2, gap="medium")
     with left:
         figure = charts.over_depths(explanation, row)
-        st.plotly_chart(figure, config=theme.CONFIG, key="over depths", alt="Attribution by concept and depth")
+        plots.draw(figure, key="over depths", alt="Attribution by concept and depth")
     with right:
         _depth_facts(explanation, row)
     _table(explanation, row)
@@ -164,7 +165,7 @@ def _table(explanation: LocalExplanation, row: int) -> None:
         {
             "Concept": [r["concept"] for r in rows],
             "Depth": [str(r["depth"]) for r in rows],
-            "": ["★" if r["significant"] else "" for r in rows],
+            "★": ["★" if r["significant"] else "" for r in rows],
             "Attribution": [r["attribution"] for r in rows],
             "Interval": [f"{r['interval_low']:.3f} – {r['interval_high']:.3f}" for r in rows],
             "Raw p": [r["raw_p_value"] for r in rows],
@@ -183,7 +184,7 @@ def _table(explanation: LocalExplanation, row: int) -> None:
         column_config={
             "Concept": text(width=90),
             "Depth": text(width=55, help="All: the mean over the depths, corrected for the concepts alone."),
-            "": text(width=25, help="Significant after Holm's correction."),
+            "★": text(width=30, help="Significant after Holm's correction."),
             "Attribution": three("Share of the evidence for the class that this concept accounts for.", 80),
             "Interval": text(width=105, help="The 95 % interval, had other examples of the concept been taken."),
             "Raw p": three("How often chance gives as much.", 60),

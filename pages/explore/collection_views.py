@@ -16,7 +16,7 @@ from explainers.results.files import as_csv, maps_zip
 from explainers.results.segmentations import SegmentationsResult
 from explainers.results.tables import photos_cluster_rows
 from models.photo import Photo
-from pages.common import link, theme
+from pages.common import link, plots
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
@@ -101,10 +101,10 @@ def _files(result: SegmentationsResult, k: int) -> list[Download]:
 def _shares(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     """Which cluster takes how much of which photo."""
     k = appearance.current().n_clusters
-    st.subheader("Clusters by photo", anchor=False, help=_SHARES_HELP)
+    st.header("Clusters by photo", anchor=False, help=_SHARES_HELP)
     areas = np.array([[row.area for row in cluster_table(s.at(k), k)] for s in result.segmentations])
     figure = charts.shares(result.photo_names, areas, _colours(photos, result))
-    st.plotly_chart(figure, config=theme.CONFIG, key="shares", alt="Share of every cluster in every photo")
+    plots.draw(figure, key="shares", alt="Share of every cluster in every photo")
 
 
 @st.fragment(key="details")
@@ -113,7 +113,7 @@ def _details(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     k = appearance.current().n_clusters
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        st.subheader("Clusters", anchor=False)
+        st.header("Clusters", anchor=False)
         _table(result, k, _colours(photos, result))
     with right:
         views.granularities(result.segmentations[0], k)
@@ -127,7 +127,7 @@ def _table(result: SegmentationsResult, k: int, colours: Sequence[str]) -> None:
     areas = np.array([[row.area for row in table] for table in tables])
     rows = pd.DataFrame(
         {
-            "": [views.swatch(colour) for colour in colours],
+            "Colour": [views.swatch(colour) for colour in colours],
             "Cluster": range(k),
             "Area": 100 * (weights @ areas) / weights.sum(),
             "Photos": (areas > 0).sum(0),

@@ -2,9 +2,12 @@
 
 import streamlit as st
 
-st.title("Encoderscope", anchor=False)
-st.caption("Which parts of a photo does a frozen vision encoder treat alike? Drag the granularity and see.")
-notes = st.container()
+from pages.common import frame
+
+top = frame.begin(
+    "Encoderscope", "Which parts of a photo does a frozen vision encoder treat alike? Drag the granularity and see."
+)
+notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from explainers.service.questions import Classify, Segment, SegmentTogether
     from pages.common import collection, door, jobs, link, photos
@@ -27,6 +30,7 @@ door.draw_refusals(notes, refusals)
 if photo is None and not several:
     door.nothing_yet("Take a picture with the camera in the sidebar, or choose another photo there.")
 info = door.opened_encoder(catalog, choice)
+top.name(f"{len(together)} photos" if photo is None else photo.name, catalog.entry(info.name).title)
 with st.sidebar:
     settings = controls.nave_settings(info)
 

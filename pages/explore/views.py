@@ -21,7 +21,7 @@ from explainers.results.tables import cluster_rows
 from explainers.service.questions import Segment
 from explainers.service.service import Job
 from models.photo import Photo
-from pages.common import jobs, link, theme
+from pages.common import jobs, link, plots
 from pages.common.charts import probabilities
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.live_view.live_view import Pane, live_view
@@ -91,7 +91,7 @@ def _class_predictions(predictions: Predictions, remark: str) -> None:
         st.caption("This encoder was trained without classes, so it has no classifier and predicts nothing.")
         return
     st.markdown("**Class predictions**")
-    st.plotly_chart(probabilities(predictions), config=theme.CONFIG, key="probabilities", alt="Class probabilities")
+    plots.draw(probabilities(predictions), key="probabilities", alt="Class probabilities")
     if remark:
         st.caption(f":material/info: {escaped(remark)}")
 
@@ -135,7 +135,7 @@ def _files(photo: Photo, result: SegmentationResult, shown: Appearance) -> list[
 
 def depth_strip(photo: Photo, result: SegmentationResult) -> None:
     """Each depth on its own next to the composite; every one appears when it is ready."""
-    st.subheader("Each depth on its own", anchor=False, help="The same photo and granularity, clustered by one depth at a time.")
+    st.header("Each depth on its own", anchor=False, help="The same photo and granularity, clustered by one depth at a time.")
     settings = result.segmentation.settings
     alone = {}
     if len(settings.depths) > 1:
@@ -196,11 +196,11 @@ def details(photo: Photo, result: SegmentationResult) -> None:
 
 def _clusters(segmentation: Segmentation, k: int, colours: Sequence[str]) -> None:
     """The table of clusters: colour, area, regions, and how much each depth shapes it."""
-    st.subheader("Clusters", anchor=False)
+    st.header("Clusters", anchor=False)
     rows = cluster_table(segmentation.at(k), k)
     table = pd.DataFrame(
         {
-            "": [swatch(colours[row.cluster_idx]) for row in rows],
+            "Colour": [swatch(colours[row.cluster_idx]) for row in rows],
             "Cluster": [row.cluster_idx for row in rows],
             "Area": [100 * row.area for row in rows],
             "Regions": [row.n_regions for row in rows],
@@ -227,7 +227,7 @@ def cluster_columns(segmentation: Segmentation, largest_area: float) -> dict:
         format="%.0f %%", width=70, help="How much of what sets this cluster apart comes from this depth."
     )
     return {
-        "": st.column_config.ImageColumn(width=36),
+        "Colour": st.column_config.ImageColumn(width=55),
         "Cluster": st.column_config.NumberColumn(width=60),
         "Area": st.column_config.ProgressColumn(format="%.1f %%", max_value=largest_area, width=130),
         "Regions": st.column_config.NumberColumn(help="Connected pieces of this cluster.", width=70),
@@ -244,13 +244,13 @@ def swatch(colour: str) -> str:
 
 def granularities(segmentation: Segmentation, k: int) -> None:
     """Stability and explained variance over k, with the suggestion and the present k marked."""
-    st.subheader("How many clusters?", anchor=False, help=_QUALITY_HELP)
+    st.header("How many clusters?", anchor=False, help=_QUALITY_HELP)
     figure = charts.quality_over_k(segmentation.quality, segmentation.suggested_k, k)
-    st.plotly_chart(figure, config=theme.CONFIG, key="quality", alt="Stability and explained variance by granularity")
+    plots.draw(figure, key="quality", alt="Stability and explained variance by granularity")
 
 
 def _cloud(segmentation: Segmentation, k: int) -> None:
     """Positions on their two principal components, in cluster colours."""
-    st.subheader("Positions by their activations", anchor=False, help=_CLOUD_HELP)
+    st.header("Positions by their activations", anchor=False, help=_CLOUD_HELP)
     figure = charts.positions(segmentation, k)
-    st.plotly_chart(figure, config=theme.CONFIG, key="positions", alt="Positions on two principal components")
+    plots.draw(figure, key="positions", alt="Positions on two principal components")

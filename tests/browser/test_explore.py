@@ -87,7 +87,7 @@ def test_the_first_visit_shows_a_picture_without_a_click(server, open_page):
     image = Image.open(io.BytesIO(picture(page).screenshot())).convert("RGB")
     assert len(np.unique(np.asarray(image.resize((60, 40))).reshape(-1, 3), axis=0)) > 100
     expect(page).to_have_title(re.compile("Encoderscope|Explore"))
-    assert page.url.rstrip("/") == server.url
+    expect(page).to_have_url(f"{server.url}/?encoder=scenes-cnn")
 
 
 def test_a_link_that_calls_the_first_page_by_its_name_shows_what_it_asks_for(server, open_page):
@@ -432,6 +432,32 @@ def test_the_back_button_undoes(page):
     page.go_back()
     expect(page.locator(f".stage[data-frame='{k}']")).to_be_visible()
     expect(slider(page)).to_have_value(str(k))
+
+
+def test_back_leads_to_the_page_before_at_the_first_press(server, open_page):
+    page = settled(open_page(server.link(f"{FAST}&k=7")))
+    page.get_by_test_id("stTopNavLink").filter(has_text="Encoders").click()
+    expect(page.get_by_role("heading", name="Your own encoders")).to_be_visible()
+    page.get_by_test_id("stTopNavLink").filter(has_text="Explore").click()
+    settled(page)
+    expect(page).to_have_url(re.compile("encoder="))
+    page.go_back()
+    expect(page.get_by_role("heading", name="Your own encoders")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".stage[data-frame='7']")).to_be_visible()
+
+
+def test_the_tab_key_passes_by_what_only_explains(page):
+    expect(page.locator("[data-testid=stTooltipIcon] button:not([tabindex='-1'])")).to_have_count(0)
+
+
+def test_narrow_screens_show_the_pages_and_the_encoder(server, open_page):
+    page = settled(open_page(server.link(f"{FAST}&depths=2"), 390, 844))
+    bar = page.locator(".st-key-pages_bar")
+    for name in ("Explore", "Concepts", "Explain", "Compare", "Encoders"):
+        expect(bar.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
+    expect(page.get_by_text("flower seen by tiny-vit")).to_be_in_viewport()
+    expect(page).to_have_title("flower · tiny-vit · Encoderscope")
 
 
 def test_the_downloads_hold_what_they_promise(page, tmp_path):
