@@ -119,8 +119,6 @@ def _choice(own: dict[str, Photo], learnt_from: LearntFrom, default: str) -> str
     choice = link.settle("photo", SCENE if scenes_first else default, names.__contains__)
     if choice not in (*SAMPLES, SCENE):
         link.leave_out("photo")
-    if choice == SCENE:
-        link.name("encoder")
     return st.selectbox(
         "Photo",
         list(names),

@@ -87,7 +87,7 @@ def test_the_first_visit_shows_a_picture_without_a_click(server, open_page):
     image = Image.open(io.BytesIO(picture(page).screenshot())).convert("RGB")
     assert len(np.unique(np.asarray(image.resize((60, 40))).reshape(-1, 3), axis=0)) > 100
     expect(page).to_have_title(re.compile("Encoderscope|Explore"))
-    expect(page).to_have_url(f"{server.url}/?encoder=scenes-cnn")
+    expect(page).to_have_url(f"{server.url}/?encoder=efficientnet-lite0")
 
 
 def test_a_link_that_calls_the_first_page_by_its_name_shows_what_it_asks_for(server, open_page):
@@ -456,8 +456,8 @@ def test_narrow_screens_show_the_pages_and_the_encoder(server, open_page):
     bar = page.locator(".st-key-pages_bar")
     for name in ("Explore", "Concepts", "Explain", "Compare", "Encoders"):
         expect(bar.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
-    expect(page.get_by_text("flower seen by tiny-vit")).to_be_in_viewport()
-    expect(page).to_have_title("flower · tiny-vit · Encoderscope")
+    expect(page.get_by_text("china seen by tiny-vit")).to_be_in_viewport()
+    expect(page).to_have_title("china · tiny-vit · Encoderscope")
 
 
 def test_the_downloads_hold_what_they_promise(page, tmp_path):

@@ -100,7 +100,7 @@ def test_a_first_visit_shows_a_result_without_a_click(service):
     assert app.selectbox("photo").value == "chelsea"
     assert app.selectbox("pick").value == "efficientnet-lite0"
     assert {"stripes", "noise, mostly"} == set(table(app, "Attribution")["Concept"])
-    assert app.query_params == {"encoder": "scenes-cnn"}
+    assert app.query_params == {"encoder": "efficientnet-lite0"}
 
 
 def test_a_link_with_nothing_but_a_scene_opens_as_it_did_when_scenes_came_first(service):

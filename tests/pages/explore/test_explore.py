@@ -130,7 +130,7 @@ def test_photographs_come_back_with_their_encoder(service):
     app.run()
     app.session_state["encoder"] = "efficientnet-lite0"
     app.run()
-    assert app.selectbox("photo").value == "china" and app.query_params == {"size": "224"}
+    assert app.selectbox("photo").value == "china" and app.query_params == {"encoder": "efficientnet-lite0", "size": "224"}
 
 
 def test_a_link_with_a_scene_and_without_an_encoder_opens_as_it_did_when_scenes_came_first(service):
