@@ -401,6 +401,7 @@ def test_the_browser_draws_what_python_draws(page, tmp_path):
 def as_seen(page: Page) -> np.ndarray:
     """What the browser shows, without the round corners, in a size that does not depend on the window's."""
     page.mouse.move(5, 5)
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")  # out from below the bar of pages
     return in_common_size(Image.open(io.BytesIO(picture(page).screenshot())))
 
 
