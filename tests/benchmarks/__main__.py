@@ -35,6 +35,7 @@ from tests.benchmarks import (
     live_view_speed,
     segmentation_quality,
     segmentation_speed,
+    significance,
 )
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table, precision_table
@@ -46,7 +47,7 @@ CLASSIFYING = ("scenes-cnn", "scenes-vit")
 GROUPS = {
     "quality": ("davis", "bsds"),
     "packaged": ("accuracy", "covering"),
-    "truth": ("maps", "correlation", "watermark", "noise"),
+    "truth": ("maps", "correlation", "watermark", "noise", "power"),
     "bench": tuple(segmentation_speed.TABLES),
 }
 # Photographs with ground truth, or real weights.
@@ -78,7 +79,8 @@ TABLES = {
     "maps": lambda _: over_bundled(truth.map_table, CLASSIFYING),
     "correlation": lambda _: over_bundled(truth.correlation_table, CLASSIFYING),
     "watermark": lambda _: over_bundled(truth.watermark_rank, ("scenes-cnn-watermark", "scenes-cnn")),
-    "noise": lambda _: over_bundled(truth.noise_table, CLASSIFYING),
+    "noise": lambda _: over_bundled(significance.noise_table, (*CLASSIFYING, LITE0.name)),
+    "power": lambda _: over_bundled(significance.power_table, CLASSIFYING),
     "speed": lambda _: attribution_speed.speed_table(),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),

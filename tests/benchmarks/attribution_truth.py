@@ -4,7 +4,6 @@ maps          mean of the concept map on the objects that have the texture, over
 correlation   ranks beside the causal effect: how much the class's logit drops when the same scenes are rendered without the
               concept; TCAV's on the same pairs
 watermark     the rank of the caption among all concepts for the class that carries it
-noise         how often a concept that is none comes out significant
 """
 
 from collections.abc import Sequence
@@ -17,11 +16,7 @@ from scipy.stats import t as t_distribution
 from torch.nn import functional as F
 
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ShownDepth
-from explainers.service.concepts import evidence_at
 from explainers.service.service import ExplainerService
-from explainers.visual_tcav.attribution import Contributions, contributions
-from explainers.visual_tcav.estimates import estimates_of
-from explainers.visual_tcav.fitting import FitSettings, fit_concepts
 from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, holm
 from models.catalog.catalog import Catalog
@@ -186,27 +181,3 @@ def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> 
                      "rank": order.index(WATERMARK) + 1, "first": order[0],
                      "more than chance, in order": ", ".join(told) or "none"})  # fmt: skip
     return rows
-
-
-def noise_table(service: ExplainerService, name: str, n_concepts: int = 200, n_images: int = 24) -> list[dict]:
-    """Per depth and over all: share of pure-noise concepts (subsets of the random images, against the rest) that are significant
-    at 0.05, each with a scene of its own."""
-    encoder = Catalog().open(name)
-    size, depths = encoder.info.preprocessing.input_size, encoder.info.default_depths
-    random = service.library.open_set("scenes", "random")
-    maps = [[m[0] for m in encoder.feature_maps(encoder.prepare(photo, size)[None], depths)] for photo in random.photos]
-    rng, p_values = np.random.default_rng(0), []
-    for n in range(n_concepts):
-        chosen, class_idx = rng.permutation(len(maps)), n % len(CLASSES)
-        sources = [lambda part=part: (maps[i] for i in part) for part in (chosen[:n_images], chosen[n_images:])]
-        fits = fit_concepts({"noise": sources[0]}, sources[1], FitSettings(n_bootstrap=50, seed=n))["noise"]
-        image = encoder.prepare(as_photo(scenes_of(class_idx, 1 + n // len(CLASSES))[-1]), size)
-        given = [
-            contributions(evidence_at(encoder, image, depth, [class_idx], 20), fitted.stack)
-            for depth, fitted in zip(depths, fits, strict=True)
-        ]
-        given.append(Contributions.over_depths(given))
-        p_values.append([estimates_of(fits[0], g.attributions, g.negatives)[0].p_value for g in given])
-    shares = (np.array(p_values) <= SIGNIFICANCE_LEVEL).mean(0)
-    return [{"encoder": name, "depth": d, "noise concepts": n_concepts, "significant at 0.05": share}
-            for d, share in zip((*depths, ALL_DEPTHS), shares, strict=True)]  # fmt: skip
