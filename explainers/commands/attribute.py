@@ -13,12 +13,16 @@ from explainers.commands.run import exit_status, running
 from explainers.results.explanations import LocalExplanation
 from explainers.results.files import as_json, write_bytes
 from explainers.results.records import explanation_record
-from explainers.results.tables import NOT_TO_BE_RELIED_ON, depths_with_gap
+from explainers.results.tables import NOT_TO_BE_RELIED_ON, depths_off_map, depths_with_gap
 from explainers.service.questions import ExplainClass, ExplainPhoto, OpenEncoder
 from explainers.visual_tcav.settings import ExplainSettings
 from models.errors import UnreadableImage
 from models.photo import Photo
 
+_OFF_MAP = (
+    "{path}: at depth {depth} all of the evidence lies on prefix tokens, on no map, so every attribution is 0: "
+    "take a depth before it."
+)
 _GAP = (
     "{path}: the attributions at depth {depth} miss {share:.0%} of the change of the logit (completeness gap): "
     "do not rely on them, or allow more --steps."
@@ -66,6 +70,8 @@ def run(parsed: argparse.Namespace) -> int:
                 done.append((str(path), photo, explanation))
                 for depth, share in depths_with_gap(explanation, NOT_TO_BE_RELIED_ON).items():
                     work.complain(_GAP.format(path=path, share=share, depth=depth))
+                for depth in depths_off_map(explanation):
+                    work.complain(_OFF_MAP.format(path=path, depth=depth))
             except (UnreadableImage, OSError) as error:
                 work.complain(f"{path}: {error}")
                 failed[str(path)] = str(error)

@@ -6,6 +6,7 @@ HealthReport       no class at all: what each concept's CAV is worth at every de
 ConceptMaps        no class at all: where each concept is seen in one photo
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -52,6 +53,14 @@ class DepthFacts:
     off_map_shares: tuple[float, ...]  # of the evidence for the class: what lies on prefix tokens, on no map
     logit_changes: tuple[float, ...]
     completeness_gaps: tuple[float, ...]  # in units of the logit
+
+    def gap_share(self, row: int) -> float:
+        """The completeness gap of one class as a share of its logit's change; infinite where the logit does not change but the
+        sum does."""
+        gap, change = self.completeness_gaps[row], abs(self.logit_changes[row])
+        if change == 0:
+            return 0.0 if gap == 0 else math.inf
+        return gap / change
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +139,7 @@ class ClassExplanation(ConceptResult):
     class_name: str
     concepts: tuple[ClassConcept, ...]  # by concept, then by depth
     over_depths: tuple[ClassConceptOverDepths, ...]  # corrected for being several concepts, not for depths
+    largest_gaps: Mapping[int, float]  # by depth, of all images: the completeness gap as a share of the logit's change
     refused_depths: Mapping[int, str]
 
     def at(self, concept: str, depth: int) -> ClassConcept:

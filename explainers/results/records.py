@@ -92,6 +92,7 @@ def _class_record(explanation: ClassExplanation) -> Record:
             for c in explanation.concepts
         ],
         "over_depths": [{"concept": c.concept, **estimate_record(c.estimate)} for c in explanation.over_depths],
+        "largest_gaps": {str(depth): jsonable(share) for depth, share in explanation.largest_gaps.items()},
         "refused_depths": {str(depth): why for depth, why in explanation.refused_depths.items()},
         "seconds": dict(explanation.seconds),
     }

@@ -1,7 +1,6 @@
 """Results as rows of tables, the same for pages and the command line. Pure functions."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
@@ -18,8 +17,8 @@ from explainers.results.explanations import (
     ClassConcept,
     ClassExplanation,
     ConceptAtDepth,
-    DepthFacts,
     LocalExplanation,
+    ShownDepth,
 )
 from explainers.results.segmentations import SegmentationsResult
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
@@ -27,7 +26,8 @@ from explainers.visual_tcav.verdicts import Verdict
 
 Row = dict[str, Any]
 GAP_LIMIT = 0.01  # of the logit change, above which more steps are advised
-NOT_TO_BE_RELIED_ON = 0.05  # of the logit change, above which an attribution says little
+NOT_TO_BE_RELIED_ON = 0.05  # of the logit change, above which an attribution is withheld
+ALL_OFF_MAP = 0.999  # of the evidence on prefix tokens, from which on no concept can have any of it
 
 
 def local_rows(explanation: LocalExplanation) -> list[Row]:
@@ -36,10 +36,10 @@ def local_rows(explanation: LocalExplanation) -> list[Row]:
 
     def rows_of_class(row: int) -> Iterator[Row]:
         def beside(c: ConceptAtDepth) -> Row:
-            off_map, gap = facts[c.depth].off_map_shares[row], gap_share(facts[c.depth], row)
+            off_map, gap = facts[c.depth].off_map_shares[row], facts[c.depth].gap_share(row)
             return {"off_map_share": off_map, "completeness_gap": gap, "map_peak": float(c.concept_map.max()), **_health_cells(c)}
 
-        return _rows(explanation, lambda c: _local_cells(c.estimates[row]), beside)
+        return _rows(explanation, lambda c: _local_cells(c.estimates[row]), beside, row)
 
     return [
         {"class_idx": idx, "class": name, **cells}
@@ -55,19 +55,26 @@ def class_rows(explanation: ClassExplanation) -> list[Row]:
 
 
 def _rows(
-    explanation: LocalExplanation | ClassExplanation, estimates_of: Callable[[Any], Row], beside: Callable[[Any], Row]
+    explanation: LocalExplanation | ClassExplanation,
+    estimates_of: Callable[[Any], Row],
+    beside: Callable[[Any], Row],
+    row: int = 0,
 ) -> Iterator[Row]:
     """Per concept a row for every depth and, if they are several, one over all; ``beside`` is what only a depth has."""
+
+    def estimates_at(depth: ShownDepth, of: Any) -> Row:
+        return {**estimates_of(of), "reliable": not withheld(explanation, depth, row)}
+
     for together in explanation.over_depths:
         at_depths = [c for c in explanation.concepts if c.concept == together.concept]
         for c in at_depths:
-            yield {"concept": c.concept, "depth": c.depth, **estimates_of(c), **beside(c)}
+            yield {"concept": c.concept, "depth": c.depth, **estimates_at(c.depth, c), **beside(c)}
         if len(at_depths) > 1:
             nothing = dict.fromkeys(beside(at_depths[0]))
             n_good = sum(c.health.verdict in (Verdict.SOUND, Verdict.FAIR) for c in at_depths)
             in_words = f"Sound or fair at {n_good} of {len(at_depths)} depths."
             verdict = {"verdict": "all depths", "verdict_in_words": in_words}
-            yield {"concept": together.concept, "depth": ALL_DEPTHS, **estimates_of(together), **nothing, **verdict}
+            yield {"concept": together.concept, "depth": ALL_DEPTHS, **estimates_at(ALL_DEPTHS, together), **nothing, **verdict}
 
 
 def _local_cells(figure: Estimate) -> Row:
@@ -114,18 +121,35 @@ def rows_of(explanation: LocalExplanation | ClassExplanation) -> list[Row]:
     return local_rows(explanation) if isinstance(explanation, LocalExplanation) else class_rows(explanation)
 
 
-def gap_share(facts: DepthFacts, row: int) -> float:
-    """The completeness gap as a share of the logit's change; infinite where the logit does not change but the sum does."""
-    gap, change = facts.completeness_gaps[row], abs(facts.logit_changes[row])
-    if change == 0:
-        return 0.0 if gap == 0 else math.inf
-    return gap / change
-
-
 def depths_with_gap(explanation: LocalExplanation, limit: float = GAP_LIMIT) -> dict[int, float]:
     """Depths at which a class's completeness gap exceeds the limit (a share of its logit's change), with the largest share."""
-    largest = {f.depth: max(gap_share(f, row) for row in range(len(explanation.class_idx))) for f in explanation.depths}
+    largest = {f.depth: max(f.gap_share(row) for row in range(len(explanation.class_idx))) for f in explanation.depths}
     return {depth: share for depth, share in largest.items() if share > limit}
+
+
+def withheld(explanation: LocalExplanation | ClassExplanation, depth: ShownDepth, row: int = 0) -> str:
+    """Why the attributions to a class (by its place in the explanation) are not to be shown at a depth; "" if they are."""
+    gaps = {d: share for d, share in _gaps(explanation, row).items() if share > NOT_TO_BE_RELIED_ON and depth in (d, ALL_DEPTHS)}
+    if not gaps:
+        return ""
+    where = " and ".join(f"at depth {d} by {_percent(share)}" for d, share in gaps.items())
+    return f"Withheld: the attributions miss the change of the logit {where}, more than {NOT_TO_BE_RELIED_ON:.0%}."
+
+
+def _gaps(explanation: LocalExplanation | ClassExplanation, row: int) -> Mapping[int, float]:
+    """By depth the completeness gap as a share of the logit's change; over a class the largest of all images."""
+    if isinstance(explanation, ClassExplanation):
+        return explanation.largest_gaps
+    return {f.depth: f.gap_share(row) for f in explanation.depths}
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share < 10 else "more than ten times it"
+
+
+def depths_off_map(explanation: LocalExplanation) -> list[int]:
+    """Depths at which all evidence for every class lies on prefix tokens, so that every attribution is 0."""
+    return [f.depth for f in explanation.depths if min(f.off_map_shares) >= ALL_OFF_MAP]
 
 
 # --- clusters -----------------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
     inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
     tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
-    contributed = _contributions_to_class(inquiry, photos, tested, progress.part(FIT_SHARE, 1.0))
+    facts, contributed = _contributions_to_class(inquiry, photos, tested, progress.part(FIT_SHARE, 1.0))
     at_depths = [
         _class_at_depth(concept, depth, of_photos, settings.seed)
         for name, of_depths in tested.items()
@@ -111,6 +111,7 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
         class_name=class_name(encoder.info.class_names, settings.class_idx[0]),
         concepts=holm_corrected_over_class(at_depths),
         over_depths=holm_corrected_over_class(over_depths),
+        largest_gaps={of_photos[0].depth: max(f.gap_share(0) for f in of_photos) for of_photos in zip(*facts, strict=True)},
         refused_depths=refused,
     )
 
@@ -160,7 +161,7 @@ def attributable(
     require_valid(settings, encoder.info)
     if not concepts:
         raise TooFewExamples("No concept was chosen. Choose at least one.")
-    wanted = tuple(sorted(set(settings.depths))) or encoder.info.default_depths
+    wanted = tuple(sorted(set(settings.depths))) or encoder.info.attributed_depths
     depths, refused = usable_depths(encoder, wanted)
     return replace(settings, depths=depths), refused
 
@@ -247,18 +248,21 @@ def _followed(
 
 def _contributions_to_class(
     inquiry: Inquiry, photos: Sequence[Photo], tested: Tested, progress: Progress
-) -> dict[str, list[list[Contributions]]]:
-    """What every concept contributes in every photo: by concept and depth one per photo, without maps."""
+) -> tuple[list[tuple[DepthFacts, ...]], dict[str, list[list[Contributions]]]]:
+    """What holds for every photo at every depth, and what every concept contributes: by concept and depth one per photo, without
+    maps."""
     settings = inquiry.settings
+    facts: list[tuple[DepthFacts, ...]] = []
     contributed: dict[str, list[list[Contributions]]] = {name: [[] for _ in settings.depths] for name in tested}
     for done, photo in enumerate(photos):
         progress.report(done / len(photos), f"Explaining '{photo.name}'")
         image = inquiry.encoder.prepare(photo, settings.input_size)
-        _, of_photo = _followed(inquiry, tested, image, settings.class_idx, progress.silent())
-        for name, of_depths in of_photo.items():
-            for n, of_depth in enumerate(of_depths):
+        of_depths, of_photo = _followed(inquiry, tested, image, settings.class_idx, progress.silent())
+        facts.append(of_depths)
+        for name, of_concept in of_photo.items():
+            for n, of_depth in enumerate(of_concept):
                 contributed[name][n].append(replace(of_depth, concept_map=of_depth.concept_map[:0]))
-    return contributed
+    return facts, contributed
 
 
 def on_device(stack: Cavs, like: Tensor) -> Cavs:

@@ -37,7 +37,7 @@ class Contributions:
 
     concept_map: Tensor  # (H, W): of the first CAV, the concept's own
     attributions: np.ndarray  # (n_classes, J)
-    negatives: np.ndarray  # (n_classes, J)
+    negatives: np.ndarray  # (n_classes,): of the first CAV
     sensitivities: np.ndarray  # (n_classes, J)
 
     @staticmethod
@@ -101,16 +101,19 @@ def _sums(values: Tensor) -> Tensor:
 
 def contributions(evidence: Evidence, stack: Cavs) -> Contributions:
     """What each of J CAVs contributes to every class; so many at a time that their maps fit into memory."""
-    parts = [_contributions(evidence, part) for part in stack.split(at_a_time(evidence.feature_map[0].numel()))]
-    columns = (torch.cat(column, 1).double().cpu().numpy() for column in zip(*(part[1:] for part in parts), strict=True))
-    return Contributions(parts[0][0], *columns)
-
-
-def _contributions(evidence: Evidence, stack: Cavs) -> tuple[Tensor, ...]:
-    """The first CAV's map (H, W), then attributions, evidence against, and sensitivities, (n_classes, J) each."""
-    maps = concept_maps(evidence.feature_map, stack)
-    for_and_against = (
-        concept_attributions(attributions, maps, evidence.feature_map, stack.vectors)
-        for attributions in (evidence.attributions, evidence.negatives)
+    parts, feature_map = stack.split(at_a_time(evidence.feature_map[0].numel())), evidence.feature_map
+    first = Cavs(stack.vectors[:1], stack.concept_emblems[:1], stack.random_emblems[:1])
+    first_map = concept_maps(feature_map, first)
+    attributions = torch.cat(
+        [
+            concept_attributions(evidence.attributions, concept_maps(feature_map, part), feature_map, part.vectors)
+            for part in parts
+        ],
+        dim=1,
     )
-    return maps[0].clone(), *for_and_against, sensitivities(evidence.final_gradients, stack.vectors)
+    return Contributions(
+        first_map[0],
+        attributions.double().cpu().numpy(),
+        concept_attributions(evidence.negatives, first_map, feature_map, first.vectors)[:, 0].double().cpu().numpy(),
+        sensitivities(evidence.final_gradients, stack.vectors).double().cpu().numpy(),
+    )

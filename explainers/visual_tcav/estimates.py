@@ -56,16 +56,14 @@ class ClassEstimate:
 
 
 def estimates_of(stack: CavStack, attributions: np.ndarray, negatives: np.ndarray) -> list[Estimate]:
-    """One estimate per class from what a concept's stack contributes for and against it, (n_classes, J) each.
-
-    They are not yet corrected for being several.
-    """
+    """One estimate per class, from what a concept's stack contributes for it, (n_classes, J), and the concept against it,
+    (n_classes,); not yet corrected for being several."""
     estimates = []
     for for_class, against in zip(attributions, negatives, strict=True):
         parts = stack.parts(for_class)
         p, (null_mean, null_interval) = _p_value(parts), _chance(parts)
         interval = confidence_interval(parts.replicates)
-        estimates.append(Estimate(float(parts.observed), interval, p, p, float(against[0]), null_mean, null_interval))
+        estimates.append(Estimate(float(parts.observed), interval, p, p, float(against), null_mean, null_interval))
     return estimates
 
 
@@ -83,7 +81,7 @@ def class_estimate(stack: CavStack, contributed: Sequence[Contributions], seed: 
     p, (null_mean, null_interval) = _p_value(over_images), _chance(over_images)
     return ClassEstimate(
         values=values,
-        negatives=np.stack([c.negatives[0, 0] for c in contributed]),
+        negatives=np.stack([c.negatives[0] for c in contributed]),
         sensitivities=sensitivities[:, 0],
         mean=mean,
         std=std,

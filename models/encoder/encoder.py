@@ -10,7 +10,8 @@ after a depth from ``head_from`` (models/encoder/heads.py). Images go in as ``pr
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class EncoderInfo:
     n_parameters: int
     depths: tuple[Depth, ...]
     default_depths: tuple[int, ...]
+    attributed_depths: tuple[int, ...]  # the default depths, as far as the logits depend on their maps
     has_classifier: bool
     class_names: tuple[str, ...]
     n_prefix_tokens: int
@@ -76,6 +78,7 @@ class Encoder:
             n_parameters=sum(parameter.numel() for parameter in model.parameters()),
             depths=probe.depths,
             default_depths=default_depths(probe.depths),
+            attributed_depths=default_depths(probe.depths),
             has_classifier=bool(names),
             class_names=names,
             n_prefix_tokens=probe.n_prefix_tokens,
@@ -88,6 +91,9 @@ class Encoder:
         self.sizes: InputSizes = probe.sizes
         self._taps: dict[int, Tap | NotACutPoint] = {}
         self.model = model.to(self.device)
+        if self.info.has_classifier and self.info.n_prefix_tokens:
+            on_map = sorted({self._nearest_read_from(depth) for depth in self.info.default_depths})
+            self.info = replace(self.info, attributed_depths=tuple(on_map))
 
     @classmethod
     def from_timm(
@@ -178,6 +184,21 @@ class Encoder:
         if isinstance(tap, NotACutPoint):
             raise NotACutPoint(str(tap))
         return lambda image: head_for(self.model, tap, image.to(self.device))
+
+    def reads_map(self, depth: int) -> bool:
+        """Whether the logits depend on the feature map of a depth, and not on its prefix tokens alone; raises NotACutPoint where
+        the depth's activation does not decide the logits."""
+        head = self.head_from(depth)(self._trial_images()[0])
+        activation = head.activation.detach().clone().requires_grad_()
+        with torch.enable_grad():
+            (gradient,) = torch.autograd.grad(head.logits_of(activation.clone()).square().sum(), activation)
+        return bool(head.map_of(gradient).any())
+
+    def _nearest_read_from(self, depth: int) -> int:
+        """The depth itself, or the nearest before it whose map the logits depend on; itself if there is none."""
+        with suppress(NotACutPoint):
+            return next((before for before in range(depth, -1, -1) if self.reads_map(before)), depth)
+        return depth
 
     def cut_points(self) -> tuple[int, ...]:
         """The depths from which ``head_from`` can finish the network."""

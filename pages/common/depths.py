@@ -8,15 +8,13 @@ from models.catalog import EncoderInfo
 from pages.common import link
 
 
-def choose(info: EncoderInfo, meaning: str, label: str = "Depths", key: str = "depths") -> tuple[int, ...]:
-    """Draws the choice of several depths of an encoder, shallow first; its default depths while none is chosen.
+def choose(info: EncoderInfo, usual: Sequence[int], meaning: str, label: str = "Depths", key: str = "depths") -> tuple[int, ...]:
+    """Draws the choice of several depths of an encoder, shallow first; the usual ones while none is chosen.
 
     ``meaning`` says on hover what they are for.
     """
     available = [depth.idx for depth in info.depths]
-    link.settle(
-        key, list(info.default_depths), lambda depths: bool(depths) and set(depths) <= set(available), word="depths", kind=list
-    )
+    link.settle(key, list(usual), lambda depths: bool(depths) and set(depths) <= set(available), word="depths", kind=list)
     chosen = st.pills(
         label,
         available,
@@ -25,7 +23,7 @@ def choose(info: EncoderInfo, meaning: str, label: str = "Depths", key: str = "d
         persist_state="session",
         help=f"{meaning}\n\n{in_words(info, available)}",
     )
-    return tuple(sorted(chosen)) or info.default_depths
+    return tuple(sorted(chosen)) or tuple(usual)
 
 
 def in_words(info: EncoderInfo, depths: Sequence[int]) -> str:

@@ -12,6 +12,7 @@ import streamlit as st
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import OpenSet
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ConceptMaps, HealthReport
+from explainers.results.tables import withheld
 from explainers.service.questions import CheckConcepts, ExplainClass, MapConcepts
 from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import intervals_apart
@@ -101,7 +102,7 @@ def _inquiry(library: ConceptLibrary, openings: Sequence[Opening], pair: Pair | 
     class_name, images, refused = _class_and_images([info for info in infos if info.has_classifier], pair)
     settings = ExplainSettings()
     if infos:
-        n_depths = max(len(info.default_depths) for info in infos)
+        n_depths = max(len(info.attributed_depths) for info in infos)
         settings = concept_controls.effort(infos[0], settings, len(chosen) * n_depths)
     if not chosen or random is None:
         return None, refused
@@ -239,7 +240,11 @@ def depth_at(report: HealthReport, concept: str, place: str) -> int:
 
 
 def _contributions(explained: Sequence[tuple[Opening, ClassExplanation]], concepts: Sequence[str]) -> None:
-    """What every concept contributes to the class in every encoder, and their ranks."""
+    """What every concept contributes to the class in every encoder, and their ranks; or why an encoder's are withheld."""
+    for opening, explanation in explained:
+        if reason := withheld(explanation, ALL_DEPTHS):
+            st.caption(f":material/block: {escaped(opening.title)}: {reason}")
+    explained = [(opening, explanation) for opening, explanation in explained if not withheld(explanation, ALL_DEPTHS)]
     if not explained:
         return
     first = explained[0][1]

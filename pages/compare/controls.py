@@ -131,4 +131,5 @@ def common_settings() -> NaveSettings:
 
 def with_depths(settings: NaveSettings, place: int, info: EncoderInfo) -> NaveSettings:
     """Draws the choice of depths of one encoder, by its place in the comparison; the settings with them."""
-    return replace(settings, depths=depths.choose(info, _DEPTHS_HELP, f"Depths of {info.name}", f"depths{place + 1}"))
+    chosen = depths.choose(info, info.default_depths, _DEPTHS_HELP, f"Depths of {info.name}", f"depths{place + 1}")
+    return replace(settings, depths=chosen)

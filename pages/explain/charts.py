@@ -6,13 +6,16 @@ Names come from others, and Plotly reads tags in them, so they are escaped.
 
 from collections.abc import Sequence
 from html import escape
+from textwrap import wrap
 
 import plotly.graph_objects as go
 
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, ShownDepth
+from explainers.results.tables import withheld
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from pages.common import theme
 from pages.common.theme import STAR
+from pages.explain.appearance import choices
 
 _HOVER = (
     "<b>%{customdata[0]}</b><br>attribution %{customdata[1]}<br>95 % interval %{customdata[2]} to %{customdata[3]}"
@@ -22,7 +25,9 @@ _HOVER = (
 
 
 def attributions(explanation: LocalExplanation, row: int, depth: ShownDepth) -> go.Figure:
-    """Bars of every concept for one class (by its place in the explanation), with intervals and chance."""
+    """Bars of every concept for one class (by its place in the explanation), with intervals and chance; or why there are none."""
+    if reason := withheld(explanation, depth, row):
+        return _no_chart(reason)
     shown = [(name, explanation.estimates_at(name, depth)[row]) for name in explanation.concept_names]
     positions = list(range(len(shown)))
     bars = go.Bar(
@@ -46,6 +51,16 @@ def attributions(explanation: LocalExplanation, row: int, depth: ShownDepth) -> 
         "yaxis": _names_axis(positions, [_starred(name, e) for name, e in shown]),
     }
     return go.Figure([chance, bars], layout)
+
+
+def _no_chart(reason: str) -> go.Figure:
+    """A sentence in the place of a chart."""
+    text = "<br>".join(wrap(escape(reason), 44))
+    centred = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
+    axis = {"visible": False, "fixedrange": True}
+    return go.Figure(
+        layout={"height": 140, "margin": theme.MARGIN, "annotations": [{"text": text, **centred}], "xaxis": axis, "yaxis": axis}
+    )
 
 
 def _chance(estimates: Sequence[Estimate | ClassEstimate], positions: Sequence[float]) -> go.Bar:
@@ -88,12 +103,13 @@ def _in_words(e: Estimate | ClassEstimate) -> str:
 
 
 def over_depths(explanation: LocalExplanation, row: int) -> go.Figure:
-    """Concept by depth for one class, and over all depths; the darker, the more; a star where it is significant."""
+    """Concept by depth for one class, and over all depths; the darker, the more; a star where it is significant. Depths whose
+    attributions are withheld are left out."""
     names = explanation.concept_names
-    depths: list[ShownDepth] = [facts.depth for facts in explanation.depths]
-    titles = [f"depth {depth}" for depth in depths]
-    if len(depths) > 1:
-        depths, titles = [*depths, ALL_DEPTHS], [*titles, "all"]
+    depths = [depth for depth in choices([facts.depth for facts in explanation.depths]) if not withheld(explanation, depth, row)]
+    if not depths:
+        return _no_chart(withheld(explanation, ALL_DEPTHS, row))
+    titles = ["all" if depth == ALL_DEPTHS else f"depth {depth}" for depth in depths]
     estimates = [[explanation.estimates_at(name, depth)[row] for depth in depths] for name in names]
     layout = {
         "height": 60 + 38 * len(names),
@@ -144,7 +160,9 @@ def _numbers(estimates: Sequence[Sequence[Estimate]]) -> go.Scatter:
 
 
 def distribution(explanation: ClassExplanation, depth: ShownDepth, opened: int | None = None) -> go.Figure:
-    """Every image as a dot, a box per concept, and the mean with its interval; dots carry the image's index."""
+    """Every image as a dot, a box per concept, and the mean with its interval; dots carry the image's index. Or why not."""
+    if reason := withheld(explanation, depth):
+        return _no_chart(reason)
     shown = [(name, explanation.estimate_at(name, depth)) for name in explanation.concept_names]
     traces = [trace for place, (name, e) in enumerate(shown) for trace in _concept_traces(explanation, place, name, e, opened)]
     ends = [max(*e.values, e.interval[1], e.null_interval[1]) for _, e in shown]

@@ -63,7 +63,9 @@ def _open_image(points: Sequence[dict]) -> None:
 
 
 def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
-    rows = [r for r in class_rows(explanation) if r["depth"] == depth]
+    rows = [r for r in class_rows(explanation) if r["depth"] == depth and r["reliable"]]
+    if not rows:
+        return
     table = pd.DataFrame(
         {
             "Concept": [r["concept"] for r in rows],

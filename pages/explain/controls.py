@@ -53,7 +53,7 @@ def inquiry(library: ConceptLibrary, info: EncoderInfo, scope: str) -> Inquiry |
     random = concept_controls.random_counterpart(library.sets("random"))
     class_idx = _classes(info) if scope == ONE_PHOTO else _one_class(info)
     chosen_depths = _depths(info)
-    n_estimates = len(concepts) * len(chosen_depths or info.default_depths)
+    n_estimates = len(concepts) * len(chosen_depths or info.attributed_depths)
     settings = concept_controls.effort(info, ExplainSettings(chosen_depths, class_idx), n_estimates)
     if not concepts or random is None:
         return None
@@ -97,12 +97,12 @@ def _one_class(info: EncoderInfo) -> tuple[int]:
 def _depths(info: EncoderInfo) -> tuple[int, ...]:
     """Draws the choice of depths; () for the encoder's own, of which those that cannot be attributed to are left out."""
     available = [depth.idx for depth in info.depths]
-    chosen = depths.choose(info, _DEPTHS_HELP)
+    chosen = depths.choose(info, info.attributed_depths, _DEPTHS_HELP)
     if set(chosen) != set(available):
         st.button(
             "All depths", on_click=_take_all, args=(available,), help="Selects every depth of this encoder.", type="tertiary"
         )
-    return () if chosen == info.default_depths else chosen
+    return () if chosen == info.attributed_depths else chosen
 
 
 def _take_all(available: list[int]) -> None:

@@ -100,7 +100,12 @@ def _bars(explanation: LocalExplanation, depth: ShownDepth) -> None:
 
 
 def _advise_steps(explanation: LocalExplanation) -> None:
-    """Says where the path was too coarse, and what to do."""
+    """Says where the path was too coarse or no evidence lies on the map, and what to do."""
+    for depth in tables.depths_off_map(explanation):
+        st.caption(
+            f":material/location_off: Depth {depth}: all of the evidence lies on class and register tokens, on no map, so every "
+            "attribution there is 0. Choose a depth before it."
+        )
     gaps = tables.depths_with_gap(explanation)
     if not gaps:
         return
@@ -135,7 +140,7 @@ def _depth_facts(explanation: LocalExplanation, row: int) -> None:
             "Depth": [f.depth for f in explanation.depths],
             "Off the map": [100 * f.off_map_shares[row] for f in explanation.depths],
             "Logit change": [f.logit_changes[row] for f in explanation.depths],
-            "Gap": [100 * tables.gap_share(f, row) for f in explanation.depths],
+            "Gap": [100 * f.gap_share(row) for f in explanation.depths],
         }
     )
     number = st.column_config.NumberColumn
@@ -160,7 +165,7 @@ def _depth_facts(explanation: LocalExplanation, row: int) -> None:
 
 
 def _table(explanation: LocalExplanation, row: int) -> None:
-    rows = [r for r in tables.local_rows(explanation) if r["class_idx"] == explanation.class_idx[row]]
+    rows = [r for r in tables.local_rows(explanation) if r["class_idx"] == explanation.class_idx[row] and r["reliable"]]
     table = pd.DataFrame(
         {
             "Concept": [r["concept"] for r in rows],

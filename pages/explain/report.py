@@ -108,7 +108,7 @@ def _closing(explanation: LocalExplanation | ClassExplanation, about: Mapping[st
     refused = explanation.refused_depths.items()
     sets = [_set_row(used) for used in explanation.sets]
     random = _set_row(explanation.random, " (random counterpart)")
-    rows = rows_of(explanation)
+    rows = [row for row in rows_of(explanation) if row["reliable"]]
     together = [row for row in rows if row["depth"] == ALL_DEPTHS] or rows
     return "".join(
         [

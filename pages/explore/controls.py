@@ -40,7 +40,7 @@ def several_photos(learnt_from: LearntFrom) -> tuple[tuple[Photo, ...], list[str
 def nave_settings(info: EncoderInfo) -> NaveSettings:
     """Depths, scaling, input size, fit and seed, within what this encoder allows."""
     return NaveSettings(
-        depths=depths.choose(info, _DEPTHS_HELP),
+        depths=depths.choose(info, info.default_depths, _DEPTHS_HELP),
         scaling=nave_controls.scaling(),
         input_size=_input_size(info),
         fit=nave_controls.fit(),

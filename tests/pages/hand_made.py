@@ -34,6 +34,7 @@ ENCODER = EncoderInfo(
     n_parameters=1234,
     depths=tuple(Depth(i, f"stage{i}", 8, 4) for i in range(4)),
     default_depths=(1, 3),
+    attributed_depths=(1, 3),
     has_classifier=True,
     class_names=("cat", "dog"),
     n_prefix_tokens=0,

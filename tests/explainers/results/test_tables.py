@@ -8,7 +8,7 @@ import pytest
 from explainers.results.explanations import DepthFacts
 from explainers.results.files import as_csv
 from explainers.results.segmentations import SegmentationsResult
-from explainers.results.tables import cluster_rows, gap_share, photos_cluster_rows
+from explainers.results.tables import cluster_rows, photos_cluster_rows
 from tests.pages.hand_made import SEGMENTATION, grey_photo, provenance
 
 
@@ -31,4 +31,4 @@ def test_clusters_of_several_photos_have_a_row_per_photo():
 @pytest.mark.parametrize("change, gap, share", [(4.0, 1.0, 0.25), (-4.0, 1.0, 0.25), (0.0, 0.0, 0.0), (0.0, 0.1, float("inf"))])
 def test_the_gap_is_a_share_of_the_change_and_infinite_where_nothing_changes(change, gap, share):
     facts = DepthFacts(0, (1.0,), (0.0,), (change,), (gap,))
-    assert gap_share(facts, 0) == share
+    assert facts.gap_share(0) == share

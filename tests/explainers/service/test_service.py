@@ -43,6 +43,7 @@ class TinyEncoder:
             n_parameters=0,
             depths=(Depth(0, "a", 3, 4), Depth(1, "b", 3, 8)),
             default_depths=(0, 1),
+            attributed_depths=(0, 1),
             has_classifier=has_classifier,
             class_names=("red", "green", "blue") if has_classifier else (),
             n_prefix_tokens=0,

@@ -53,7 +53,7 @@ def test_what_lies_on_prefix_tokens_is_off_the_map():
 
 def test_over_depths_an_image_counts_for_tcav_where_most_depths_rise():
     def at_a_depth(value, sensitivity):
-        return Contributions(torch.ones(2, 2), np.array([[value]]), np.array([[value / 10]]), np.array([[sensitivity]]))
+        return Contributions(torch.ones(2, 2), np.array([[value]]), np.array([value / 10]), np.array([[sensitivity]]))
 
     mean = Contributions.over_depths([at_a_depth(0.1, 0.001), at_a_depth(0.3, 0.002), at_a_depth(0.2, -50.0)])
     assert mean.attributions == pytest.approx(0.2) and mean.negatives == pytest.approx(0.02)

@@ -266,6 +266,16 @@ def test_default_depths(reductions, expected):
     assert default_depths(depths(*reductions)) == expected
 
 
+def test_a_depth_that_only_the_class_token_leaves_is_not_attributed_by_default():
+    by_token = Encoder.from_timm("vit_tiny_patch16_224", img_size=64, embed_dim=24, depth=4, num_heads=2, num_classes=5)
+    assert by_token.info.default_depths == (0, 1, 2, 3) and by_token.info.attributed_depths == (0, 1, 2)
+    assert by_token.reads_map(2) and not by_token.reads_map(3)
+    by_mean = Encoder.from_timm(
+        "vit_tiny_patch16_224", img_size=64, embed_dim=24, depth=4, num_heads=2, num_classes=5, global_pool="avg"
+    )
+    assert by_mean.info.attributed_depths == by_mean.info.default_depths and by_mean.reads_map(3)
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 

@@ -98,6 +98,7 @@ OF_CLASS = ClassExplanation(
         ClassConceptOverDepths("stripes", class_estimate((0.2, 0.3, 0.4), 0.01)),
         ClassConceptOverDepths(NASTY, class_estimate((0.0, 0.1, 0.2), 0.6)),
     ),
+    largest_gaps={3: 0.002},
     refused_depths={},
     sets=LOCAL.sets,
     random=LOCAL.random,

@@ -146,3 +146,31 @@ def test_names_in_a_link_may_hold_commas():
 def test_there_are_enough_pseudo_concepts_for_one_figure_to_be_significant(n_figures, n_null):
     assert needed_draws(n_figures) == max(n_null, ExplainSettings.n_null)
     assert n_figures / (needed_draws(n_figures) + 1) <= 0.05
+
+
+TORN = replace(LOCAL, depths=(replace(LOCAL.depths[0], completeness_gaps=(0.05, 0.4)), LOCAL.depths[1]))  # 8 % for the dog
+
+
+def test_attributions_that_do_not_add_up_are_withheld_with_the_reason():
+    for depth in (1, ALL_DEPTHS):
+        figure = charts.attributions(TORN, row=1, depth=depth)
+        assert not figure.data and "at depth 1 by 8%" in figure.layout.annotations[0].text.replace("<br>", " ")
+    assert charts.attributions(TORN, row=0, depth=1).data and charts.attributions(TORN, row=1, depth=3).data
+    cells, numbers = charts.over_depths(TORN, row=1).data
+    assert [list(line) for line in cells.z] == [[0.1], [0.1]] and len(numbers.text) == 2  # depth 3 is left
+    rows = explain_tables.local_rows(TORN)
+    assert [r["reliable"] for r in rows if r["class"] == "dog" and r["concept"] == "stripes"] == [False, True, False]
+    assert all(r["reliable"] for r in rows if r["class"] == "cat")
+
+
+def test_a_class_whose_attributions_do_not_add_up_in_one_image_is_withheld():
+    torn = replace(OF_CLASS, largest_gaps={3: 20.0})
+    figure = charts.distribution(torn, depth=3)
+    assert not figure.data and "more than ten times" in figure.layout.annotations[0].text.replace("<br>", " ")
+    assert not any(row["reliable"] for row in explain_tables.class_rows(torn))
+
+
+def test_depths_whose_evidence_lies_on_prefix_tokens_alone_are_named():
+    off = replace(LOCAL.depths[1], off_map_shares=(1.0, 1.0))
+    assert explain_tables.depths_off_map(replace(LOCAL, depths=(LOCAL.depths[0], off))) == [3]
+    assert explain_tables.depths_off_map(LOCAL) == []
