@@ -7,8 +7,13 @@ import numpy as np
 
 _WINDOW_PERCENTILES = (0.5, 99.5)
 _MAX_SAMPLES = 1_000_000  # percentiles of a million samples are as good as those of all
+_FEW, _PER_TILE = 1000, 10_000  # samples: too few to go by; at most of one tile
 _MID_GREY = 128
 _TILE = 1024  # pixels; every step holds float64 values of one tile only
+
+
+class NoValuesError(ValueError):
+    """Every pixel of a picture is marked as missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +35,8 @@ def on_screen(deep: Deep) -> np.ndarray:
     """The picture, (H, W) uint8 if grey, else (H, W, 3).
 
     One window for all bands, the middle 99 % of the values, fills the range, so that nothing is clipped to plain white and no
-    hue is changed. Values that are not finite or not data count as darkest; transparent parts are white. Raises ValueError if
-    no value is left.
+    hue is changed. Values that are not finite or not data count as darkest; transparent parts are white. Raises NoValuesError if
+    no value is data.
     """
     low, high = _window(deep)
     height, width = deep.bands[0].shape
@@ -53,11 +58,15 @@ def _window(deep: Deep) -> tuple[float, float]:
     """The values that are shown as black and as white; equal if all values are."""
     height, width = deep.bands[0].shape
     step = max(1, int((height * width * len(deep.bands) / _MAX_SAMPLES) ** 0.5))
-    sampled = (slice(None, None, step), slice(None, None, step))
-    values = [_values(deep, band, sampled) for band in deep.bands]
-    seen = np.concatenate([v[_is_data(deep, v) & _is_opaque(deep, sampled)] for v in values])
-    if not seen.size:
-        raise ValueError("no finite value")
+    seen, has_data = _seen(deep, (slice(None, None, step), slice(None, None, step)))
+    if seen.size < _FEW and step > 1:  # data on small parts only
+        of_tiles = [_seen(deep, tile) for tile in tiles(height, width, _TILE)]
+        seen = np.concatenate([values[:: 1 + values.size // _PER_TILE] for values, _ in of_tiles])
+        has_data = any(has for _, has in of_tiles)
+    if not has_data:
+        raise NoValuesError
+    if not seen.size:  # wholly transparent
+        return 0.0, 0.0
     largest = _largest(deep)
     if deep.fills_range and seen.max() > largest / 4:  # else: colours of a sensor whose values do not fill their type
         return 0.0, largest
@@ -65,6 +74,13 @@ def _window(deep: Deep) -> tuple[float, float]:
     if high <= low:  # (nearly) one value: stretch over what is there
         low, high = seen.min(), seen.max()
     return float(low), float(high)
+
+
+def _seen(deep: Deep, where: tuple[slice, slice]) -> tuple[np.ndarray, bool]:
+    """The values (n,) there that are data and not transparent, and whether there is data at all, seen or not."""
+    values = [_values(deep, band, where) for band in deep.bands]
+    seen = np.concatenate([v[_is_data(deep, v) & _is_opaque(deep, where)] for v in values])
+    return seen, bool(seen.size) or any(_is_data(deep, v).any() for v in values)
 
 
 def _shown(deep: Deep, band: np.ndarray, tile: tuple[slice, slice], low: float, high: float) -> np.ndarray:

@@ -27,11 +27,11 @@ class TimedBytes(BytesIO):
     def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
         self._photo_name = name
-        self._end = time.thread_time() + MAX_SECONDS
+        self.end = time.thread_time() + MAX_SECONDS
 
     def read(self, size: int | None = -1, /) -> bytes:
         """The next bytes; raises UnreadableImage once the time is over."""
-        if time.thread_time() > self._end:
+        if time.thread_time() > self.end:
             raise UnreadableImage(takes_too_long(self._photo_name))
         return super().read(size)
 

@@ -14,6 +14,7 @@ from tifffile import TiffFileError
 from models.errors import UnreadableImage
 from models.photo import jpeg, tiff_header
 from models.photo.decoding import read_with_pillow
+from models.photo.deep import NoValuesError
 from models.photo.kinds import OTHER_PICTURES, PICTURE, kind_of
 from models.photo.limits import MAX_BYTES, too_many_bytes, too_many_pixels
 from models.photo.netpbm import is_netpbm, read_netpbm
@@ -69,6 +70,8 @@ def read_photo(data: bytes, name: str, bands: tuple[int, ...] = ()) -> Photo:
         read = _read(data, name, bands)
     except Image.DecompressionBombError as error:
         raise UnreadableImage(too_many_pixels(name, "more pixels than can be shown safely")) from error
+    except NoValuesError as error:
+        raise UnreadableImage(f"'{name}' holds no values: every pixel is marked as missing. Choose another file.") from error
     except MemoryError as error:
         raise UnreadableImage(f"'{name}' does not fit into the memory that is left. Save it smaller.") from error
     except _DECODING_ERRORS as error:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from models.errors import UnreadableImage
-from models.photo import read_photo, read_photo_file, reading
+from models.photo import PICTURE_SUFFIXES, read_photo, read_photo_file, reading
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -211,3 +211,47 @@ def test_a_missing_file_is_refused(tmp_path):
         read_photo_file(tmp_path / "none.png")
     with pytest.raises(UnreadableImage, match="cannot be read"):
         read_photo_file(tmp_path)
+
+
+@pytest.mark.parametrize("fmt", ["AVIF", "HEIF"])
+def test_pictures_of_phones_are_read_upright(fmt):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = quarters().resize((64, 32), Image.Resampling.NEAREST)
+    photo = read_photo(encoded(picture, fmt, quality=95, exif=exif.tobytes()), "phone")
+    assert photo.shape == (64, 32)
+    assert photo.pixels[4, 4].tolist() == pytest.approx(BLUE, abs=30) and photo.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("fmt", "note"),
+    [
+        *((fmt, "The file is an animation; its first frame is shown.") for fmt in ("GIF", "WEBP", "PNG", "AVIF")),
+        ("TIFF", "The file has several pages; page 1 is shown."),
+        ("MPO", "The file holds several pictures; the first is shown."),
+        ("HEIF", "The file holds several pictures; the main one is shown."),
+    ],
+)
+def test_files_of_several_pictures_say_which_is_shown(fmt, note):
+    first, second = (Image.new("RGB", (64, 64), colour) for colour in (RED, BLUE))
+    photo = read_photo(encoded(first, fmt, save_all=True, append_images=[second]), "several")
+    assert photo.notes == (note,)
+    assert photo.pixels[32, 32].tolist() == pytest.approx(RED, abs=12)
+
+
+def test_a_photo_with_notes_can_be_pickled_and_not_changed():
+    import pickle
+    from dataclasses import FrozenInstanceError
+
+    photo = read_photo(encoded(quarters(), "GIF", save_all=True, append_images=[quarters().rotate(180)]), "a.gif")
+    again = pickle.loads(pickle.dumps(photo))
+    assert again == photo and again.notes == photo.notes != ()
+    with pytest.raises(FrozenInstanceError):
+        photo.notes = ()
+
+
+@pytest.mark.parametrize("suffix", PICTURE_SUFFIXES)
+def test_every_suffix_that_is_taken_belongs_to_a_kind_that_is_read(suffix):
+    Image.init()
+    fmt = {".pnm": "PPM", ".mpo": "JPEG", ".hif": "HEIF"}.get(suffix) or Image.registered_extensions()[suffix]
+    assert read_photo(encoded(quarters().resize((64, 32)), fmt), f"a{suffix}").shape == (32, 64)
