@@ -9,7 +9,10 @@ from pages.common import choices, link, photos
 
 SCENE_COUNTS = (2, 4, 8, 16, 32)
 SAMPLES, SCENES, OWN = "samples", "scenes", "own"
-_SOURCE_HELP = f"Which photos are used. Upload several in the sidebar to use your own, up to {MAX_PHOTOS}."
+_SOURCE_HELP = "Which photos are used. Upload several in the sidebar to use your own, up to {}."
+PRIVATE = (
+    "This link was made with private photos, which are not part of it and stay with whoever made it; others are shown instead."
+)
 
 
 def is_private() -> bool:
@@ -17,23 +20,23 @@ def is_private() -> bool:
     return st.session_state["set"] == OWN
 
 
-def choose(learnt_from: LearntFrom, *, in_a_row: bool = True) -> tuple[Photo, ...]:
+def choose(learnt_from: LearntFrom, *, in_a_row: bool = True, at_most: int = MAX_PHOTOS) -> tuple[Photo, ...]:
     """Draws the choice of photos; what the encoder has learnt from comes first. Uploads are never part of the link."""
-    all_uploads = photos.uploaded()
-    own = all_uploads[:MAX_PHOTOS]
+    n_own = photos.n_own()
     samples, scenes = {SAMPLES: "Sample photos"}, {SCENES: "Generated scenes"}
     offered = scenes | samples if learnt_from == "scenes" else samples | scenes
-    names = offered | ({OWN: f"My uploads ({len(own)})"} if own else {})
+    names = offered | ({OWN: f"My uploads ({min(n_own, at_most)})"} if n_own else {})
+    if link.wish("set") == OWN and not n_own:
+        link.decline("set", PRIVATE)
     if link.wish("n_scenes") is not None:
         link.imply("set", SCENES)
     left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom") if in_a_row else (st.container(), st.container())
     with left:
-        source = choices.choose("Collection", "set", names, _SOURCE_HELP, word="collection")
+        source = choices.choose("Collection", "set", names, _SOURCE_HELP.format(at_most), word="collection")
     if source == OWN:
-        link.leave_out("set")
-        if len(own) < len(all_uploads):
-            st.caption(f"Of {len(all_uploads)} uploads, the first {MAX_PHOTOS} are taken.")
-        return own
+        if n_own > at_most:
+            st.caption(f"Of {n_own} uploads, the first {at_most} are used.")
+        return photos.uploaded(at_most)
     if source == SAMPLES:
         return tuple(photos.sample(name) for name in photos.SAMPLES)
     link.settle("n_scenes", 8, SCENE_COUNTS.__contains__, word="number of scenes")

@@ -86,4 +86,7 @@ def draw_link_notes(place: DeltaGenerator, *, photo_is_private: bool) -> None:
     if link.complaints():
         place.warning(escaped(link.complaints()), icon=":material/link_off:")
     if photo_is_private:
-        place.caption("The address of this page holds every setting, but not your own photo: it stays in this session.")
+        place.caption(
+            "The address of this page holds every setting, but not your own photo: it stays on this server until you leave, "
+            "and whoever else opens the link learns that there was one."
+        )

@@ -13,6 +13,8 @@ from typing import Any, NoReturn, TypeVar
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.common import thread
+
 Value = TypeVar("Value", bound=str | int | bool | list | None)
 
 _SETTLED = "link.settled"  # the keys of this run's controls; only these are written
@@ -33,8 +35,9 @@ def begin() -> None:
     Another page starts with a bare address, which asks for nothing: what was chosen so far is kept. The browser may report
     that address a run or two after the page has turned, so from the first turn on a bare address is never a wish.
     """
-    state, page = st.session_state, _page()
+    state, page = st.session_state, current_page()
     address = st.query_params.to_dict()
+    thread.resume(page, address)
     state[_TURNED] = state.get(_TURNED, False) or page != state.get(_PAGE, page)
     state[_PAGE] = page
     if state[_TURNED] and not address:
@@ -57,7 +60,7 @@ def rerun() -> NoReturn:
     st.rerun()
 
 
-def _page() -> str:
+def current_page() -> str:
     """Which page is running. Not by its address, which is still that of the page before when a page is turned."""
     context = get_script_run_ctx()
     return context.pages_manager.current_page_script_hash if context else ""
@@ -114,6 +117,12 @@ def imply(key: str, value: str) -> None:
     st.session_state[_WISHES].setdefault(key, value)
 
 
+def decline(key: str, sentence: str) -> None:
+    """What the address asks for as ``key`` cannot be had; the sentence says so."""
+    if st.session_state[_WISHES].pop(key, None) is not None:
+        complain(sentence)
+
+
 def wish(key: str) -> str | None:
     """What the address asks for as ``key``, as long as no control has read it."""
     return st.session_state[_WISHES].get(key)
@@ -136,6 +145,7 @@ def write() -> None:
     if address != state[_WRITTEN]:
         st.query_params.from_dict(address)
         state[_WRITTEN] = address
+    thread.remember(current_page(), address)
 
 
 def read(text: str, kind: Callable[[str], Any] | type[Any]) -> Any:

@@ -1,7 +1,8 @@
 """Which photo is looked at: a sample, a fresh scene, an upload or the camera.
 
-Samples and scenes are part of the link; uploads and pictures from the camera stay in the session. What an encoder has learnt from
-decides what is offered first, and what is outside of that is named.
+Samples and scenes are part of the link. Uploads and pictures from the camera lie on the shelf of their browser (thread.py);
+of them the link has a mark, so that whoever else opens it is not shown another photo without a word. What an encoder has learnt
+from decides what is offered first, and what is outside of that is named.
 """
 
 import secrets
@@ -12,7 +13,8 @@ from models.catalog.catalog import CatalogEntry
 from models.catalog.entries import LearntFrom
 from models.photo import Photo, photo_from_array, samples
 from models.scenes.scenes import render, sample_scene
-from pages.common import bands, link, uploads
+from pages.common import bands, link, thread, uploads
+from pages.common.shelf import Item
 
 SAMPLES = {name: sample.title for name, sample in samples.SAMPLES.items()}
 SCENE, CAMERA = "scene", "camera"
@@ -23,7 +25,12 @@ _OUTSIDE = {
     "photographs": "{} has learnt from photographs. A rendered scene lies outside of what it learnt, so its answer means little.",
 }
 
-_UPLOADER = "uploads"
+_UPLOADER, _TAKEN = "uploads", "photos.taken"
+_CAMERA_INPUT, _CAMERA_REFUSAL = "camera_picture", "photos.camera refusal"
+PRIVATE = (
+    "This link was made with a private photo, which is not part of it and stays with whoever made the link; "
+    "another photo is shown instead."
+)
 
 
 def choose(learnt_from: LearntFrom, default: str = next(iter(SAMPLES)), default_scene: int = 7) -> tuple[Photo | None, list[str]]:
@@ -32,16 +39,16 @@ def choose(learnt_from: LearntFrom, default: str = next(iter(SAMPLES)), default_
     What the encoder has learnt from comes first: scenes, with a scene as default, or else photographs, with a sample as default.
     """
     chooser, below = st.container(), st.container()
-    by_id = _read_uploads()
-    _select_newest(by_id)
-    own = {file_id: photo for file_id, photo in by_id.items() if isinstance(photo, Photo)}
+    refusals = _take_uploads()
     with chooser:
-        choice = _choice(own, learnt_from, default)
+        choice = _choice(learnt_from, default)
+        _draw_removal()
     with below:
-        picture = _with_bands(choice, own[choice]) if choice in own else _from_source(choice, default_scene)
+        item = thread.shelf().items.get(choice)
+        picture = _with_bands(item) if item else _from_source(choice, default_scene)
         if isinstance(picture, Photo):
             bands.draw_notes([picture])
-    refusals = [refusal for refusal in (*by_id.values(), picture) if isinstance(refusal, str)]
+    refusals += [picture] if isinstance(picture, str) else []
     return (picture if isinstance(picture, Photo) else None), refusals
 
 
@@ -61,9 +68,9 @@ def outside_what_was_learnt(entry: CatalogEntry) -> str:
 
 def upload() -> list[str]:
     """Draws the uploader alone, for a collection; a sentence for every upload that was refused."""
-    by_id = _read_uploads()
-    bands.draw_notes([photo for photo in by_id.values() if isinstance(photo, Photo)])
-    return [refusal for refusal in by_id.values() if isinstance(refusal, str)]
+    refusals = _take_uploads()
+    _draw_removal()
+    return refusals
 
 
 def is_private() -> bool:
@@ -71,10 +78,15 @@ def is_private() -> bool:
     return st.session_state["photo"] not in (*SAMPLES, SCENE)
 
 
-def uploaded() -> tuple[Photo, ...]:
-    """Every photo in the uploader, each once."""
-    own = uploads.already_read(_UPLOADER).values()
-    return tuple({photo.sha256: photo for photo in own if isinstance(photo, Photo)}.values())
+def uploaded(at_most: int) -> tuple[Photo, ...]:
+    """The first photos of one's own, at the size that collections are looked at."""
+    own = (thread.photo(item, thread.COLLECTED_PX) for item in [*thread.shelf().items.values()][:at_most])
+    return tuple(photo for photo in own if isinstance(photo, Photo))
+
+
+def n_own() -> int:
+    """How many photos of one's own there are."""
+    return len(thread.shelf().items)
 
 
 @st.cache_resource(show_spinner=False)
@@ -89,35 +101,59 @@ def scene(seed: int) -> Photo:
     return photo_from_array(render(sample_scene(seed)).image, f"scene-{seed}")
 
 
-def _read_uploads() -> dict[str, Photo | str]:
-    """Draws the uploader; by file id the photo in it, or the sentence that refuses it."""
+def _take_uploads() -> list[str]:
+    """Draws the uploader and takes new files onto the shelf; a sentence for every file in it that was refused.
+
+    What is taken out of the uploader leaves the shelf; what the uploader forgets because the page was turned stays there.
+    """
     files = st.file_uploader(
         "Upload photos",
         type=uploads.UPLOAD_TYPES,
         accept_multiple_files=True,
         key=_UPLOADER,
         max_upload_size=uploads.MAX_MB,
-        help="One or several. They stay in this session and are never part of a link.",
+        help="One or several. They follow you from page to page, stay on this server until you leave, and are never part of a "
+        "link.",
     )
-    return uploads.read_once(_UPLOADER, files, uploads.read_upload)
+    state, items = st.session_state, thread.shelf().items
+    page, before = state.get(_TAKEN, (None, {}))
+    before = before if page == link.current_page() else {}
+    taken = {file.file_id: before.get(file.file_id) or thread.put(file.name, file.getvalue()) for file in files}
+    state[_TAKEN] = link.current_page(), taken
+    kept = {item.id for item in taken.values() if isinstance(item, Item)}
+    for file_id, item in before.items():
+        if file_id not in taken and isinstance(item, Item) and item.id not in kept:
+            items.pop(item.id, None)
+    fresh = [item for file_id, item in taken.items() if file_id not in before and isinstance(item, Item)]
+    if fresh:  # a photo that has just been uploaded is the one the user wants to see
+        state["photo"] = fresh[-1].id
+    return [refusal for refusal in taken.values() if isinstance(refusal, str)]
 
 
-def _select_newest(by_id: dict[str, Photo | str]) -> None:
-    """A photo that has just been uploaded is the one the user wants to see."""
-    seen = st.session_state.setdefault("photos.seen", set())
-    fresh = [file_id for file_id, photo in by_id.items() if file_id not in seen and isinstance(photo, Photo)]
-    if fresh:
-        st.session_state["photo"] = fresh[-1]
-    seen.update(by_id)
+def _draw_removal() -> None:
+    """Draws the button that takes all photos of one's own off the server, if there are any."""
+    n = n_own()
+    if n:
+        st.button(
+            "Remove my photo" if n == 1 else f"Remove my {n} photos",
+            key="remove photos",
+            type="tertiary",
+            icon=":material/delete:",
+            on_click=thread.shelf().items.clear,
+            help="Deletes what you uploaded from the server. Files that still stand in the field for uploads stay there unused.",
+        )
 
 
-def _choice(own: dict[str, Photo], learnt_from: LearntFrom, default: str) -> str:
-    """Draws the choice among uploads, samples, a scene and the camera."""
+def _choice(learnt_from: LearntFrom, default: str) -> str:
+    """Draws the choice among photos of one's own, samples, a scene and the camera."""
     a_scene, scenes_first = {SCENE: "A generated scene"}, learnt_from == "scenes"
     offered = a_scene | SAMPLES if scenes_first else SAMPLES | a_scene
-    names = {key: photo.name for key, photo in own.items()} | offered | {CAMERA: "Camera"}
-    choice = link.settle("photo", SCENE if scenes_first else default, names.__contains__)
-    if choice not in (*SAMPLES, SCENE):
+    own = {item.id: item.name for item in reversed(thread.shelf().items.values())}
+    names = own | offered | {CAMERA: "Camera"}
+    wish = link.wish("photo") or ""
+    if wish.startswith("own-") and wish not in own:
+        link.decline("photo", PRIVATE)
+    if link.settle("photo", SCENE if scenes_first else default, names.__contains__) == CAMERA:
         link.leave_out("photo")
     return st.selectbox(
         "Photo",
@@ -129,14 +165,14 @@ def _choice(own: dict[str, Photo], learnt_from: LearntFrom, default: str) -> str
     )
 
 
-def _with_bands(file_id: str, photo: Photo) -> Photo | str:
-    """An upload with the bands that are chosen, kept so that it is read once."""
-    files = st.session_state.get(_UPLOADER) or ()
-    data = next((file.getvalue() for file in files if file.file_id == file_id), None)
-    if len(photo.bands) != 3 or data is None:
+def _with_bands(item: Item) -> Photo | str:
+    """A photo of one's own, with the bands that are chosen where its file has more than three."""
+    photo = thread.photo(item)
+    if isinstance(photo, str) or len(photo.bands) != 3:
         return photo
-    shown = bands.choose(photo, data, file_id)
-    uploads.already_read(_UPLOADER)[file_id] = shown if isinstance(shown, Photo) else photo
+    shown = bands.choose(photo, item.data, item.id)
+    if isinstance(shown, Photo):
+        item.bands = shown.bands
     return shown
 
 
@@ -168,6 +204,18 @@ def _draw_scene_number() -> None:
     st.session_state["scene"] = secrets.randbelow(N_SCENES)
 
 
-def _from_camera() -> Photo | str | None:
-    picture = st.camera_input("Take a picture", key="camera_picture", help="The picture stays in this session.")
-    return None if picture is None else uploads.read_upload(picture.getvalue(), "camera.jpg")
+def _from_camera() -> str | None:
+    """Draws the camera; what refuses its picture, else nothing: the picture joins the photos of one's own and is chosen."""
+    st.camera_input(
+        "Take a picture", key=_CAMERA_INPUT, on_change=_take_picture, help="The picture joins your photos, like an upload."
+    )
+    return st.session_state.pop(_CAMERA_REFUSAL, None)
+
+
+def _take_picture() -> None:
+    picture = st.session_state[_CAMERA_INPUT]
+    taken = None if picture is None else thread.put("camera.jpg", picture.getvalue())
+    if isinstance(taken, Item):
+        st.session_state["photo"] = taken.id
+    elif taken is not None:
+        st.session_state[_CAMERA_REFUSAL] = taken

@@ -9,6 +9,7 @@ from models.photo import Photo
 from pages.common import choices, collection, depths, nave_controls, photos
 
 ONE, SEVERAL = "one", "set"
+MAX_TOGETHER = 300
 _NAMES = {ONE: "One photo", SEVERAL: "Several together"}
 _SEVERAL_HELP = (
     "One photo, or several whose positions are clustered together: then one colour means the same thing in all of them."
@@ -29,12 +30,12 @@ def several_photos(learnt_from: LearntFrom) -> tuple[tuple[Photo, ...], list[str
 
     Who uploads photos wants to see them.
     """
-    above, n_before = st.container(), len(photos.uploaded())
+    above, n_before = st.container(), photos.n_own()
     refusals = photos.upload()
-    if len(photos.uploaded()) > n_before:
+    if photos.n_own() > n_before:
         st.session_state["set"] = collection.OWN
     with above:
-        return collection.choose(learnt_from, in_a_row=False), refusals
+        return collection.choose(learnt_from, in_a_row=False, at_most=MAX_TOGETHER), refusals
 
 
 def nave_settings(info: EncoderInfo) -> NaveSettings:

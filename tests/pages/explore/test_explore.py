@@ -8,11 +8,13 @@ import pytest
 from huggingface_hub import constants
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from explainers.service.questions import Segment
 from models.errors import OutOfMemory
-from pages.common import collection, uploads
+from pages.common import uploads
 from pages.common.text import escaped
+from pages.explore import controls
 from tests.pages.conftest import APP, FAST
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
 
@@ -218,8 +220,38 @@ def test_an_upload_is_shown_at_once_and_stays_out_of_the_link(explore):
     app.file_uploader("uploads").upload("mine.png", png()).run()
     assert not app.exception
     assert "mine.png · 40 × 30 px" in sentences(app)
-    assert app.query_params == FAST | {"k": "4"}
+    assert app.query_params.pop("photo").startswith("own-") and app.query_params == FAST | {"k": "4"}
     assert "not your own photo" in sentences(app)
+
+
+def test_an_upload_follows_from_page_to_page_until_it_is_removed(explore):
+    app = explore(k="4")
+    app.file_uploader("uploads").upload("mine.png", png()).run()
+    app._page_hash, app.query_params = calc_hash("compare"), {}
+    app.run()  # the uploader of another page is another one, and empty
+    assert not app.exception and "mine.png" in app.selectbox("photo").options
+    own = app.selectbox("photo").value
+    assert own.startswith("own-") and app.query_params["photo"] == own
+    app.button(key="remove photos").click().run()
+    assert app.selectbox("photo").value == "china" and "photo" not in app.query_params
+
+
+def test_what_is_taken_out_of_the_uploader_is_gone(explore):
+    app = explore(k="4")
+    app.file_uploader("uploads").upload("mine.png", png()).run()
+    app.file_uploader("uploads").clear().run()
+    assert app.selectbox("photo").value == "china" and "mine.png" not in app.selectbox("photo").options
+
+
+def test_a_link_made_with_a_private_photo_says_so(explore):
+    app = explore(photo="own-abcdefgh")
+    assert not app.exception and "made with a private photo" in app.warning[0].value
+    assert app.selectbox("photo").value == "china" and "photo" not in app.query_params
+
+
+def test_a_link_made_with_private_photos_says_so(explore):
+    app = explore(photos="set", set="own")
+    assert not app.exception and "made with private photos" in app.warning[0].value
 
 
 def test_a_bad_upload_is_refused_in_a_sentence_and_the_others_go_on(explore):
@@ -317,18 +349,17 @@ def test_a_set_of_uploads_takes_the_place_of_scenes_and_stays_out_of_the_link(ex
     assert app.segmented_control("set").value == "own"
     (view,) = live_views(app)
     assert [pane["title"] for pane in view["panes"]] == ["a.png", "b.png"]
-    assert "set" not in app.query_params
-    assert "stays in this session" in sentences(app)
+    assert app.query_params["set"] == "own" and "not your own photo" in sentences(app)
 
 
 def test_of_too_many_uploads_the_first_are_taken_and_it_is_said(explore, monkeypatch):
-    monkeypatch.setattr(collection, "MAX_PHOTOS", 2)
+    monkeypatch.setattr(controls, "MAX_TOGETHER", 2)
     app = explore(photos="set", n_scenes="2")
     for n in range(3):
         app.file_uploader("uploads").upload(f"{n}.png", png(40 + n, 30))
     app.run()
     app.segmented_control("set").set_value("own").run()
-    assert "Of 3 uploads, the first 2 are taken." in sentences(app)
+    assert "Of 3 uploads, the first 2 are used." in sentences(app)
     (view,) = live_views(app)
     assert [pane["title"] for pane in view["panes"]] == ["0.png", "1.png"]
 
