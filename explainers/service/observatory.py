@@ -219,7 +219,7 @@ def _state_of_files(name: str, parents: Sequence[Path]) -> Hashable:
         folder = next((path for path in (*folders, Path(name).expanduser()) if (path / "config.json").is_file()), None)
         if folder is None or not name:
             return ()
-        files = [folder / "config.json", *sorted(folder.glob("*.safetensors")), *sorted(folder.glob("*.bin"))]
+        files = [folder / "config.json", *sorted(folder.glob("*.safetensors*")), *sorted(folder.glob("*.bin"))]
         return tuple((path.name, *_identity(path.stat())) for path in files)
     except (OSError, ValueError, RuntimeError):  # not a name that a folder can have on this system
         return ()

@@ -10,21 +10,30 @@ is a program whose output are the weights: it is refused by its first bytes and 
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
-from models.catalog.formats import CONFIG, MB, PICKLE_SUFFIXES, PICKLED_WEIGHTS, json_object
+from models.catalog.formats import (
+    CONFIG,
+    LFS_MARK,
+    MB,
+    PICKLE_SUFFIXES,
+    PICKLED_WEIGHTS,
+    is_lfs_pointer,
+    json_object,
+    lfs_pointer,
+)
 from models.encoder.building import MODEL_ERRORS, build_outline
+from models.encoder.fitting import Match, match_shapes
 from models.errors import BadCheckpoint, PickledCheckpoint
 
-MAX_BYTES = 1024 * MB
+MAX_BYTES = 1024 * MB  # of an upload
 MAX_HEADER_BYTES = 20 * MB  # a thousand layers need a hundredth of that
 SUFFIX = ".safetensors"
-HARMLESS_PREFIXES = ("module.", "model.", "encoder.", "backbone.", "net.", "_orig_mod.")  # what wrappers put before every key
 CONVERT_COMMAND = (
     'python -c "import torch; from safetensors.torch import save_file; '
     "w = torch.load('model.pth', map_location='cpu', weights_only=True); w = w.get('state_dict', w.get('model', w)); "
@@ -41,7 +50,6 @@ _DTYPE_BYTES = {
     **dict.fromkeys(("I32", "U32", "F32"), 4),
     **dict.fromkeys(("I64", "U64", "F64"), 8),
 }
-_OPTIONAL = ("num_batches_tracked",)  # counters of batch normalisation, which nothing here reads
 
 
 @dataclass(frozen=True)
@@ -89,34 +97,10 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Mismatch:
-    """One tensor that does not fit; a shape is None on the side where the tensor is missing."""
-
-    name: str
-    stored: tuple[int, ...] | None
-    needed: tuple[int, ...] | None
-
-    def __str__(self) -> str:
-        if self.stored is None:
-            return f"{self.name} {self.needed} is missing from the file"
-        if self.needed is None:
-            return f"{self.name} {self.stored} has no place in the architecture"
-        return f"{self.name} is {self.stored} in the file, but {self.needed} is needed"
-
-
-@dataclass(frozen=True)
-class CheckpointMatch:
+class CheckpointMatch(Match):
     """How a checkpoint fits an architecture once ``prefix`` is taken off the names of its tensors."""
 
     architecture: str
-    prefix: str
-    n_fitting: int
-    mismatches: tuple[Mismatch, ...]
-
-    @property
-    def fits(self) -> bool:
-        """Whether every tensor has its place and no place is empty."""
-        return not self.mismatches
 
     @property
     def hint(self) -> str:
@@ -131,11 +115,17 @@ class CheckpointMatch:
 # --- the file -------------------------------------------------------------------------------------------------------------
 
 
-def read_checkpoint(file: BinaryIO, name: str) -> Checkpoint:
-    """What the header of a safetensors file says; raises BadCheckpoint, or PickledCheckpoint with the way out, unopened."""
+def read_checkpoint(file: BinaryIO, name: str, max_bytes: float | None = None) -> Checkpoint:
+    """What the header of a safetensors file says, of an upload's size unless ``max_bytes`` says otherwise.
+
+    Raises BadCheckpoint, or PickledCheckpoint with the way out, unopened.
+    """
+    max_bytes = MAX_BYTES if max_bytes is None else max_bytes
     if name.lower().endswith(PICKLE_SUFFIXES):
         raise PickledCheckpoint(_pickled(name))
     n_bytes = file.seek(0, 2)
+    if n_bytes > max_bytes:
+        raise BadCheckpoint(f"'{name}' has {n_bytes / MB:.0f} MB; at most {max_bytes / MB:.0f} MB are taken. Save it in float16.")
     header, text = _header(file, name, n_bytes)
     tensors = tuple(sorted(_tensors(header, name, n_bytes - _LENGTH_BYTES - len(text)), key=lambda tensor: tensor.name))
     return Checkpoint(name, tensors, n_bytes, hashlib.sha256(text).hexdigest())
@@ -147,8 +137,6 @@ def _pickled(name: str) -> str:
 
 def _header(file: BinaryIO, name: str, n_bytes: int) -> tuple[dict[str, Any], bytes]:
     """The header, and the bytes it was read from."""
-    if n_bytes > MAX_BYTES:
-        raise BadCheckpoint(f"'{name}' has {n_bytes / MB:.0f} MB; at most {MAX_BYTES // MB} MB are taken. Save it in float16.")
     file.seek(0)
     start = file.read(_LENGTH_BYTES + 1)
     length = int.from_bytes(start[:_LENGTH_BYTES], "little")
@@ -168,6 +156,9 @@ def _not_safetensors(file: BinaryIO, name: str, n_bytes: int) -> BadCheckpoint:
         return BadCheckpoint(f"'{name}' is empty (0 bytes). Choose another file.")
     if _is_pickle(file):
         return PickledCheckpoint(_pickled(name))
+    file.seek(0)
+    if is_lfs_pointer(file.read(len(LFS_MARK))):
+        return BadCheckpoint(lfs_pointer(name))
     return BadCheckpoint(f"'{name}' is not a safetensors file. Save the weights with safetensors' save_file, and try again.")
 
 
@@ -179,7 +170,7 @@ def _is_pickle(file: BinaryIO) -> bool:
 
 
 def _cut_short(name: str) -> str:
-    return f"'{name}' is cut short: it ends before the values that its header announces. Upload it again."
+    return f"'{name}' is cut short: it ends before the values that its header announces. Get it again, whole."
 
 
 def _tensors(header: Mapping[str, Any], name: str, n_value_bytes: int) -> list[StoredTensor]:
@@ -237,9 +228,8 @@ def write_without_prefix(weights: bytes, target: BinaryIO, prefix: str) -> None:
 def match_checkpoint(checkpoint: Checkpoint, config: Mapping[str, Any]) -> CheckpointMatch:
     """The checkpoint beside what the configuration asks for. The prefix is the one with which most fits; often none."""
     needed = needed_shapes(json.dumps(config, sort_keys=True))
-    prefixes = harmless_prefixes(checkpoint.shapes)
-    matches = [_matched(config["architecture"], checkpoint.shapes, needed, prefix) for prefix in prefixes]
-    return min(matches, key=lambda match: len(match.mismatches))
+    match = match_shapes(checkpoint.shapes, needed)
+    return CheckpointMatch(match.prefix, match.n_fitting, match.mismatches, config["architecture"])
 
 
 @lru_cache(maxsize=8)
@@ -253,20 +243,3 @@ def needed_shapes(config: str) -> dict[str, tuple[int, ...]]:
             reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
             raise BadCheckpoint(f"timm cannot build the network that was asked for ({reason[0][:200]}).") from error
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
-def harmless_prefixes(names: Iterable[str]) -> list[str]:
-    """The empty prefix, and the ever longer ones that wrappers put before every name."""
-    names, prefixes = list(names), [""]
-    while longer := [part for part in HARMLESS_PREFIXES if all(name.startswith(prefixes[-1] + part) for name in names)]:
-        prefixes.append(prefixes[-1] + longer[0])
-    return prefixes
-
-
-def _matched(architecture: str, stored: Mapping[str, Any], needed: Mapping[str, Any], prefix: str) -> CheckpointMatch:
-    stored = {name.removeprefix(prefix): shape for name, shape in stored.items()}
-    wanted = {name: shape for name, shape in needed.items() if name in stored or not name.endswith(_OPTIONAL)}
-    names = [*wanted, *(name for name in stored if name not in wanted)]  # in the order of the network
-    pairs = [Mismatch(name, stored.get(name), wanted.get(name)) for name in names]
-    mismatches = tuple(pair for pair in pairs if pair.stored != pair.needed)
-    return CheckpointMatch(architecture, prefix, len(pairs) - len(mismatches), mismatches)

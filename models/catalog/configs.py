@@ -12,8 +12,9 @@ from typing import Any
 
 import timm
 
-from models.catalog.checkpoints import Checkpoint, harmless_prefixes
+from models.catalog.checkpoints import Checkpoint
 from models.catalog.formats import CONFIG, MB, json_object
+from models.encoder.fitting import harmless_prefixes
 from models.errors import BadCheckpoint, UnsupportedEncoder
 
 MAX_CONFIG_BYTES = 10 * MB
@@ -36,6 +37,9 @@ _DESCRIBING = (
     "license",
     "tag",
 )
+_NAMES_OF_CLASSES = ("label_names", "id2label", "labels")  # timm's, those of the hub's transformers, timm's in old files
+_MAX_CLASSES = 1_000_000
+_LARGEST = {"mean": 1.0, "std": 2.0}  # of images from 0 to 1
 _MAX_ARGUMENT = 10_000  # no network is wider or deeper; building one would hold the machine up
 # Arguments of timm's loader: a configuration says what a network is, never where weights come from.
 _LOADING = {
@@ -64,10 +68,46 @@ def read_config(data: bytes, name: str = CONFIG) -> dict[str, Any]:
     if not isinstance(architecture, str):
         raise UnsupportedEncoder(f"'{name}' names no timm architecture. Leave it out, and choose the architecture by hand.")
     require_architecture(architecture)
+    return _local_dir_config(architecture, _described(config, f"'{name}'"), config.get("model_args") or {}, f"'{name}'")
+
+
+def classes_described(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """What a folder's configuration says of its classes, as timm's ``pretrained_cfg`` has it: their number, and a list of names.
+
+    Raises BadCheckpoint, which names the ``source``, where that, or how images are prepared, cannot be meant.
+    """
+    described = _described(config, source)
+    _require_unit_scale(described, source)
+    _require_a_name_each(described, source)
+    return {key: described[key] for key in ("num_classes", "label_names") if described.get(key) is not None}
+
+
+def _described(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The part of a configuration that describes the weights, of either style; values at the top win, as in timm."""
     nested = config.get("pretrained_cfg", config)
-    top = {key: config[key] for key in ("num_classes", "label_names", "label_descriptions") if key in config}
+    top = {key: config[key] for key in ("num_classes", "label_descriptions", *_NAMES_OF_CLASSES) if key in config}
     described = {**(nested if isinstance(nested, dict) else {}), **top}
-    return _local_dir_config(architecture, described, config.get("model_args") or {}, name)
+    arguments = config.get("model_args")
+    if isinstance(arguments, dict) and type(arguments.get("num_classes")) is int:
+        described["num_classes"] = arguments["num_classes"]  # what the network is built with
+    given = next((described[key] for key in _NAMES_OF_CLASSES if described.get(key)), None)
+    described["label_names"] = _in_order(given, described.get("num_classes"), source) if isinstance(given, dict) else given
+    if described.get("num_classes") is None and isinstance(described["label_names"], list):
+        described["num_classes"] = len(described["label_names"])
+    return described
+
+
+def _in_order(names: Mapping[str, Any], n_classes: Any, source: str) -> list[str]:
+    """Class names in the order of their classes, from a mapping of index to name; a class that it leaves out gets its number."""
+    wrong = next((key for key in names if not (str(key).isdecimal() and len(str(key)) < 10)), None)
+    if wrong is not None:
+        raise BadCheckpoint(f"{source} gives a class name for '{str(wrong)[:40]}'; the number of a class is needed, from 0 on.")
+    by_idx = {int(key): str(name) for key, name in names.items()}
+    n_needed = max(by_idx) + 1
+    n_classes = n_classes if type(n_classes) is int else n_needed
+    if n_needed > min(n_classes, _MAX_CLASSES):
+        raise BadCheckpoint(f"{source} names class {n_needed - 1} of {n_classes} classes, which count from 0. Correct the names.")
+    return [by_idx.get(idx, f"class {idx}") for idx in range(n_classes)]
 
 
 def config_by_hand(
@@ -146,18 +186,36 @@ def _is_modest(value: Any) -> bool:
 
 def _require_describing(config: Mapping[str, Any], source: str) -> None:
     """Raises BadCheckpoint unless the numbers make sense."""
-    n_classes, names = config["num_classes"], config.get("label_names")
-    if type(n_classes) is not int or not 0 <= n_classes <= 1_000_000:
+    n_classes = config["num_classes"]
+    if type(n_classes) is not int or not 0 <= n_classes <= _MAX_CLASSES:
         raise BadCheckpoint(f"{source} gives {str(n_classes)[:40]} as the number of classes; a whole number is needed.")
-    if names is not None and (not isinstance(names, list) or len(names) != n_classes):
-        given = len(names) if isinstance(names, list) else "no list of"
-        raise BadCheckpoint(f"{source} gives {given} class names for {n_classes} classes. Give one name per class, or none.")
+    _require_a_name_each(config, source)
     for key, least in (("mean", -math.inf), ("std", 0.0)):
         if key in config and not _are_three(config[key], least):
             raise BadCheckpoint(f"{source} gives {config[key]!s:.60} as {key}; three numbers are needed, of std above 0.")
+    _require_unit_scale(config, source)
     size = config.get("input_size", (3, 224, 224))
     if not _are_three(size, 0.0) or not all(type(side) is int and side <= 4096 for side in size):
         raise BadCheckpoint(f"{source} gives {size!s:.60} as input size; 3 channels, height and width in pixels are needed.")
+
+
+def _require_a_name_each(config: Mapping[str, Any], source: str) -> None:
+    """Raises BadCheckpoint unless there is a list of as many names as classes, or none."""
+    n_classes, names = config.get("num_classes"), config.get("label_names")
+    if names is not None and (not isinstance(names, list) or len(names) != n_classes):
+        given = len(names) if isinstance(names, list) else "no list of"
+        raise BadCheckpoint(f"{source} gives {given} class names for {n_classes} classes. Give one name per class, or none.")
+
+
+def _require_unit_scale(config: Mapping[str, Any], source: str) -> None:
+    """Raises BadCheckpoint, with the remedy, if mean and std are those of images from 0 to 255."""
+    given = {key: config[key] for key in _LARGEST if _are_three(config.get(key), -math.inf)}
+    if any(max(values) > _LARGEST[key] for key, values in given.items()):
+        found, wanted = (
+            " and ".join(f"{key} {', '.join(f'{value / scale:.4g}' for value in values)}" for key, values in given.items())
+            for scale in (1, 255)
+        )
+        raise BadCheckpoint(f"{source} gives {found}, for images from 0 to 255; here they are 0 to 1. Divide by 255: {wanted}.")
 
 
 def _are_three(values: Any, least: float) -> bool:

@@ -11,12 +11,13 @@ from safetensors import SafetensorError, safe_open
 
 from models.catalog import hub
 from models.catalog.curated import CURATED
-from models.catalog.formats import CONFIG, WEIGHTS
+from models.catalog.formats import CONFIG
 from models.catalog.local_dir import config_in, known_architecture, remarks_in
 from models.catalog.packaged import PackagedEncoder
+from models.catalog.weights import weight_files
 from models.encoder.building import MODEL_ERRORS, family_of
 from models.encoder.labels import has_classifier
-from models.errors import EncoderUnavailable, UnknownEncoder
+from models.errors import BadCheckpoint, EncoderUnavailable, UnknownEncoder
 
 HUB_PREFIX = "hf-hub:"
 LearntFrom = Literal["scenes", "photographs", ""]  # what an encoder's training images were; "" where nobody has said
@@ -48,7 +49,7 @@ def folder_entry(folder: Path, name: str, *, bundled: bool) -> CatalogEntry:
     return CatalogEntry(
         title=remarks.get("title", folder.name),
         training="Bundled" if bundled else _YOUR_OWN,
-        n_parameters=_count_parameters(folder / WEIGHTS),
+        n_parameters=_count_parameters(folder),
         state="bundled" if bundled else "on disk",
         note=remarks.get("note", ""),
         learnt_from="scenes" if bundled else "",
@@ -106,7 +107,7 @@ def hub_entry(name: str) -> CatalogEntry:
     return CatalogEntry(
         title=repo,
         training=_YOUR_OWN,
-        n_parameters=_count_parameters(weights),
+        n_parameters=_count_parameters(weights.parent),
         state="on disk",
         **_described(name, config_in(path.parent)),
     )
@@ -155,11 +156,11 @@ def _pretrained_part(config: dict[str, Any]) -> dict[str, Any]:
     return {**nested, **top}
 
 
-def _count_parameters(weights: Path) -> int | None:
-    """From the file's header; None if there is no readable file."""
+def _count_parameters(folder: Path) -> int | None:
+    """From the headers of the folder's files; None if there is none that can be read."""
     try:
-        return _count_stored(weights, weights.stat().st_mtime_ns)
-    except (OSError, SafetensorError):
+        return sum(_count_stored(file, file.stat().st_mtime_ns) for file in weight_files(folder)) or None
+    except (OSError, SafetensorError, BadCheckpoint):
         return None
 
 

@@ -5,26 +5,25 @@ Weights of the last two are fetched if need be.
 Weights are read from safetensors; only where a pickle is allowed may one stand in for them (models/catalog/pickled.py).
 """
 
-import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import timm
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from models.catalog import hub
-from models.catalog.checkpoints import needed_shapes
+from models.catalog.configs import classes_described
 from models.catalog.entries import HUB_PREFIX, pretrained_config
-from models.catalog.formats import CONFIG, PICKLED_NAMES, PICKLED_WEIGHTS, WEIGHTS, WEIGHTS_NAMES, only_pickled
+from models.catalog.formats import CONFIG, PICKLED_NAMES, PICKLED_WEIGHTS, WEIGHTS, only_pickled
 from models.catalog.local_dir import config_in, known_architecture, remarks_in
 from models.catalog.packaged import PackagedEncoder, load_packaged
 from models.catalog.pickled import load_pickled
+from models.catalog.weights import load_weights, require_whole, weight_files
 from models.encoder.building import MODEL_ERRORS, NetworkSpec, build_model
 from models.encoder.encoder import Encoder
-from models.errors import BadCheckpoint, EncoderUnavailable, OutOfMemory, UnsupportedEncoder
+from models.errors import BadCheckpoint, EncoderUnavailable, OutOfMemory
 from models.progress import Progress
 
 Device = str | torch.device
@@ -35,14 +34,27 @@ def open_folder(folder: Path, name: str, device: Device, progress: Progress, *, 
     """The encoder in a folder, called ``name``; raises EncoderUnavailable or UnsupportedEncoder."""
     config = config_in(folder)
     architecture = known_architecture(config, name)
-    pickled = folder / PICKLED_WEIGHTS
-    is_safe = any((folder / weights).is_file() for weights in WEIGHTS_NAMES)
-    if not is_safe and not (pickle_allowed and pickled.is_file()):
-        raise _no_weights(folder, name)
-    progress.report(None, _READING)
-    weights = None if is_safe else load_pickled(pickled, name, _needed(config, name))
     licence = str(remarks_in(folder).get("licence", ""))
-    return _built(name, architecture, partial(Encoder.from_folder, folder, name, device, licence, weights))
+
+    def build() -> Encoder:
+        described = classes_described(config, f"'{folder / CONFIG}'")
+        weights = _weights(folder, name, pickle_allowed=pickle_allowed)
+        return Encoder.from_folder(folder, weights, name, device, licence, described)
+
+    progress.report(None, _READING)
+    return _built(name, architecture, build)
+
+
+def _weights(folder: Path, name: str, *, pickle_allowed: bool) -> dict[str, Tensor]:
+    """The tensors (...) of a folder by name; raises EncoderUnavailable or UnsupportedEncoder if none may be read."""
+    files = weight_files(folder)
+    if files:
+        return load_weights(files)
+    if pickle_allowed and (folder / PICKLED_WEIGHTS).is_file():
+        return load_pickled(folder / PICKLED_WEIGHTS, name)
+    if any((folder / weights).is_file() for weights in PICKLED_NAMES):
+        raise only_pickled(name)
+    raise EncoderUnavailable(f"'{name}' has no weights: {WEIGHTS} is missing from {folder}.")
 
 
 def open_packaged(packaged: PackagedEncoder, device: Device, progress: Progress) -> Encoder:
@@ -65,7 +77,12 @@ def open_timm(name: str, device: Device, progress: Progress) -> Encoder:
         raise only_pickled(name)
     weights = hub.load_weights(config.hf_hub_id, progress)
     progress.report(None, _READING)
-    return _built(name, name, partial(Encoder.from_timm, name, device=device, name=name, weights=weights))
+
+    def build() -> Encoder:
+        require_whole(weights)
+        return Encoder.from_timm(name, device=device, name=name, weights=weights)
+
+    return _built(name, name, build)
 
 
 def open_hub(name: str, device: Device, progress: Progress) -> Encoder:
@@ -77,23 +94,12 @@ def open_hub(name: str, device: Device, progress: Progress) -> Encoder:
     return open_folder(weights.parent, name, device, progress)
 
 
-def _no_weights(folder: Path, name: str) -> EncoderUnavailable | UnsupportedEncoder:
-    if any((folder / weights).is_file() for weights in PICKLED_NAMES):
-        return only_pickled(name)
-    return EncoderUnavailable(f"'{name}' has no weights: {WEIGHTS} is missing from {folder}.")
-
-
-def _needed(config: dict[str, Any], name: str) -> dict[str, tuple[int, ...]]:
-    try:
-        return needed_shapes(json.dumps(config))
-    except BadCheckpoint as error:
-        raise EncoderUnavailable(f"'{name}' cannot be built: {error}") from error
-
-
 def _built(name: str, architecture: str, build: Callable[[], Encoder]) -> Encoder:
     """The encoder, or in one sentence why its files do not make one."""
     try:
         return build()
+    except BadCheckpoint as error:
+        raise EncoderUnavailable(f"'{name}' cannot be built: {error}") from error
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(f"'{name}' does not fit into the device's memory. Close another encoder, or use the CPU.") from error
     except (*MODEL_ERRORS, OSError, SafetensorError) as error:

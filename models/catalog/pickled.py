@@ -4,28 +4,29 @@ PyTorch's ``weights_only`` reader runs none of the code that a pickle may hold: 
 refuses everything else. It is still a parser of programs, so uploads and the hub's files never get here.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from models.catalog.checkpoints import harmless_prefixes
-from models.catalog.formats import WEIGHTS
+from models.catalog.formats import LFS_MARK, WEIGHTS, is_lfs_pointer, lfs_pointer
 from models.encoder.building import MODEL_ERRORS
-from models.errors import UnsupportedEncoder
+from models.errors import BadCheckpoint, UnsupportedEncoder
 
 # Where training scripts keep the weights inside a checkpoint; the smoothed ones first, as timm does.
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model")
 _READING_ERRORS = (torch.serialization.pickle.UnpicklingError, EOFError, OSError, *MODEL_ERRORS)
 
 
-def load_pickled(path: Path, name: str, needed: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights, tensors of any shape by the names that they have in ``needed``, the network's own tensors by name.
+def load_pickled(path: Path, name: str) -> dict[str, Tensor]:
+    """The weights of the encoder ``name``, tensors of any shape by name.
 
-    Raises UnsupportedEncoder if the file holds more than weights, or none.
+    Raises UnsupportedEncoder if the file holds more than weights, or none, and BadCheckpoint if it stands for another file.
     """
+    with path.open("rb") as file:
+        if is_lfs_pointer(file.read(len(LFS_MARK))):
+            raise BadCheckpoint(lfs_pointer(path.name))
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _READING_ERRORS as error:
@@ -36,8 +37,7 @@ def load_pickled(path: Path, name: str, needed: Mapping[str, Any]) -> dict[str, 
     weights = _unwrapped(content)
     if not weights:
         raise UnsupportedEncoder(f"'{name}' has a {path.name} without weights. Save a state_dict, best as {WEIGHTS}.")
-    prefix = max(harmless_prefixes(weights), key=lambda prefix: sum(key.removeprefix(prefix) in needed for key in weights))
-    return {key.removeprefix(prefix): tensor for key, tensor in weights.items()}
+    return weights
 
 
 def _unwrapped(content: Any) -> dict[str, Tensor]:

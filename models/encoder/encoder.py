@@ -18,6 +18,7 @@ from typing import Any
 
 import timm
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.encoder.building import (
@@ -31,6 +32,7 @@ from models.encoder.building import (
     preprocessing_of,
     probe_model,
 )
+from models.encoder.fitting import build_with_weights
 from models.encoder.heads import CutPointTrials, Head, Tap, head_for
 from models.encoder.labels import class_names
 from models.encoder.preprocessing import Preprocessing, prepare
@@ -116,18 +118,22 @@ class Encoder:
     def from_folder(
         cls,
         folder: Path,
+        weights: Mapping[str, Tensor] | None = None,
         name: str = "",
         device: str | torch.device = "cpu",
         licence: str = "",
-        weights: Mapping[str, Tensor] | None = None,
+        described: Mapping[str, Any] | None = None,
     ) -> "Encoder":
         """The encoder in a folder of timm's ``local-dir`` format: ``config.json``, and ``model.safetensors`` unless ``weights``
-        (tensors by name, each of the shape the network needs) are given."""
+        (tensors of any shape by name) are given.
+
+        ``described`` takes the place of what the configuration says of the weights (timm's ``pretrained_cfg``). Raises
+        BadCheckpoint where the weights do not fit the network.
+        """
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         spec = NetworkSpec(config["architecture"], json.dumps(config.get("model_args") or {}, sort_keys=True))
-        model = build_model(f"local-dir:{folder}", {}, pretrained=weights is None)
-        if weights is not None:
-            model.load_state_dict(weights)
+        weights = load_file(folder / "model.safetensors") if weights is None else weights
+        model = build_with_weights(f"local-dir:{folder}", weights, **(described or {}))
         return cls(model, spec, name or str(folder), device, licence)
 
     @property
@@ -264,5 +270,6 @@ def _labelling(model: TimmModel, spec: NetworkSpec) -> dict[str, Any]:
     """The configuration that says what the outputs stand for, with the classes the model really has."""
     config = dict(model.pretrained_cfg, architecture=spec.architecture)
     if model.num_classes != config.get("num_classes"):  # a head of another size than the weights came with
-        config.update(label_names=None, tag=None)
+        names = config.get("label_names") or ()
+        config.update(label_names=names if len(names) == model.num_classes else None, tag=None)
     return dict(config, num_classes=model.num_classes)

@@ -56,7 +56,7 @@ BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-textu
 
 
 def real_encoders() -> list[Encoder]:
-    return [Encoder.from_folder(SHARED_FIXTURES / "weights" / name, name) for name in REAL]
+    return [Encoder.from_folder(SHARED_FIXTURES / "weights" / name, name=name) for name in REAL]
 
 
 def bundled_encoders() -> list[Encoder]:

@@ -60,7 +60,7 @@ MB = 1e6
 @cache
 def encoder(name: str, weights: Path) -> Encoder:
     """With its weights if they are at hand, else with random ones."""
-    return Encoder.from_folder(weights / name, name) if (weights / name).is_dir() else Encoder.from_timm(name)
+    return Encoder.from_folder(weights / name, name=name) if (weights / name).is_dir() else Encoder.from_timm(name)
 
 
 @cache

@@ -135,7 +135,7 @@ def test_names_of_other_encoders_are_not_free(tmp_path, name):
         ({"config": '{"architecture": "resnet18", "model_args": {"layers": 7}}'}, EncoderUnavailable, "do not fit"),
         ({"config": '{"architecture": "resnet18", "model_args": {"wings": 2}}'}, EncoderUnavailable, "do not fit"),
         ({"config": '{"architecture": "resnet18", "model_args": [3]}'}, EncoderUnavailable, "do not fit"),
-        ({"weights": b"\0" * 64}, EncoderUnavailable, "do not fit"),
+        ({"weights": b"\0" * 64}, EncoderUnavailable, "not a safetensors file"),
         ({"weights": None}, EncoderUnavailable, "model.safetensors is missing"),
         ({"weights": None, "pickle": b"x"}, UnsupportedEncoder, "weights_only"),
     ],

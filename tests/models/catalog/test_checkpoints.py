@@ -16,14 +16,13 @@ from models.catalog import checkpoints
 from models.catalog.checkpoints import (
     CONVERT_COMMAND,
     Checkpoint,
-    Mismatch,
     StoredTensor,
-    harmless_prefixes,
     match_checkpoint,
     read_checkpoint,
     write_without_prefix,
 )
 from models.catalog.configs import config_by_hand
+from models.encoder.fitting import Mismatch, harmless_prefixes
 from models.errors import BadCheckpoint, PickledCheckpoint
 
 TINY = "test_resnet"

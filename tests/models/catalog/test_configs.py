@@ -68,6 +68,18 @@ def test_a_config_that_is_not_a_json_object_is_refused(data):
         read_config(data)
 
 
+def test_names_of_classes_are_taken_from_a_mapping():
+    config = read_config(json.dumps({"architecture": TINY, "id2label": {"1": "dog", "0": "cat"}}).encode())
+    assert (config["num_classes"], config["pretrained_cfg"]["label_names"]) == (2, ["cat", "dog"])
+
+
+def test_mean_and_std_of_images_up_to_255_are_refused_with_the_remedy():
+    with pytest.raises(
+        BadCheckpoint, match=r"What was entered gives .* Divide by 255: mean 0.5, 0.5, 0.5 and std 0.25, 0.25, 0.25"
+    ):
+        config_by_hand(TINY, 3, mean=(127.5,) * 3, std=(63.75,) * 3)
+
+
 def test_arguments_of_a_network_are_taken_over():
     arguments = {"img_size": 96, "pretrained_window_sizes": [0, 0, 0, 0]}
     assert read_config(json.dumps({"architecture": TINY, "model_args": arguments}).encode())["model_args"] == arguments

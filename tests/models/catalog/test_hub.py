@@ -73,7 +73,7 @@ REFUSED = {  # repository: (its files, the error, what the message says)
     "bert": (repository(config__json=b'{"architectures": ["BertModel"]}'), "UnsupportedEncoder", "not a timm encoder"),
     "unheard": (repository(config__json=b'{"architecture": "vit_unheard"}'), "UnsupportedEncoder", "vit_unheard"),
     "page": (repository(config__json=b"<html>"), "EncoderUnavailable", "not a readable JSON"),
-    "broken": (repository(model__safetensors=b"\0" * 100), "EncoderUnavailable", "do not fit"),
+    "broken": (repository(model__safetensors=b"\0" * 100), "EncoderUnavailable", "not a safetensors file"),
     "foreign": (repository(model__safetensors=save({"a": torch.zeros(2)})), "EncoderUnavailable", "do not fit"),
 }
 
