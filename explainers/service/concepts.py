@@ -34,6 +34,7 @@ from explainers.visual_tcav.estimates import Estimate, class_estimate, estimates
 from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
 from explainers.visual_tcav.stack import CavStack
 from models.encoder import Encoder, EncoderInfo
+from models.encoder.encoder import require_finite_answer
 from models.encoder.labels import class_name, probabilities
 from models.errors import BadSettings, NotACutPoint, TooFewExamples
 from models.photo import Photo
@@ -53,7 +54,9 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
     tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
     image = encoder.prepare(photo, settings.input_size)
-    of_classes = probabilities(encoder.logits(image[None])[0])
+    logits = encoder.logits(image[None])[0]
+    require_finite_answer(encoder.info, f"'{photo.name}'", logits)
+    of_classes = probabilities(logits)
     class_idx = settings.class_idx or tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
     facts, contributed = _followed(inquiry, tested, image, class_idx, progress.part(FIT_SHARE, 1.0))
     at_depths = [

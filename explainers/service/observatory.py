@@ -24,7 +24,7 @@ from explainers.runtime.batches import in_batches
 from explainers.runtime.caches import LruCache, n_bytes
 from models.catalog import Catalog
 from models.encoder import Encoder, EncoderInfo
-from models.errors import UnsupportedEncoder
+from models.encoder.encoder import require_finite_maps
 from models.photo import Photo
 from models.progress import Progress
 
@@ -169,7 +169,7 @@ class Observatory:
         by_depth = encoder.feature_maps(images, depths)
         for place, n in enumerate(missing):
             maps[n] = [depth_maps[place].to("cpu", copy=True) for depth_maps in by_depth]  # a view would keep the whole batch
-            _require_finite(encoder.info, photos[n], depths, maps[n])
+            require_finite_maps(encoder.info, f"'{photos[n].name}'", dict(zip(depths, maps[n], strict=True)))
             for depth, depth_map in zip(depths, maps[n], strict=True):
                 self.maps.put((fingerprint, photos[n].sha256, shape, depth), depth_map)
         return maps
@@ -198,15 +198,6 @@ class Observatory:
 def _loaded(name: str, encoder: Encoder, map_bytes: Mapping[Hashable, int]) -> LoadedEncoder:
     info = encoder.info
     return LoadedEncoder(name, info.fingerprint, encoder.n_bytes, info.architecture, map_bytes.get(info.fingerprint, 0))
-
-
-def _require_finite(info: EncoderInfo, photo: Photo, depths: Sequence[int], maps: Sequence[Tensor]) -> None:
-    for depth, depth_map in zip(depths, maps, strict=True):
-        if not depth_map.sum(dtype=torch.float64).isfinite():
-            raise UnsupportedEncoder(
-                f"At depth {depth} the activations of '{info.name}' for '{photo.name}' are not all finite; its weights may be "
-                "damaged. Choose another encoder, or depths before that one."
-            )
 
 
 def _state_of_files(name: str, parents: Sequence[Path]) -> Hashable:

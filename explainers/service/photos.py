@@ -13,6 +13,7 @@ from explainers.results.segmentations import N_PREDICTIONS, Predictions, Segment
 from explainers.service.observatory import Observatory
 from explainers.service.questions import Classify, Segment, SegmentEach, SegmentTogether, resolved
 from models.encoder import Encoder
+from models.encoder.encoder import require_finite_answer
 from models.encoder.labels import class_logits, class_name, probabilities
 from models.errors import BadSettings
 from models.photo import Photo
@@ -102,6 +103,7 @@ def classify(question: Classify, observatory: Observatory, progress: Progress) -
         return Predictions(provenance, (), (), (), ())
     progress.report(None, "Asking the classifier")
     logits = encoder.logits(encoder.prepare(question.photo, input_size)[None])[0].cpu()
+    require_finite_answer(encoder.info, f"'{question.photo.name}'", logits)
     return Predictions(provenance, *_most_probable(logits, encoder.info.class_names))
 
 

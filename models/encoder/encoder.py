@@ -36,7 +36,7 @@ from models.encoder.fitting import build_with_weights
 from models.encoder.heads import CutPointTrials, Head, Tap, head_for
 from models.encoder.labels import class_names
 from models.encoder.preprocessing import Preprocessing, prepare
-from models.errors import BadSettings, NotACutPoint
+from models.errors import BadSettings, NotACutPoint, UnsupportedEncoder
 from models.photo import Photo
 
 __all__ = ["Depth", "Encoder", "EncoderInfo", "default_depths", "randomised"]
@@ -181,7 +181,8 @@ class Encoder:
         """A callable that takes one image, (3, H, W) or (1, 3, H, W), and gives the rest of the network after ``depth`` for it.
 
         The image runs only up to the depth, once. Raises NotACutPoint, with the reason, where the depth's activation
-        alone does not decide the logits (tried once per depth, on two small images).
+        alone does not decide the logits (tried once per depth, on two small images), and UnsupportedEncoder where weights that
+        are not finite leave nothing to decide.
         """
         self._require_depths([depth])
         if depth not in self._taps:
@@ -232,7 +233,10 @@ class Encoder:
     @cached_property
     def _trials(self) -> CutPointTrials:
         images = self._trial_images()
-        maps = self.feature_maps(images[1], range(len(self.info.depths)))
+        depths = range(len(self.info.depths))
+        maps = self.feature_maps(images[1], depths)
+        require_finite_maps(self.info, "a trial image", dict(zip(depths, maps, strict=True)))
+        require_finite_answer(self.info, "a trial image", self.logits(images[1]))
         return CutPointTrials(self.model, self.info.depths, images, maps)
 
     def _trial_images(self) -> tuple[Tensor, Tensor]:
@@ -243,6 +247,24 @@ class Encoder:
         images = coarse + 0.5 * torch.randn(coarse.shape, generator=generator)
         first, second = images.to(self.device).split(1)
         return first, second
+
+
+def require_finite_maps(info: EncoderInfo, shown: str, maps: Mapping[int, Tensor]) -> None:
+    """Raises UnsupportedEncoder unless every feature map, of any shape (...) and by depth, of what was ``shown`` is finite."""
+    for depth, feature_map in maps.items():
+        if not feature_map.sum(dtype=torch.float64).isfinite():
+            raise UnsupportedEncoder(
+                f"At depth {depth} the activations of '{info.name}' for {shown} are not all finite; its weights may be damaged. "
+                "Choose another encoder, or segment with depths before that one."
+            )
+
+
+def require_finite_answer(info: EncoderInfo, shown: str, logits: Tensor) -> None:
+    """Raises UnsupportedEncoder unless the logits, of any shape (...), for what was ``shown`` are finite."""
+    if not bool(logits.isfinite().all()):
+        raise UnsupportedEncoder(
+            f"The logits of '{info.name}' for {shown} are not all finite; its weights may be damaged. Choose another encoder."
+        )
 
 
 def randomised(encoder: Encoder, seed: int = 0) -> Encoder:

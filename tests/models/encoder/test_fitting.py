@@ -8,7 +8,7 @@ import torch
 
 from models.encoder.encoder import Encoder
 from models.encoder.fitting import Mismatch, build_with_weights, harmless_prefixes, in_words, match_shapes
-from models.errors import BadCheckpoint
+from models.errors import BadCheckpoint, UnsupportedEncoder
 
 TINY = "test_resnet"
 NEEDED = {"body.weight": (4, 3), "fc.weight": (2, 4), "body.num_batches_tracked": ()}
@@ -85,3 +85,16 @@ def test_names_of_classes_survive_a_configuration_that_counts_them_wrongly(tmp_p
     described = {"label_names": ["cat", "dog", "ant"]}
     encoder = Encoder.from_folder(tmp_path / "e", weights_of(num_classes=3), described=described)
     assert encoder.info.class_names == ("cat", "dog", "ant")
+
+
+@pytest.mark.parametrize(
+    ("damaged", "expected"), [("layer4.0.conv2.weight", "At depth 4 the activations"), ("fc.weight", "The logits")]
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_told_before_anything_is_attributed(damaged, expected, value):
+    encoder = Encoder.from_timm(TINY, num_classes=3)
+    with torch.no_grad():
+        encoder.model.state_dict()[damaged][0] = value
+    for depth in (3, 4):
+        with pytest.raises(UnsupportedEncoder, match=f"{expected} of '{TINY}' for a trial image are not all finite"):
+            encoder.head_from(depth)
