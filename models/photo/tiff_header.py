@@ -21,6 +21,8 @@ _OF_PILLOW = _PACKED | {2, 3, 4, 6, 7, 34676, 34677, 50001}  # of whole pixels b
 _JPEG, _JPEG_SCAN = {6, 7}, b"\xff\xda"
 _MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PAGES_LOOKED_AT = 16
+_OF_SEGMENTS = (273, 279, 324, 325)  # tags: offsets and numbers of bytes of strips and of tiles
+_MAX_VALUES, _BYTES = 1_000_000, (1, 2, 6, 7)  # of a tag, unless its type is one of bytes
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # what it has to say of damaged files is not for people
 
@@ -76,7 +78,7 @@ class Header:
     def n_bytes_besides(self) -> int:
         """Memory that Pillow takes beside the picture: one segment, and the picture once more where it is turned."""
         height, width = self.segment_size
-        of_segment = min(height, self.height) * width * self.n_samples * self.n_bits // 8
+        of_segment = (height if self.is_tiled else min(height, self.height)) * width * self.n_samples * self.n_bits // 8
         return of_segment + (4 * self.width * self.height if self.orientation > 1 else 0)
 
     @property
@@ -108,15 +110,14 @@ def can_be_unpacked(header: Header) -> bool:
 
 def read_header(data: bytes, name: str) -> Header:
     """The first page; raises UnreadableImage for kinds that nothing here reads, and one of many errors if it is damaged."""
-    n_segments = _n_segments(data)
-    if n_segments > MAX_SEGMENTS:
-        raise unsupported(name, "TIFF", f"its pixels are cut into {n_segments} pieces", SAVE_AS)
+    directory = _directory(data)
+    _require_few_values(directory, name)
     with tifffile.TiffFile(BytesIO(data)) as file:
         page = file.pages.first
         if not isinstance(page, tifffile.TiffPage) or page.imagewidth < 1 or page.imagelength < 1:
             raise ValueError("no page with pixels")
         _require_known(page, name)
-        header = _header(page, has_pages=_has_pages(file))
+        header = _header(page, has_pages=_has_pages(data, directory))
     require_few_pixels(name, header.width, header.height)
     if header.compression in _JPEG:
         n_scans = data.count(_JPEG_SCAN) // max(1, len(header.segments))
@@ -124,26 +125,56 @@ def read_header(data: bytes, name: str) -> Header:
     return header
 
 
-def _n_segments(data: bytes) -> int:
-    """How many strips or tiles the first page claims, seen before anything is made of them."""
+@dataclass(frozen=True)
+class _Directory:
+    """The tags of a page as they stand in the file: by number, the type and the number of values, and the first bytes."""
+
+    tags: dict[int, tuple[int, int, bytes]]
+    following: int  # where the next directory begins; 0 behind the last one
+    byte_order: str
+
+    @property
+    def is_part_of_first(self) -> bool:
+        """True for the first page made smaller, and for pages that say which of its pixels count."""
+        kind = self.tags.get(254, (0, 0, bytes(4)))[2]
+        return bool(struct.unpack_from(self.byte_order + "I", kind)[0] & 0b101)
+
+
+def _directory(data: bytes, place: int = 0) -> _Directory:
+    """The directory at a place, or the first one; raises struct.error if it is cut short."""
     order = "<" if data.startswith(b"II") else ">"
     is_big = data[2:4] in (b"+\0", b"\0+")
-    place = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)[0]
-    of_count, of_tag, size = ("Q", "HHQ", 20) if is_big else ("H", "HHI", 12)
+    of_place, of_count, of_tag, size = ("Q", "Q", "HHQ", 20) if is_big else ("I", "H", "HHI", 12)
+    place = place or struct.unpack_from(order + of_place, data, 8 if is_big else 4)[0]
     n_tags = min(struct.unpack_from(order + of_count, data, place)[0], 4096)
     place += struct.calcsize(order + of_count)
-    tags = (struct.unpack_from(order + of_tag, data, place + n * size) for n in range(n_tags))
-    return max((count for tag, _, count in tags if tag in (273, 279, 324, 325)), default=0)
+    entries = [(*struct.unpack_from(order + of_tag, data, start), start) for start in range(place, place + n_tags * size, size)]
+    behind = struct.calcsize(order + of_tag)
+    tags = {tag: (kind, count, data[start + behind : start + size]) for tag, kind, count, start in entries}
+    following = struct.unpack_from(order + of_place, data, place + n_tags * size)[0]
+    return _Directory(tags, following, order)
 
 
-def _has_pages(file: tifffile.TiffFile) -> bool:
-    """True if another page follows that is not the first one made smaller, nor says which of its pixels count."""
-    for n in range(1, _PAGES_LOOKED_AT):
-        try:
-            page = file.pages[n]
-        except (IndexError, ValueError, TypeError, KeyError, struct.error, tifffile.TiffFileError):
+def _require_few_values(directory: _Directory, name: str) -> None:
+    """Raises UnreadableImage if there are more strips or tiles, or values of another tag, than are ever needed."""
+    n_segments = max((directory.tags[tag][1] for tag in _OF_SEGMENTS if tag in directory.tags), default=0)
+    if n_segments > MAX_SEGMENTS:
+        raise unsupported(name, "TIFF", f"its pixels are cut into {n_segments} pieces", SAVE_AS)
+    if any(count > _MAX_VALUES for kind, count, _ in directory.tags.values() if kind not in _BYTES):
+        raise unsupported(name, "TIFF", "its header holds millions of values", SAVE_AS)
+
+
+def _has_pages(data: bytes, first: _Directory) -> bool:
+    """True if another page follows that is not part of the first one."""
+    directory = first
+    for _ in range(_PAGES_LOOKED_AT):
+        if not directory.following:
             return False
-        if isinstance(page, tifffile.TiffPage) and not page.is_reduced and not page.is_mask:
+        try:
+            directory = _directory(data, directory.following)
+        except struct.error:
+            return False
+        if not directory.is_part_of_first:
             return True
     return False
 

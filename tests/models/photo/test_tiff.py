@@ -264,3 +264,33 @@ def test_what_pillow_shows_right_is_left_to_it():
     assert is_for_pillow(read_header(tiff(np.zeros((4, 4, 3), np.uint8), "rgb"), "a"))
     assert not is_for_pillow(read_header(tiff(np.zeros((4, 4, 3), np.uint16), "rgb"), "a"))
     assert not is_for_pillow(read_header(tiff(np.zeros((4, 4), np.int8)), "a"))
+
+
+def test_a_header_of_millions_of_values_is_refused(monkeypatch):
+    data = tiff(VALUES["u2"], extratags=[(65000, "H", 2000, (7,) * 2000, True)])
+    assert read_photo(data, "a.tif").shape == (48, 64)
+    monkeypatch.setattr("models.photo.tiff_header._MAX_VALUES", 1999)
+    with pytest.raises(UnreadableImage, match="millions of values"):
+        read_photo(data, "a.tif")
+
+
+def test_pages_that_follow_in_a_circle_end():
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        file.write(VALUES["u2"], photometric="minisblack", metadata=None)
+        file.write(VALUES["u2"], photometric="minisblack", subfiletype=1, metadata=None)
+    with tifffile.TiffFile(io.BytesIO(buffer.getvalue())) as file:
+        first, second = (page.offset for page in file.pages)
+        n_tags = len(file.pages[1].tags)
+    data = bytearray(buffer.getvalue())
+    data[second + 2 + 12 * n_tags : second + 6 + 12 * n_tags] = second.to_bytes(4, "little")
+    assert first < second and read_photo(bytes(data), "a.tif").notes == ()
+
+
+def test_a_tile_far_larger_than_its_picture_is_refused():
+    data = tiff(np.zeros((16, 16, 3), np.uint8), "rgb", tile=(16, 16), compression="zlib")
+    with pytest.raises(UnreadableImage, match="MB to decode"):
+        read_photo(retagged(data, TileWidth=20_000, TileLength=20_000), "a.tif")
+    deep = tiff(np.zeros((16, 16), np.uint16), tile=(16, 16), compression="zlib")
+    with pytest.raises(UnreadableImage, match="MB to decode"):
+        read_photo(retagged(deep, TileWidth=20_000, TileLength=20_000), "a.tif")
