@@ -110,7 +110,7 @@ def _why_unreadable(data: bytes, name: str, error: Exception) -> str:
     if is_netpbm(data):
         kind = PICTURE
     if kind is None:
-        return f"'{name}' is not a picture of a known kind. {PICTURE_KINDS} work."
+        return f"'{name}' is not a picture of a known kind. Save it as {PICTURE_KINDS}."
     if kind in OTHER_PICTURES:
         return f"'{name}': this kind of picture is not supported: it looks like {kind}. Save it as JPEG or PNG."
     if kind == PICTURE and any(word in str(error).lower() for word in ("unsupported", "not supported")):

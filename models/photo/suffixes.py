@@ -4,4 +4,4 @@ PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp", ".gif"),  # as an uploader lists them
     *(".jpe", ".jfif", ".mpo", ".hif", ".dib", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
-PICTURE_KINDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF and PPM"
+PICTURE_KINDS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF or PPM"

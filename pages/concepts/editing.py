@@ -11,6 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import MAX_NAME, Added, ImageSet, Kind, Refusal
 from models.errors import BadConcept, UnknownConcept
+from models.photo import PICTURE_KINDS
 from pages.common import uploads
 from pages.common.text import escaped
 from pages.concepts import choice
@@ -22,7 +23,7 @@ _KIND_HELP = (
     "30 or more of either are recommended."
 )
 _FILES_HELP = (
-    "JPEG, PNG, WebP, TIFF, BMP, GIF or PPM files, several at a time, or a .zip of them. "
+    f"{PICTURE_KINDS} files, several at a time, or a .zip of them. "
     "Files that cannot be used are listed; the rest are added."
 )
 
