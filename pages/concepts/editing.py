@@ -23,8 +23,7 @@ _KIND_HELP = (
     "30 or more of either are recommended."
 )
 _FILES_HELP = (
-    f"{PICTURE_KINDS} files, several at a time, or a .zip of them. "
-    "Files that cannot be used are listed; the rest are added."
+    f"{PICTURE_KINDS} files, several at a time, or a .zip of them. Files that cannot be used are listed; the rest are added."
 )
 
 
