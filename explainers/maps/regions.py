@@ -5,6 +5,7 @@ connected components. A map has far fewer runs than pixels.
 """
 
 import numpy as np
+from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
@@ -32,3 +33,13 @@ def _runs(labels: np.ndarray) -> tuple[np.ndarray, csr_array]:
     upper, lower = run_idx[:-1][touch_anew], run_idx[1:][touch_anew]
     row_ends = np.concatenate([[0], np.bincount(upper, minlength=n_runs).cumsum()])  # ``upper`` rises: these are sorted rows
     return run_idx, csr_array((np.ones(len(upper), dtype=np.int8), lower, row_ends), shape=(n_runs, n_runs))
+
+
+def without_small_regions(labels: np.ndarray, min_share: float = 0.002) -> np.ndarray:
+    """The label map (h, w) with every region of less than ``min_share`` of all pixels given to what lies nearest; (h, w)."""
+    regions = region_map(labels)
+    is_small = (np.bincount(regions.ravel()) < min_share * labels.size)[regions]
+    if not is_small.any() or is_small.all():
+        return labels
+    rows, columns = ndimage.distance_transform_edt(is_small, return_distances=False, return_indices=True)
+    return labels[rows, columns]

@@ -21,7 +21,7 @@ from models.errors import BadCheckpoint, EncoderUnavailable, UnknownEncoder
 
 HUB_PREFIX = "hf-hub:"
 LearntFrom = Literal["scenes", "photographs", ""]  # what an encoder's training images were; "" where nobody has said
-_YOUR_OWN = "Your own"
+_YOUR_OWN, _FETCHED = "Your own", "From timm and the hub"  # folders; what was fetched without being on the short list
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")  # stored beside the parameters, not counted
 
 
@@ -78,7 +78,7 @@ def timm_entry(name: str) -> CatalogEntry:
     on_disk = config.hf_hub_id and hub.cached_weights(config.hf_hub_id)
     return CatalogEntry(
         title=row.title if row else name,
-        training=row.training if row else _YOUR_OWN,
+        training=row.training if row else _FETCHED,
         n_parameters=row.n_parameters if row else None,
         state="on disk" if on_disk else "needs download",
         note=row.note if row else "",
@@ -97,7 +97,7 @@ def hub_entry(name: str) -> CatalogEntry:
             title=repo,
             architecture="",
             family="",
-            training=_YOUR_OWN,
+            training=_FETCHED,
             n_parameters=None,
             licence="unknown",
             input_size=0,
@@ -106,7 +106,7 @@ def hub_entry(name: str) -> CatalogEntry:
         )
     return CatalogEntry(
         title=repo,
-        training=_YOUR_OWN,
+        training=_FETCHED,
         n_parameters=_count_parameters(weights.parent),
         state="on disk",
         **_described(name, config_in(path.parent)),

@@ -7,6 +7,7 @@ import streamlit as st
 
 from explainers.service.service import ExplainerService
 from models.catalog.admission import Admission
+from models.catalog.local_dir import folders_in
 from models.catalog.own_encoders import Removed
 from models.errors import EncoderscopeError
 from pages.common import link
@@ -93,16 +94,19 @@ def draw(service: ExplainerService) -> None:
         anchor=False,
         help="Uploaded below or placed in the folder ENCODERSCOPE_ENCODERS. Everyone who uses this dashboard sees them.",
     )
-    names = service.catalog.own.names()
-    if not names:
+    uploaded = service.catalog.own.names()
+    in_folder = (
+        [name for name in folders_in(folder) if name not in uploaded] if (folder := service.catalog.encoder_folder) else []
+    )
+    if not uploaded and not in_folder:
         st.caption("There is none yet. Upload a checkpoint below, and it appears here and in every list of encoders.")
     with st.grid(2, min_column_width=340):
-        for name in names:
+        for name in (*uploaded, *in_folder):
             with st.container(border=True, horizontal=True, vertical_alignment="center"):
-                _row(service, name)
+                _row(service, name, can_be_deleted=name in uploaded)
 
 
-def _row(service: ExplainerService, name: str) -> None:
+def _row(service: ExplainerService, name: str, *, can_be_deleted: bool) -> None:
     try:
         entry = service.catalog.entry(name)
     except EncoderscopeError as error:
@@ -110,8 +114,11 @@ def _row(service: ExplainerService, name: str) -> None:
     else:
         size = f"{in_short(entry.n_parameters)} parameters" if entry.n_parameters else "unknown size"
         facts = [entry.architecture, size, f"{entry.input_size} px", "classifier" if entry.has_classifier else "no classifier"]
+        facts += [] if can_be_deleted else ["in the folder of this server"]
         st.markdown(f"**{escaped(name)}**  \n:small[{escaped(' · '.join(facts))}]", width="stretch")
         _explore_link(name)
+    if not can_be_deleted:
+        return
     st.button(
         "Delete",
         key=f"delete {name}",

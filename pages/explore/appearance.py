@@ -92,8 +92,8 @@ def granularity(segmentation: Segmentation) -> None:
     )
 
 
-def controls(colours: Sequence[str]) -> None:
-    """Draws opacity, outlines, clusters without the photo, blinking, and the clusters with their colours on the picture."""
+def controls() -> None:
+    """Draws opacity, outlines, clusters without the photo, and blinking."""
     opacity, toggles = st.columns([1, 2], gap="medium", vertical_alignment="bottom")
     opacity.slider(
         "Opacity",
@@ -110,6 +110,10 @@ def controls(colours: Sequence[str]) -> None:
         st.toggle("Outlines", key="outlines", persist_state="session", on_change=_redraw, help="Lines between clusters.")
         st.toggle("Clusters only", key="clusters_only", persist_state="session", on_change=_redraw, help="Hides the photo.")
         st.toggle("Blink", key="blink", persist_state="session", help=_BLINK_HELP)
+
+
+def legend(colours: Sequence[str]) -> None:
+    """Draws the clusters with their colours on the picture; those that are pressed are shown alone."""
     st.pills(
         "Show only",
         range(st.session_state["k"]),

@@ -11,7 +11,9 @@ import pandas as pd
 import streamlit as st
 
 from explainers.drawing.clusters import at_size, shown_colours
+from explainers.maps.regions import without_small_regions
 from explainers.nave.quality import cluster_table
+from explainers.nave.segmentation import Segmentation
 from explainers.results.files import as_csv, maps_zip
 from explainers.results.segmentations import SegmentationsResult
 from explainers.results.tables import photos_cluster_rows
@@ -23,7 +25,9 @@ from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
 from pages.explore import appearance, charts, downloads, views
+from pages.explore.appearance import Appearance
 
+N_PER_PAGE = 12
 _N_SAMPLED, _SAMPLED_SIDE = 32, 160  # photos, and px of their longer side, from which colours are taken
 _SHARES_HELP = "How much of each photo belongs to which cluster, in the colours of the clusters."
 
@@ -39,25 +43,33 @@ def draw(photos: Sequence[Photo], result: SegmentationsResult) -> None:
 def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     """The live segmentations of all photos, the widgets of their appearance, and the downloads."""
     shown, first = appearance.current(), result.segmentations[0]
-    appearance.granularity(first)
-    st.caption("The photos were clustered together: one colour means one thing in all of them.")
+    with st.container(key="stays"):
+        appearance.granularity(first)
+        appearance.legend(_colours(photos, result))
+    st.caption(
+        "The photos were clustered together: one colour means one thing in all of them. Hold a photo pressed to see the "
+        "originals. Small regions are merged here; tables and files have them all."
+    )
     frames, notes = tuple(range(len(first.ks))), main_depths(first)
+    place = st.container()
+    on_page = _page(len(photos))
     panes = [
         Pane(
             id=str(n),
             photo=photo,
-            maps=segmentation.labels,
+            maps=thumbnail_maps(segmentation),
             at=frames,
             alt=f"{photo.name}, seen by {result.encoder.name}",
             title=escaped(photo.name),
             notes=notes,
             selected=shown.only,
         )
-        for n, (photo, segmentation) in enumerate(zip(photos, result.segmentations, strict=True))
+        for n, photo, segmentation in ((n, photos[n], result.segmentations[n]) for n in on_page)
     ]
-    live_view("together", panes, first.ks, shown.n_clusters, shown.cover, appearance.live_controls(together=True))
-    appearance.controls(_colours(photos, result))
-    draw_downloads("download set", _files(result, shown.n_clusters))
+    with place:
+        live_view("together", panes, first.ks, shown.n_clusters, shown.cover, appearance.live_controls(together=True))
+    appearance.controls()
+    draw_downloads("download set", _files(photos, result, shown))
     link.write()
 
 
@@ -70,9 +82,33 @@ def _colours(photos: Sequence[Photo], result: SegmentationsResult) -> tuple[str,
     return shown_colours(photo, labels, shown.n_clusters, shown.drawn_opacity)
 
 
-def _files(result: SegmentationsResult, k: int) -> list[Download]:
-    stem = file_stem("set", result.encoder.name)
+def _page(n_photos: int) -> range:
+    """Draws the choice of a page where there are several; the places of the photos on it."""
+    n_pages = -(-n_photos // N_PER_PAGE)
+    page = st.pagination(n_pages, key=f"page of {n_photos} photos") if n_pages > 1 else 1
+    return range((page - 1) * N_PER_PAGE, min(page * N_PER_PAGE, n_photos))
+
+
+def _identity(segmentation: Segmentation) -> tuple:
+    return segmentation.settings, segmentation.labels.shape, segmentation.labels[:, ::8, ::8].tobytes()
+
+
+@st.cache_data(show_spinner=False, max_entries=4 * N_PER_PAGE, hash_funcs={Segmentation: _identity})
+def thumbnail_maps(segmentation: Segmentation) -> np.ndarray:
+    """The maps (n_k, h, w) of a photo at half the size, (n_k, h / 2, w / 2), small regions merged into what lies around them."""
+    return np.stack([without_small_regions(np.ascontiguousarray(labels[::2, ::2])) for labels in segmentation.labels])
+
+
+def _files(photos: Sequence[Photo], result: SegmentationsResult, shown: Appearance) -> list[Download]:
+    stem, k = file_stem("set", result.encoder.name), shown.n_clusters
     return [
+        Download(
+            "Picture",
+            f"{stem}-{k}.png",
+            "image/png",
+            partial(downloads.sheet_png, photos, result, shown),
+            "All photos under their clusters on one sheet, with their names, as a PNG file.",
+        ),
         Download(
             "Maps",
             f"{stem}.zip",

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from explainers.drawing.clusters import shown_colours
+from explainers.drawing.clusters import overlay, shown_colours
+from explainers.maps.regions import without_small_regions
 from explainers.nave.quality import cluster_table
 from explainers.nave.segmentation import Segmentation
 from explainers.results.files import as_csv, maps_npz
@@ -53,7 +54,8 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions, 
     left, right = st.columns([8, 5], gap="medium")
     with left:
         _live_picture(photo, result, shown)
-        appearance.controls(_colours(photo, result.segmentation))
+        appearance.controls()
+        appearance.legend(_colours(photo, result.segmentation))
     with right:
         st.image(on_screen(photo), width="stretch", alt=f"The original: {photo.name}")
         st.caption(f"{escaped(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
@@ -104,7 +106,7 @@ def _files(photo: Photo, result: SegmentationResult, shown: Appearance) -> list[
             f"{stem}-{k}.png",
             "image/png",
             partial(downloads.overlay_png, photo, result, shown),
-            "This picture as a PNG, as large as the photo.",
+            "This picture as a PNG, as large as the photo, above a line that names photo and encoder.",
         ),
         Download(
             "Maps",
@@ -175,7 +177,8 @@ def _tile_when_ready(pixels: np.ndarray, job: Job[SegmentationResult], shown: Ap
 
 
 def _tile(pixels: np.ndarray, segmentation: Segmentation, shown: Appearance, caption: str) -> None:
-    drawn = shown.draw(pixels, segmentation)
+    labels = without_small_regions(segmentation.at(shown.n_clusters))  # in a thumbnail they are noise
+    drawn = overlay(pixels, labels, opacity=shown.drawn_opacity, outlines=shown.outlines)
     st.image(drawn, caption=caption, width="stretch", alt=f"{caption}, {shown.n_clusters} clusters")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from explainers.maps.regions import count_regions, region_map
+from explainers.maps.regions import count_regions, region_map, without_small_regions
 
 
 def test_regions_are_connected_by_edges_not_corners():
@@ -31,3 +31,12 @@ def test_regions_are_those_of_every_cluster_by_itself(shape, n_clusters):
     for cluster_idx, (expected, n) in enumerate(of_clusters):
         pairs = np.unique(np.stack([regions[labels == cluster_idx], expected[labels == cluster_idx]]), axis=1)
         assert pairs.shape[1] == n  # one to one
+
+
+def test_small_regions_go_to_what_lies_nearest_and_the_rest_stays():
+    labels = np.zeros((20, 20), dtype=np.uint8)
+    labels[:, 10:] = 1
+    speckled = labels.copy()
+    speckled[3, 3], speckled[15, 15] = 1, 2
+    np.testing.assert_array_equal(without_small_regions(speckled, min_share=0.01), labels)
+    np.testing.assert_array_equal(without_small_regions(speckled, min_share=0.001), speckled)

@@ -85,7 +85,7 @@ def test_an_empty_machine_says_what_to_do(page):
     app = page()
     assert not app.exception and not app.error
     said = sentences(app)
-    assert "No encoder is loaded" in said and "There is none yet" in said and "Choose a model.safetensors" in said
+    assert "No encoder is loaded" in said and "Choose a model.safetensors" in said
     assert [metric.label for metric in app.metric] == ["Device", "Threads", "Running", "Waiting"]
     assert app.metric[0].value == "cpu"
 
@@ -254,6 +254,12 @@ def test_an_own_encoder_is_deleted_and_comes_back(page, service, tmp_path):
     assert VIT not in service.catalog.own.names() and f"'{VIT}' was deleted." in sentences(app)
     app.button(key="undo").click().run()
     assert VIT in service.catalog.own.names() and not app.exception
+
+
+def test_encoders_of_the_folder_are_your_own_too_and_cannot_be_deleted_here(page):
+    app = page()
+    assert VIT in sentences(app) and "in the folder of this server" in sentences(app)
+    assert not [button for button in app.button if button.key == f"delete {VIT}"]
 
 
 def test_a_damaged_own_encoder_can_still_be_deleted(page, service, tmp_path):

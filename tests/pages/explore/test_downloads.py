@@ -14,10 +14,10 @@ from tests.pages.hand_made import SEGMENTATION, grey_photo, provenance, result_f
 COLOURS_ALONE = Appearance(n_clusters=2, clusters_only=True, outlines=False)
 
 
-def test_the_picture_has_the_size_of_the_photo_and_the_colours_of_the_clusters():
+def test_the_picture_is_as_wide_as_the_photo_in_the_colours_of_the_clusters_above_a_line():
     photo = grey_photo(6, 10)
     picture = Image.open(io.BytesIO(downloads.overlay_png(photo, result_for(photo), COLOURS_ALONE)))
-    assert (picture.format, picture.size) == ("PNG", (10, 6))
+    assert (picture.format, picture.width) == ("PNG", 10) and picture.height > 6
     assert picture.getpixel((0, 0)) == PALETTE[0]
     assert picture.getpixel((9, 5)) == PALETTE[1]
 

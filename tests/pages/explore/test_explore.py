@@ -14,7 +14,7 @@ from explainers.service.questions import Segment
 from models.errors import OutOfMemory
 from pages.common import uploads
 from pages.common.text import escaped
-from pages.explore import controls
+from pages.explore import collection_views, controls
 from tests.pages.conftest import APP, FAST
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
 
@@ -377,6 +377,14 @@ def test_what_a_link_to_a_set_asks_in_vain_is_said(explore):
     assert not app.exception and all(wish in said for wish in ("“3”", "“99”", "“slow”"))
     (view,) = live_views(app)
     assert len(view["panes"]) == 8
+
+
+def test_a_large_set_comes_in_pages(explore, monkeypatch):
+    monkeypatch.setattr(collection_views, "N_PER_PAGE", 3)
+    app = explore(photos="set", n_scenes="4")
+    (view,) = live_views(app)
+    assert not app.exception and [pane["title"] for pane in view["panes"]] == ["scene-0", "scene-1", "scene-2"]
+    assert app.dataframe[0].value["Photos"].max() == 4  # the table is of all
 
 
 def test_from_a_set_back_to_one_photo(explore):

@@ -1,0 +1,19 @@
+"""Pictures to take away: the pixels of the pictures stay, and there is something to read beside them."""
+
+import numpy as np
+
+from explainers.drawing.sheets import captioned, contact_sheet
+
+GREEN = np.full((60, 80, 3), (0, 200, 0), dtype=np.uint8)
+
+
+def test_a_caption_stands_below_the_picture_and_changes_none_of_its_pixels():
+    drawn = captioned(GREEN, "china · ResNet-50")
+    assert drawn.shape[1] == 80 and drawn.shape[0] > 60
+    np.testing.assert_array_equal(drawn[:60], GREEN)
+    assert (captioned(GREEN, "")[60:] == 255).all() and (drawn[60:] < 128).any()
+
+
+def test_a_sheet_holds_every_picture_once():
+    sheet = contact_sheet([GREEN] * 5, list("abcde"), "5 photos", n_columns=3)
+    assert (sheet == (0, 200, 0)).all(axis=2).sum() == 5 * 60 * 80
