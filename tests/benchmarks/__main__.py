@@ -8,6 +8,7 @@ python -m tests.benchmarks precision  encoders beside themselves in half precisi
 python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
 python -m tests.benchmarks bench      segmentation maps beside scikit-learn, the bare encoder, others; memory; growth (make bench)
 python -m tests.benchmarks decoding   what reading a photo costs, file by file, and what is refused
+python -m tests.benchmarks first_visit  each page on a server that has just started, in Chromium: seconds to content
 python -m tests.benchmarks live       dragging the granularity in Chromium: event to frame, bytes, messages
 """
 
@@ -32,6 +33,7 @@ from tests.benchmarks import (
     attribution_speed,
     classification,
     decoding_cost,
+    first_visit,
     live_view_speed,
     segmentation_quality,
     segmentation_speed,
@@ -82,6 +84,7 @@ TABLES = {
     "noise": lambda _: over_bundled(significance.noise_table, (*CLASSIFYING, LITE0.name)),
     "power": lambda _: over_bundled(significance.power_table, CLASSIFYING),
     "speed": lambda _: attribution_speed.speed_table(),
+    "first_visit": lambda _: first_visit.first_visit_table(),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
     "precision": lambda _: precision_table(SHARED_FIXTURES, [*real_encoders(), *bundled_encoders()]),
