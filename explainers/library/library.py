@@ -91,6 +91,10 @@ class ConceptLibrary:
         """The photos of a set, in its order."""
         return Photos(image_set.images, self._source)
 
+    def is_rendered(self, image_set: ImageSet) -> bool:
+        """Whether every image of a set is one of those that Encoderscope rendered, whatever the set is called."""
+        return all(self._starters.knows(image.sha256) for image in image_set.images)
+
     def open_set(self, folder_or_name: str | Path, kind: Kind = "concept") -> OpenSet:
         """The images of a folder, if there is such a folder, else the library's set of this name."""
         if Path(folder_or_name).expanduser().is_dir():

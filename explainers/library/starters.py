@@ -29,6 +29,10 @@ class Starters:
         """Whether the set is a starter, or a copy that took its place."""
         return any((s.kind, s.key) == (image_set.kind, image_set.key) for s in self.sets)
 
+    def knows(self, digest: str) -> bool:
+        """Whether some starter has the image with this SHA-256."""
+        return digest in self._places
+
     def image(self, digest: str) -> bytes | None:
         """The bytes of the image with this SHA-256, None if no starter has it."""
         if digest not in self._places:

@@ -99,10 +99,12 @@ def _class_record(explanation: ClassExplanation) -> Record:
 
 
 def _health_record(concept: ConceptAtDepth | ClassConcept) -> Record:
-    """What the CAV is worth: emblems, its length, held-out AUC, and the verdict."""
+    """What the CAV is worth: emblems, its length, held-out AUC, the domain check, and the verdict."""
     cav = {"norm": concept.cav_norm, "concept_emblem": concept.emblems[0], "random_emblem": concept.emblems[1]}
-    verdict = concept.health.verdict
-    return {**cav, **asdict(concept.health), "verdict": verdict.value, "verdict_in_words": verdict.sentence}
+    verdict, domain = concept.health.verdict, concept.health.domain
+    checked = None if domain is None else {**jsonable(domain), "ratio": domain.ratio}
+    verdicts = {"domain": checked, "verdict": verdict.value, "verdict_in_words": verdict.sentence}
+    return {**cav, **asdict(concept.health), **verdicts}
 
 
 # --- segmentations ------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from explainers.results.explanations import (
 )
 from explainers.results.provenance import provenance_of
 from explainers.service.cavs import Inquiry, TestedConcept, fitted_concepts, tested_concepts
+from explainers.service.domains import domain_checks, with_domains
 from explainers.service.observatory import Observatory
 from explainers.service.questions import CheckConcepts, ExplainClass, ExplainPhoto, MapConcepts
 from explainers.visual_tcav import concept_map
@@ -68,6 +69,7 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
         ConceptOverDepths(name, _estimates(of_depths[0].stack, Contributions.over_depths(contributed[name])))
         for name, of_depths in tested.items()
     ]
+    domains = domain_checks(inquiry, progress)
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return LocalExplanation(
         provenance_of(encoder.info, (photo,), replace(settings, class_idx=class_idx), seconds),
@@ -77,7 +79,7 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
         class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
         probabilities=tuple(float(of_classes[idx]) for idx in class_idx),
         depths=facts,
-        concepts=holm_corrected(at_depths),
+        concepts=holm_corrected(with_domains(at_depths, domains)),
         over_depths=holm_corrected(over_depths),
         refused_depths=refused,
     )
@@ -105,6 +107,7 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
     over_depths = [
         _class_over_depths(name, of_depths[0].stack, contributed[name], settings.seed) for name, of_depths in tested.items()
     ]
+    domains = domain_checks(inquiry, progress)
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return ClassExplanation(
         provenance_of(encoder.info, photos, settings, seconds),
@@ -112,7 +115,7 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
         _used(question.random),
         class_idx=settings.class_idx[0],
         class_name=class_name(encoder.info.class_names, settings.class_idx[0]),
-        concepts=holm_corrected_over_class(at_depths),
+        concepts=holm_corrected_over_class(with_domains(at_depths, domains)),
         over_depths=holm_corrected_over_class(over_depths),
         largest_gaps={of_photos[0].depth: max(f.gap_share(0) for f in of_photos) for of_photos in zip(*facts, strict=True)},
         refused_depths=refused,
@@ -130,8 +133,9 @@ def check_concepts(question: CheckConcepts, observatory: Observatory, progress: 
         for concept in question.concepts
         for depth, fit in zip(settings.depths, fitted[concept.name], strict=True)
     ]
+    domains = domain_checks(inquiry, progress)
     provenance = provenance_of(encoder.info, (), settings)
-    return HealthReport(provenance, _sets_used(inquiry), _used(question.random), settings.depths, tuple(health))
+    return HealthReport(provenance, _sets_used(inquiry), _used(question.random), settings.depths, with_domains(health, domains))
 
 
 def map_concepts(question: MapConcepts, observatory: Observatory, progress: Progress) -> ConceptMaps:

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from explainers.visual_tcav.cav import Cav, mean_difference
+from explainers.visual_tcav.domain import DomainCheck
 from explainers.visual_tcav.resampling import N_FOLDS, folds
 from explainers.visual_tcav.verdicts import Verdict, verdict_on
 
@@ -21,11 +22,13 @@ class CavHealth:
     stability: float  # mean cosine between the CAV and its bootstrap replicates
     n_concept: int
     n_random: int
+    domain: DomainCheck | None = None  # None where both sets were rendered alike, or it was not asked for
 
     @property
     def verdict(self) -> Verdict:
         """The gravest reason to doubt the CAV, or that there is none."""
-        return verdict_on(self.auc, self.emblem_gap, self.stability, self.n_concept)
+        doubt = self.domain.doubt if self.domain else "none"
+        return verdict_on(self.auc, self.emblem_gap, self.stability, self.n_concept, doubt)
 
 
 def health_of(cav: Cav, concept_pooled: Tensor, random_pooled: Tensor, replicates: Tensor, seed: int) -> CavHealth:

@@ -2,6 +2,7 @@
 
 python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
 python -m tests.benchmarks packaged   the packaged encoder on photographs: classes and regions, with ../shared/fixtures
+python -m tests.benchmarks domains    the domain check on sets whose kinds are known, with ../shared/fixtures
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks agreement  encoders beside themselves under another seed, with ../shared/fixtures
 python -m tests.benchmarks precision  encoders beside themselves in half precision, with ../shared/fixtures
@@ -33,6 +34,7 @@ from tests.benchmarks import (
     attribution_speed,
     classification,
     decoding_cost,
+    domains,
     first_visit,
     live_view_speed,
     segmentation_quality,
@@ -53,7 +55,7 @@ GROUPS = {
     "bench": tuple(segmentation_speed.TABLES),
 }
 # Photographs with ground truth, or real weights.
-NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "agreement", "precision", "stream"}
+NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "domains", "agreement", "precision", "stream"}
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
 
@@ -90,6 +92,9 @@ TABLES = {
     "precision": lambda _: precision_table(SHARED_FIXTURES, [*real_encoders(), *bundled_encoders()]),
     **{name: lambda _, table=table: table(SHARED_FIXTURES / "weights") for name, table in segmentation_speed.TABLES.items()},
     "accuracy": lambda _: classification.accuracy_table(SHARED_FIXTURES, Catalog().open(LITE0.name)),
+    "domains": lambda _: domains.domain_table(
+        SHARED_FIXTURES, [Catalog().open(LITE0.name), *real_encoders(), *bundled_encoders()]
+    ),
     "covering": lambda seeds: segmentation_quality.bsds_table(
         SHARED_FIXTURES, [Catalog().open(LITE0.name)], ks=(3, 6, 10), seeds=seeds
     ),

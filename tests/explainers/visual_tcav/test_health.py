@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from explainers.visual_tcav.domain import DomainCheck
 from explainers.visual_tcav.health import CavHealth, held_out_auc
 
 
@@ -29,3 +30,19 @@ def test_held_out_auc_of_what_is_apart_and_of_what_is_not():
 )
 def test_verdicts(numbers, word):
     assert CavHealth(*numbers, n_random=50).verdict.value == word
+
+
+@pytest.mark.parametrize(
+    ("error", "one_is_rendered", "numbers", "word"),
+    [
+        (0.01, True, (0.99, 0.5, 0.99, 40), "mismatched"),
+        (0.01, False, (0.99, 0.5, 0.99, 40), "mismatched"),
+        (0.1, True, (0.99, 0.5, 0.99, 40), "unproven"),
+        (0.1, True, (0.8, 0.5, 0.99, 40), "unproven"),
+        (0.1, False, (0.99, 0.5, 0.99, 40), "sound"),
+        (0.01, True, (0.6, 0.5, 0.99, 40), "weak"),
+    ],
+)
+def test_sets_of_two_kinds_are_never_sound(error, one_is_rendered, numbers, word):
+    check = DomainCheck((0, 1), (error, error), (0.1, 0.1), one_is_rendered)
+    assert CavHealth(*numbers, n_random=50, domain=check).verdict.value == word

@@ -1,0 +1,69 @@
+"""Domain checks of an inquiry: at every depth of the encoder, whichever depths are asked about; kept on disk as CAVs are."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from explainers.library.sets import OpenSet
+from explainers.results.explanations import ClassConcept, ConceptAtDepth, ConceptHealth
+from explainers.service.cavs import Inquiry
+from explainers.visual_tcav.cav import pooled
+from explainers.visual_tcav.domain import DomainCheck, expected_error, separation_error
+from models.progress import Progress
+
+DOMAIN_VERSION = 1  # to be raised when the same images give other figures
+FEWEST_IMAGES = 4  # of a set, below which nothing is told of it
+WithHealth = TypeVar("WithHealth", ConceptAtDepth, ClassConcept, ConceptHealth)
+
+
+def domain_checks(inquiry: Inquiry, progress: Progress) -> dict[str, DomainCheck]:
+    """The check of every concept by its name, but for those that Encoderscope rendered like the random counterpart."""
+    library, random = inquiry.observatory.library, inquiry.random
+    random_is_rendered = library.is_rendered(random.image_set)
+    checks = {}
+    for concept in inquiry.concepts:
+        is_rendered = library.is_rendered(concept.image_set)
+        too_few = min(len(concept.images), len(random.images)) < FEWEST_IMAGES
+        if not too_few and not (is_rendered and random_is_rendered):
+            depths = tuple(depth.idx for depth in inquiry.encoder.info.depths)
+            checks[concept.name] = DomainCheck(depths, *_errors(inquiry, concept, progress), is_rendered != random_is_rendered)
+    return checks
+
+
+def with_domains(concepts: Sequence[WithHealth], checks: Mapping[str, DomainCheck]) -> tuple[WithHealth, ...]:
+    """The same, each with the domain check of its concept in its health."""
+    return tuple(replace(c, health=replace(c.health, domain=checks.get(c.concept))) for c in concepts)
+
+
+def _errors(inquiry: Inquiry, concept: OpenSet, progress: Progress) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The errors and those expected at every depth, from disk, or measured now and kept there."""
+    key, library, random = _key(inquiry, concept), inquiry.observatory.library, inquiry.random
+    kept = library.load_cav(key)
+    if kept is None or set(kept) != {"errors", "expected"}:
+        progress.report(None, f"Comparing the images of '{concept.name}' with '{random.name}'")
+        of_concept, of_random = (_pooled(inquiry, image_set, progress) for image_set in (concept, random))
+        errors = [separation_error(c, r) for c, r in zip(of_concept, of_random, strict=True)]
+        kept = {"errors": torch.tensor(errors), "expected": torch.tensor([expected_error(r) for r in of_random])}
+        library.save_cav(key, kept, (concept.image_set, random.image_set))
+    return tuple(kept["errors"].tolist()), tuple(kept["expected"].tolist())
+
+
+def _pooled(inquiry: Inquiry, image_set: OpenSet, progress: Progress) -> list[Tensor]:
+    """Mean activations of the images of a set, one (n, C) per depth."""
+    encoder, depths = inquiry.encoder, range(len(inquiry.encoder.info.depths))
+    size = inquiry.settings.input_size
+    looking = inquiry.observatory.feature_maps(encoder, image_set.photos, size, depths, progress.silent())
+    rows = [[pooled(depth_map[None])[0] for depth_map in of_image] for of_image in looking]
+    return [torch.stack(column) for column in zip(*rows, strict=True)]
+
+
+def _key(inquiry: Inquiry, concept: OpenSet) -> str:
+    """Everything that decides the figures, hashed."""
+    info, sets = inquiry.encoder.info, [[image.sha256 for image in s.images] for s in (concept, inquiry.random)]
+    parts = ["domain", DOMAIN_VERSION, info.fingerprint, asdict(info.preprocessing), inquiry.settings.input_size, sets]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
