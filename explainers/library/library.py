@@ -95,6 +95,13 @@ class ConceptLibrary:
         """Whether every image of a set is one of those that Encoderscope rendered, whatever the set is called."""
         return all(self._starters.knows(image.sha256) for image in image_set.images)
 
+    def files(self, image_set: ImageSet) -> Iterator[tuple[str, bytes]]:
+        """Name and bytes of every image of a set that is still here."""
+        for image in image_set.images:
+            data = self._source.data(image.sha256)
+            if data is not None:
+                yield image.name, data
+
     def open_set(self, folder_or_name: str | Path, kind: Kind = "concept") -> OpenSet:
         """The images of a folder, if there is such a folder, else the library's set of this name."""
         if Path(folder_or_name).expanduser().is_dir():

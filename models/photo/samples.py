@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from models.errors import UnreadableImage
 from models.photo.photo import Photo
 from models.photo.reading import read_photo
@@ -36,3 +38,14 @@ def read_sample(name: str) -> Photo:
     if path is None or not path.is_file():
         raise UnreadableImage(f"The sample photo '{wanted.title}' comes with the package {wanted.package}, which lacks it here.")
     return read_photo(path.read_bytes(), name)
+
+
+def crops_of(photo: Photo, n_crops: int, seed: int = 0) -> list[np.ndarray]:
+    """Squares of the photo, each (side, side, 3) uint8: of a third of its shorter side up to the whole, anywhere in it."""
+    rng = np.random.default_rng([seed, *photo.shape])
+    height, width = photo.shape
+    squares = []
+    for side in rng.integers(min(photo.shape) // 3, min(photo.shape) + 1, n_crops):
+        top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
+        squares.append(photo.pixels[top : top + side, left : left + side])
+    return squares

@@ -39,6 +39,7 @@ def draw(explanation: ClassExplanation) -> int | None:
         st.header("Means and tests", anchor=False, help=_CLASS_HELP)
         _table(explanation, depth)
         st.markdown(f"{views.ATTRIBUTION} ★: its mean is more than chance would give.")
+        views.domain_doubts(explanation)
         views.refused_depths(explanation.refused_depths)
         views.downloads(explanation, partial(report.of_class, explanation, depth))
     return opened

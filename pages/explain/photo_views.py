@@ -51,6 +51,7 @@ def draw(photo: Photo, explanation: LocalExplanation, remark: str, *, is_opened:
     st.markdown(f"{views.ATTRIBUTION} Full colour, ★: more than chance would give. Orange bands: 95 % of what chance gives.")
     _bars(explanation, depth)
     _advise_steps(explanation)
+    views.domain_doubts(explanation)
     views.refused_depths(explanation.refused_depths)
     _one_class(explanation)
     views.downloads(explanation, partial(report.of_photo, photo, explanation, depth, heat))

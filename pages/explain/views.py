@@ -38,6 +38,16 @@ def refused_depths(reasons: Mapping[int, str]) -> None:
         st.caption(f":material/block: Depth {depth} is left out. {escaped(reason)}")
 
 
+def domain_doubts(explanation: LocalExplanation | ClassExplanation) -> None:
+    """One line on the concepts whose images are, or may be, of another kind than the random ones."""
+    domains = {c.concept: c.health.domain for c in explanation.concepts if c.health.domain is not None}
+    for doubt, verdict in (("apart", Verdict.MISMATCHED), ("unproven", Verdict.UNPROVEN)):
+        names = [name for name, domain in domains.items() if domain.doubt == doubt]
+        if names:
+            listed = ", ".join(f"“{name}”" for name in names)
+            st.warning(f"{escaped(listed)}: {verdict.sentence} The Concepts page makes one.", icon=":material/difference:")
+
+
 def verdicts_explained(words: Sequence[str]) -> None:
     """One line that says what the verdicts of a table mean, each once."""
     used = [verdict for verdict in Verdict if verdict.value in words]

@@ -30,7 +30,7 @@ def domain_table(fixtures: Path, encoders: Sequence[Encoder]) -> list[dict]:
     }
     rows = []
     for encoder in encoders:
-        maps = {s.name + s.image_set.kind: _pooled(encoder, s) for s in (*rendered, scenes, *photographs, random)}
+        maps = {s.image_set.fingerprint: _pooled(encoder, s) for s in (*rendered, scenes, *photographs, random)}
         check = partial(_check, encoder, maps)
         for kind, (concepts, counterpart) in kinds.items():
             ratios = [check(concept, counterpart) for concept in concepts]
@@ -50,7 +50,7 @@ def _pooled(encoder: Encoder, image_set: OpenSet) -> list[torch.Tensor]:
 
 
 def _check(encoder: Encoder, maps: dict[str, list[torch.Tensor]], concept: OpenSet, random: OpenSet) -> DomainCheck:
-    of_concept, of_random = (maps[s.name + s.image_set.kind] for s in (concept, random))
+    of_concept, of_random = (maps[s.image_set.fingerprint] for s in (concept, random))
     errors = tuple(separation_error(c, r) for c, r in zip(of_concept, of_random, strict=True))
     depths = tuple(depth.idx for depth in encoder.info.depths)
     return DomainCheck(depths, errors, tuple(map(expected_error, of_random)), one_is_rendered=False)

@@ -237,6 +237,21 @@ def test_a_new_concept_is_made_of_the_files_that_can_be_used(concepts, library):
     assert "1 file was not taken" in sentences(app) and "page.jpg" in sentences(app)
 
 
+def test_a_concept_of_ones_own_gets_a_counterpart_of_photographs(concepts, library):
+    library.add("mine", "concept", [(f"{i}.png", png(700 + i)) for i in range(5)])
+    app = concepts(concept="mine")
+    assert not app.exception and "Domain check" in sentences(app)
+    app.text_input("counterpart name 0").set_value("photographs")
+    app.button(key="make counterpart 0").click().run()
+    assert not app.exception and not app.error
+    assert app.get_by_key("random").value == "photographs" and len(library.get("photographs", "random").images) == 60
+    assert "Domain check" in sentences(app)
+
+
+def test_concepts_that_come_along_need_no_domain_check(concepts):
+    assert "Domain check" not in sentences(concepts())
+
+
 def test_a_new_concept_can_be_undone(concepts, library):
     app = make(concepts(), "green", PICTURES)
     app.button(key="undo").click().run()
