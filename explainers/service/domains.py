@@ -17,7 +17,7 @@ from explainers.visual_tcav.domain import DomainCheck, expected_error, separatio
 from models.progress import Progress
 
 DOMAIN_VERSION = 1  # to be raised when the same images give other figures
-FEWEST_IMAGES = 4  # of a set, below which nothing is told of it
+FEWEST_IMAGES = 4  # of a set, below which nothing is said of it
 WithHealth = TypeVar("WithHealth", ConceptAtDepth, ClassConcept, ConceptHealth)
 
 

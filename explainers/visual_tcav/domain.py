@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 DomainDoubt = Literal["none", "unproven", "apart"]
-SMALLEST_RATIO = 1 / 3  # told apart with a third of the mistakes, or fewer: in between matched and mismatched sets (RESULTS.md)
+SMALLEST_RATIO = 1 / 3  # distinguished with a third of the mistakes, or fewer: in between matched and mismatched sets (RESULTS.md)
 LEAST_ERROR = 1e-3  # an error of 0 counts as this: so few images cannot show a smaller one
 RIDGE = 0.1  # in units of the mean squared activation, every channel scaled to unit variance
 QUARTER = 4
@@ -29,7 +29,7 @@ QUARTER = 4
 
 @dataclass(frozen=True)
 class DomainCheck:
-    """How easily a concept's images are told from random ones at every depth, and how easily matched ones would be."""
+    """How easily a concept's images are distinguished from random ones at every depth, and how easily matched ones would be."""
 
     depths: tuple[int, ...]
     errors: tuple[float, ...]  # 1 - AUC of a plain classifier, per depth
@@ -43,7 +43,7 @@ class DomainCheck:
 
     @property
     def doubt(self) -> DomainDoubt:
-        """Whether the sets are told apart too easily at every depth; if not, whether their kinds are known to differ."""
+        """Whether the sets are distinguished too easily at every depth; if not, whether their kinds are known to differ."""
         if self.ratio < SMALLEST_RATIO:
             return "apart"
         return "unproven" if self.one_is_rendered else "none"
@@ -52,7 +52,7 @@ class DomainCheck:
 def separation_error(concept_pooled: Tensor, random_pooled: Tensor) -> float:
     """1 - AUC with which a plain classifier tells left-out images apart, from the pooled activations (n, C) of both sets.
 
-    0 is told apart without a mistake, 0.5 is guessing.
+    0 is without a mistake, 0.5 is guessing.
     """
     shows_concept = torch.cat([torch.ones(len(concept_pooled)), torch.zeros(len(random_pooled))]).double()
     return float(_errors(torch.cat([concept_pooled, random_pooled]), shows_concept[:, None])[0])

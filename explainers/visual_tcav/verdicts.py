@@ -40,7 +40,7 @@ class Verdict(Enum):
 SENTENCES = {
     Verdict.NOT_SEEN: "Random images respond to this CAV as strongly, so its map is empty at this depth.",
     Verdict.WEAK: "Held-out images of the concept are barely distinguished from random ones.",
-    Verdict.MISMATCHED: "Concept and random images are of different kinds: they are told apart far more easily than matched "
+    Verdict.MISMATCHED: "Concept and random images are of different kinds: they are distinguished far more easily than matched "
     "ones would be, at every depth, so the CAV may stand for that. Choose a random counterpart of the same kind of images.",
     Verdict.FEW_IMAGES: "These numbers rest on fewer than 10 images.",
     Verdict.UNSTEADY: "Other images of the same concept would give another CAV.",
