@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 DomainDoubt = Literal["none", "unproven", "apart"]
-SMALLEST_RATIO = 1 / 3  # distinguished with a third of the mistakes, or fewer: in between matched and mismatched sets (RESULTS.md)
+SMALLEST_RATIO = 1 / 3  # a third of the mistakes or fewer: in between matched and mismatched sets (RESULTS.md)
 LEAST_ERROR = 1e-3  # an error of 0 counts as this: so few images cannot show a smaller one
 RIDGE = 0.1  # in units of the mean squared activation, every channel scaled to unit variance
 QUARTER = 4
