@@ -36,7 +36,7 @@ def domain_checks(inquiry: Inquiry, progress: Progress) -> dict[str, DomainCheck
 
 
 def with_domains(concepts: Sequence[WithHealth], checks: Mapping[str, DomainCheck]) -> tuple[WithHealth, ...]:
-    """The same, each with the domain check of its concept in its health."""
+    """The results, each with the domain check of its concept in its health."""
     return tuple(replace(c, health=replace(c.health, domain=checks.get(c.concept))) for c in concepts)
 
 
