@@ -5,7 +5,12 @@ from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 
+from safetensors.torch import load_file
+from torch import Tensor
+
 from explainers.library.sets import KINDS, ImageRef, ImageSet, Kind
+
+CAVS = "cavs"  # the folder of CAVs that were fitted beforehand (explainers/service/starter_cavs.py)
 
 
 @cache
@@ -28,6 +33,11 @@ class Starters:
     def has(self, image_set: ImageSet) -> bool:
         """Whether the set is a starter, or a copy that took its place."""
         return any((s.kind, s.key) == (image_set.kind, image_set.key) for s in self.sets)
+
+    def cav(self, key: str) -> dict[str, Tensor] | None:
+        """The tensors (...) that lie beside the starters under a key; None if there are none."""
+        path = None if self._folder is None else self._folder / CAVS / f"{key}.safetensors"
+        return load_file(path) if path is not None and path.is_file() else None
 
     def knows(self, digest: str) -> bool:
         """Whether some starter has the image with this SHA-256."""

@@ -12,7 +12,8 @@ from models.catalog import EncoderInfo
 from pages.common import link
 from pages.common.nave_controls import INPUT_SIZES, MAX_SEED
 
-STARTING_CONCEPTS = ("striped", "dotted", "chequered", "zigzag", "red")
+STARTING_CONCEPTS = ("striped", "dotted", "chequered", "zigzag", "red")  # of encoders that have learnt from scenes
+STARTING_ON_PHOTOGRAPHS = ("orange", "green", "striped", "dotted", "chequered")  # two colours and three textures, for any photo
 STEPS = (10, 20, 50, 100, 200, 500, 1000)
 DRAWS = (5, 20, 50, 100, 200, 400, 1000, 2000, 5000, 10_000)
 
@@ -22,7 +23,7 @@ def opened(library: ConceptLibrary, image_set: ImageSet) -> OpenSet:
     return OpenSet(image_set, library.photos(image_set))
 
 
-def concepts(sets: Sequence[ImageSet], wanted: Sequence[str] = STARTING_CONCEPTS) -> list[ImageSet]:
+def concepts(sets: Sequence[ImageSet], wanted: Sequence[str]) -> list[ImageSet]:
     """Draws the choice of concepts; at first those that are wanted, as far as the library has them."""
     by_name = {image_set.name: image_set for image_set in sets}
     default = [name for name in wanted if name in by_name] or list(by_name)[:3]

@@ -11,7 +11,7 @@ from models.catalog import EncoderInfo
 from models.catalog.catalog import Catalog
 from models.catalog.packaged import LITE0
 from pages.common import depths, link, nave_controls
-from pages.common.concept_controls import STARTING_CONCEPTS
+from pages.common.concept_controls import STARTING_CONCEPTS, STARTING_ON_PHOTOGRAPHS
 from pages.common.encoder_choice import is_known
 
 N_ENCODERS = (2, 4)
@@ -36,6 +36,7 @@ PAIRS = {
         (LITE0.name, "scenes-cnn"),
         "The first has learnt a thousand kinds of things from photographs, the second shapes and textures from rendered scenes: "
         "look for objects that one keeps whole and the other takes apart.",
+        concepts=STARTING_ON_PHOTOGRAPHS,
     ),
     "architectures": Pair(
         "CNN vs. ViT",

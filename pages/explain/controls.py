@@ -9,6 +9,7 @@ from explainers.library.sets import OpenSet
 from explainers.service.questions import ExplainClass, ExplainPhoto
 from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
 from models.catalog import EncoderInfo
+from models.catalog.entries import LearntFrom
 from models.photo import Photo
 from pages.common import choices, concept_controls, depths, link
 
@@ -47,9 +48,10 @@ def scope() -> str:
     return choices.choose("What is explained", "tab", _SCOPES, _SCOPE_HELP, label_visibility="collapsed")
 
 
-def inquiry(library: ConceptLibrary, info: EncoderInfo, scope: str) -> Inquiry | None:
+def inquiry(library: ConceptLibrary, info: EncoderInfo, scope: str, learnt_from: LearntFrom) -> Inquiry | None:
     """Draws the controls; None while no concept is chosen, or the library has no random counterpart."""
-    concepts = concept_controls.concepts(library.sets("concept"))
+    wanted = concept_controls.STARTING_CONCEPTS if learnt_from == "scenes" else concept_controls.STARTING_ON_PHOTOGRAPHS
+    concepts = concept_controls.concepts(library.sets("concept"), wanted)
     random = concept_controls.random_counterpart(library.sets("random"))
     class_idx = _classes(info) if scope == ONE_PHOTO else _one_class(info)
     chosen_depths = _depths(info)

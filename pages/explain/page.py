@@ -26,7 +26,7 @@ info = door.opened_encoder(service.catalog, choice)
 top.name(photo.name if photo else "A class", service.catalog.entry(info.name).title)
 views.require_classifier(info)
 with door.refusals_shown(), st.sidebar:
-    inquiry = controls.inquiry(service.library, info, scope)
+    inquiry = controls.inquiry(service.library, info, scope, choice.learnt_from)
     images, refusals = class_images.choose(info, st.session_state["class"]) if scope == A_CLASS else ((), refusals)
 door.draw_refusals(notes, refusals)
 if inquiry is None:
