@@ -226,8 +226,8 @@ class ConceptLibrary:
     # --- CAVs ---------------------------------------------------------------------------------------------------------------
 
     def load_cav(self, key: str) -> dict[str, Tensor] | None:
-        """The tensors (...) kept under a key, a hex digest of all they depend on, here or beside the starters; None if there are none
-        or they are damaged."""
+        """The tensors (...) kept under a key, a hex digest of all they depend on, in the library or beside the starters; None if
+        there are none or they are damaged."""
         return self._store.load_cav(key) or self._starters.cav(key)
 
     def save_cav(self, key: str, tensors: dict[str, Tensor], image_sets: Iterable[ImageSet] = ()) -> None:
