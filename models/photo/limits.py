@@ -18,16 +18,17 @@ MAX_BYTES = 200 * MB  # of a file
 MAX_PIXELS = 89_000_000  # just under the size at which Pillow itself warns of a decompression bomb
 MAX_DECODED_BYTES = 450 * MB
 MAX_BLOCK_VISITS = 20_000_000  # by the scans of a JPEG file: passes over its blocks of 8 x 8 pixels
-MAX_SECONDS = float(os.environ.get("ENCODERSCOPE_DECODING_SECONDS", "3"))  # of the processor
+MAX_SECONDS = float(os.environ.get("ENCODERSCOPE_DECODING_SECONDS", "3"))  # of the processor, and more for many bytes:
+_BYTES_PER_SECOND = 20 * MB  # a noisy PNG takes half of it
 
 
 class TimedBytes(BytesIO):
-    """A file's bytes, which refuse to be read on once the thread has worked for MAX_SECONDS since they were opened."""
+    """A file's bytes, which refuse to be read on once the thread has worked on them for too long; large files have longer."""
 
     def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
         self._photo_name = name
-        self.end = time.thread_time() + MAX_SECONDS
+        self.end = time.thread_time() + MAX_SECONDS + len(data) / _BYTES_PER_SECOND
 
     def read(self, size: int | None = -1, /) -> bytes:
         """The next bytes; raises UnreadableImage once the time is over."""
@@ -42,11 +43,12 @@ class Budget:
     def __init__(self, n_bytes: int) -> None:
         self._n_bytes, self._taken = n_bytes, 0
         self._given_back = threading.Condition()
+        self._turn = threading.Lock()  # held while one waits, so that who needs much is not passed by those who need little
 
     @contextmanager
     def taken(self, n_bytes: int) -> Generator[None]:
         """Holds so many bytes; more than there are in all are had alone."""
-        with self._given_back:
+        with self._turn, self._given_back:
             self._given_back.wait_for(lambda: not self._taken or self._taken + n_bytes <= self._n_bytes)
             self._taken += n_bytes
         try:

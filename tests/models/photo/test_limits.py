@@ -121,7 +121,7 @@ def test_a_bitmap_of_very_many_runs_is_refused(monkeypatch):
 def test_what_reads_on_and_on_is_ended():
     data = TimedBytes(b"abc", "slow.gif")
     assert data.read(1) == b"a"
-    data.end -= MAX_SECONDS + 1
+    data.end -= MAX_SECONDS + 1  # as if the thread had worked for so long
     with pytest.raises(UnreadableImage, match=r"'slow.gif' is built so that decoding it takes too long"):
         data.read(1)
 
