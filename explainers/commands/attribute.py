@@ -62,6 +62,7 @@ def run(parsed: argparse.Namespace) -> int:
         concepts = tuple(work.opened_set(concept, "concept") for concept in parsed.concept)
         about = (concepts, work.opened_set(parsed.random, "random"), settings)
         work.answer(OpenEncoder(parsed.encoder))
+        work.tell_set_warnings(*about[:2])
         for path in files:
             try:
                 photo = read(path, parsed.bands)

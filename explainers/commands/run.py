@@ -53,6 +53,14 @@ class Run:
         for note in photo.notes:
             self.complain(f"{path}: {note}")
 
+    def tell_set_warnings(self, concepts: Sequence[OpenSet], random: OpenSet) -> None:
+        """What is doubtful about the images of concepts and their random counterpart, on stderr: each sentence once."""
+        library = self.service.library
+        sentences = [sentence for image_set in (*concepts, random) for sentence in library.repeats_in(image_set)]
+        sentences += [sentence for concept in concepts for sentence in library.overlap_of(concept, random)]
+        for sentence in dict.fromkeys(sentences):
+            self.complain(sentence)
+
     def image_done(self) -> None:
         """Moves the bar by one image."""
         self.bar.update()

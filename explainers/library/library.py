@@ -21,7 +21,7 @@ from explainers.library.archives import Entry, read_archive
 from explainers.library.duplicates import thumbprint
 from explainers.library.folders import read_folder
 from explainers.library.packs import read_pack_sets, write_pack
-from explainers.library.set_warnings import warnings
+from explainers.library.set_warnings import overlap, repeats, warnings
 from explainers.library.sets import (
     KINDS,
     MAX_NAME,
@@ -293,6 +293,17 @@ class ConceptLibrary:
         """Plain sentences on what is wrong with a concept's images and their random counterpart; none if all is well."""
         concept, random = (s if isinstance(s, OpenSet) else OpenSet(s, self.photos(s)) for s in (image_set, random_set))
         return warnings(concept.image_set, self._thumbprints_of(concept), random.image_set, self._thumbprints_of(random))
+
+    def repeats_in(self, open_set: OpenSet) -> tuple[str, ...]:
+        """The sentence on images that show the same picture as another of the set; none if none do. Starters have none."""
+        return () if open_set.image_set.starter else repeats(open_set.image_set, self._thumbprints_of(open_set))
+
+    def overlap_of(self, concept: OpenSet, random: OpenSet) -> tuple[str, ...]:
+        """The sentence on a concept's images that its random counterpart has, too; none if none are. Starters share none."""
+        if concept.image_set.starter and random.image_set.starter:
+            return ()
+        sets = concept.image_set, self._thumbprints_of(concept), random.image_set, self._thumbprints_of(random)
+        return overlap(*sets)
 
     def _thumbprints_of(self, open_set: OpenSet) -> list[np.ndarray]:
         """The thumbprints of the images, in their order."""

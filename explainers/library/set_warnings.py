@@ -16,14 +16,27 @@ def warnings(
 
     The thumbprints (768,) are those of the sets' images, in their order.
     """
-    sentences = (
-        _too_few(image_set),
-        _too_few(random_set),
-        _repeating(image_set, thumbprints),
-        _repeating(random_set, random_thumbprints),
-        _shared(image_set, random_set, sorted({i for i, _ in duplicate_pairs(thumbprints, random_thumbprints)})),
+    too_few = tuple(sentence for sentence in (_too_few(image_set), _too_few(random_set)) if sentence)
+    return (
+        *too_few,
+        *repeats(image_set, thumbprints),
+        *repeats(random_set, random_thumbprints),
+        *overlap(image_set, thumbprints, random_set, random_thumbprints),
     )
-    return tuple(sentence for sentence in sentences if sentence)
+
+
+def repeats(image_set: ImageSet, thumbprints: Thumbprints) -> tuple[str, ...]:
+    """The sentence on images that show the same picture as another of the set, by thumbprints (768,); none if none do."""
+    sentence = _repeating(image_set, thumbprints)
+    return (sentence,) if sentence else ()
+
+
+def overlap(
+    image_set: ImageSet, thumbprints: Thumbprints, random_set: ImageSet, random_thumbprints: Thumbprints
+) -> tuple[str, ...]:
+    """The sentence on a concept's images that are in its random counterpart, too, by thumbprints (768,); none if none are."""
+    sentence = _shared(image_set, random_set, sorted({i for i, _ in duplicate_pairs(thumbprints, random_thumbprints)}))
+    return (sentence,) if sentence else ()
 
 
 def _too_few(image_set: ImageSet) -> str | None:

@@ -30,6 +30,7 @@ class SetUsed:
     name: str
     fingerprint: str
     n_images: int
+    warnings: tuple[str, ...] = ()  # on images that repeat within it, or that its random counterpart has, too
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,16 @@ class ConceptResult(Result[ExplainSettings]):
     @property
     def concept_names(self) -> tuple[str, ...]:
         return tuple(used.name for used in self.sets)
+
+    def warnings_of(self, concept: str) -> tuple[str, ...]:
+        """What is doubtful about the images behind a concept's verdicts: its own, and those of the random counterpart."""
+        used = (*(used for used in self.sets if used.name == concept), self.random)
+        return tuple(sentence for image_set in used for sentence in image_set.warnings)
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """What is doubtful about the images of all sets that took part, each sentence once."""
+        return tuple(dict.fromkeys(sentence for used in (*self.sets, self.random) for sentence in used.warnings))
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def _photo_record(explanation: LocalExplanation) -> Record:
         "sha256": explanation.photo_sha256,
         "classes": [{"class_idx": idx, "class_name": name, "probability": share} for idx, name, share in classes],
         "depths": [asdict(facts) for facts in explanation.depths],
-        "concepts": [_concept_record(concept, explanation.class_idx) for concept in explanation.concepts],
+        "concepts": [_concept_record(explanation, concept) for concept in explanation.concepts],
         "over_depths": [
             {"concept": c.concept, "attributions": _estimate_records(c.estimates, explanation.class_idx)}
             for c in explanation.over_depths
@@ -60,12 +60,12 @@ def _photo_record(explanation: LocalExplanation) -> Record:
     }
 
 
-def _concept_record(concept: ConceptAtDepth, class_idx: Sequence[int]) -> Record:
+def _concept_record(explanation: LocalExplanation, concept: ConceptAtDepth) -> Record:
     return {
         "concept": concept.concept,
         "depth": concept.depth,
-        "cav": _health_record(concept),
-        "attributions": _estimate_records(concept.estimates, class_idx),
+        "cav": _health_record(explanation, concept),
+        "attributions": _estimate_records(concept.estimates, explanation.class_idx),
         "concept_map": np.round(concept.concept_map.astype(float), 4).tolist(),
     }
 
@@ -88,7 +88,7 @@ def _class_record(explanation: ClassExplanation) -> Record:
         "class_name": explanation.class_name,
         "photos": [{"photo": photo.name, "sha256": photo.sha256} for photo in explanation.provenance.photos],
         "concepts": [
-            {"concept": c.concept, "depth": c.depth, "cav": _health_record(c), **estimate_record(c.estimate)}
+            {"concept": c.concept, "depth": c.depth, "cav": _health_record(explanation, c), **estimate_record(c.estimate)}
             for c in explanation.concepts
         ],
         "over_depths": [{"concept": c.concept, **estimate_record(c.estimate)} for c in explanation.over_depths],
@@ -98,13 +98,13 @@ def _class_record(explanation: ClassExplanation) -> Record:
     }
 
 
-def _health_record(concept: ConceptAtDepth | ClassConcept) -> Record:
-    """What the CAV is worth: emblems, its length, held-out AUC, the domain check, and the verdict."""
+def _health_record(explanation: LocalExplanation | ClassExplanation, concept: ConceptAtDepth | ClassConcept) -> Record:
+    """What the CAV is worth: emblems, its length, held-out AUC, the domain check, the verdict, and doubts about the images."""
     cav = {"norm": concept.cav_norm, "concept_emblem": concept.emblems[0], "random_emblem": concept.emblems[1]}
     verdict, domain = concept.health.verdict, concept.health.domain
     checked = None if domain is None else {**jsonable(domain), "ratio": domain.ratio}
     verdicts = {"domain": checked, "verdict": verdict.value, "verdict_in_words": verdict.sentence}
-    return {**cav, **asdict(concept.health), **verdicts}
+    return {**cav, **asdict(concept.health), **verdicts, "set_warnings": list(explanation.warnings_of(concept.concept))}
 
 
 # --- segmentations ------------------------------------------------------------------------------------------------------

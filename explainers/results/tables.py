@@ -67,14 +67,22 @@ def _rows(
 
     for together in explanation.over_depths:
         at_depths = [c for c in explanation.concepts if c.concept == together.concept]
+        doubtful = {"set_warnings": " ".join(explanation.warnings_of(together.concept))}
         for c in at_depths:
-            yield {"concept": c.concept, "depth": c.depth, **estimates_at(c.depth, c), **beside(c)}
+            yield {"concept": c.concept, "depth": c.depth, **estimates_at(c.depth, c), **beside(c), **doubtful}
         if len(at_depths) > 1:
             nothing = dict.fromkeys(beside(at_depths[0]))
             n_good = sum(c.health.verdict in (Verdict.SOUND, Verdict.FAIR) for c in at_depths)
             in_words = f"Sound or fair at {n_good} of {len(at_depths)} depths."
             verdict = {"verdict": "all depths", "verdict_in_words": in_words}
-            yield {"concept": together.concept, "depth": ALL_DEPTHS, **estimates_at(ALL_DEPTHS, together), **nothing, **verdict}
+            yield {
+                "concept": together.concept,
+                "depth": ALL_DEPTHS,
+                **estimates_at(ALL_DEPTHS, together),
+                **nothing,
+                **verdict,
+                **doubtful,
+            }
 
 
 def _local_cells(figure: Estimate) -> Row:

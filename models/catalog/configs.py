@@ -211,11 +211,13 @@ def _require_unit_scale(config: Mapping[str, Any], source: str) -> None:
     """Raises BadCheckpoint, with the remedy, if mean and std are those of images from 0 to 255."""
     given = {key: config[key] for key in _LARGEST if _are_three(config.get(key), -math.inf)}
     if any(max(values) > _LARGEST[key] for key, values in given.items()):
-        found, wanted = (
+        as_given, divided = (
             " and ".join(f"{key} {', '.join(f'{value / scale:.4g}' for value in values)}" for key, values in given.items())
             for scale in (1, 255)
         )
-        raise BadCheckpoint(f"{source} gives {found}, for images from 0 to 255; here they are 0 to 1. Divide by 255: {wanted}.")
+        raise BadCheckpoint(
+            f"{source} gives {as_given}, for images from 0 to 255; here they are 0 to 1. Divide by 255: {divided}."
+        )
 
 
 def _are_three(values: Any, least: float) -> bool:

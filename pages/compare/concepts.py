@@ -192,6 +192,8 @@ def _health(ready: Sequence[Ready], concept: str) -> None:
     ]
     figure = charts.health(curves)
     plots.draw(figure, key="health", alt=f"Held-out AUC of {concept} by depth")
+    for sentence in dict.fromkeys(sentence for _, report, *_ in ready for sentence in report.warnings_of(concept)):
+        st.warning(escaped(sentence), icon=":material/photo_library:")
     rows = [
         {"encoder": o.name, "concept": c.concept, "depth": c.depth, "auc": c.health.auc, "emblem_gap": c.health.emblem_gap,
          "stability": c.health.stability, "verdict": c.health.verdict.value}

@@ -40,6 +40,7 @@ def draw(explanation: ClassExplanation) -> int | None:
         _table(explanation, depth)
         st.markdown(f"{views.ATTRIBUTION} ★: its mean is more than chance would give.")
         views.domain_doubts(explanation)
+        views.set_warnings(explanation.all_warnings)
         views.refused_depths(explanation.refused_depths)
         views.downloads(explanation, partial(report.of_class, explanation, depth))
     return opened

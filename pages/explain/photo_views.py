@@ -52,6 +52,7 @@ def draw(photo: Photo, explanation: LocalExplanation, remark: str, *, is_opened:
     _bars(explanation, depth)
     _advise_steps(explanation)
     views.domain_doubts(explanation)
+    views.set_warnings(explanation.all_warnings)
     views.refused_depths(explanation.refused_depths)
     _one_class(explanation)
     views.downloads(explanation, partial(report.of_photo, photo, explanation, depth, heat))

@@ -116,6 +116,7 @@ def _closing(explanation: LocalExplanation | ClassExplanation, about: Mapping[st
             table(_short_rows(together)),
             *([folded("Estimates at every depth", table(_short_rows(rows)))] if len(rows) > len(together) else []),
             _legend([row["verdict"] for row in rows]),
+            *(f"<p><b>{escape(sentence)}</b></p>" for sentence in explanation.all_warnings),
             *(f"<p class='quiet'>Depth {depth} is left out. {escape(reason)}</p>" for depth, reason in refused),
             "<h2>Settings and provenance</h2>",
             beside(

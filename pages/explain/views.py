@@ -55,6 +55,12 @@ def verdicts_explained(words: Sequence[str]) -> None:
         st.caption(" ".join(f"**{verdict.value.capitalize()}**: {verdict.sentence}" for verdict in used))
 
 
+def set_warnings(sentences: Sequence[str]) -> None:
+    """What is doubtful about the images behind the verdicts: repeats, and what the random counterpart has, too."""
+    for sentence in sentences:
+        st.warning(escaped(sentence), icon=":material/photo_library:")
+
+
 def three_digits(meaning: str, width: int | None = None) -> ColumnConfig:
     """A column of numbers in a table."""
     return st.column_config.NumberColumn(format="%.3f", help=meaning, width=width)

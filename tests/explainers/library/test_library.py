@@ -680,6 +680,16 @@ def test_images_in_both_sets_are_said(library):
     assert sentence.startswith("1 image of 'a' is also in the random counterpart 'r': '29.png'.")
 
 
+def test_repeats_and_overlap_are_told_apart_from_how_many_images_there_are(library):
+    copies = [(f"{quality}.jpg", encoded(smooth(3), "JPEG", quality=quality)) for quality in (80, 90)]
+    library.add("a", "concept", copies)
+    filled(library, "r", "random", range(3, 6))
+    concept, random = library.open_set("a"), library.open_set("r", "random")
+    assert [s.partition(" show")[0] for s in library.repeats_in(concept)] == ["1 image of 'a'"] and not library.repeats_in(random)
+    (sentence,) = library.overlap_of(concept, random)
+    assert sentence.startswith("2 images of 'a' are also in the random counterpart 'r'")
+
+
 def test_folders_are_warned_about_too(library, folder):
     sentences = library.warnings(read_folder(folder), library.open_set("scenes", "random"))
     assert [s.partition(":")[0] for s in sentences] == ["'my cats' has 3 images", "'scenes' has 3 images"]

@@ -235,3 +235,44 @@ def test_the_shallowest_depth_is_attributed_and_adds_up(service, library):
     assert facts.depth == 0 and abs(facts.logit_changes[0]) > 0.1
     assert facts.completeness_gaps[0] < 0.2 * abs(facts.logit_changes[0])  # a wrong head would leave any gap
     assert crimson.concept_map.max() > 0 and 0 <= crimson.estimates[0].value <= facts.class_shares[0] + 1e-6
+
+
+def test_repeats_and_overlap_stand_beside_the_verdicts_and_on_stderr(service, library, tmp_path, capsys):
+    shared = [photo.pixels for photo in library.open_set("some scenes", "random").photos[:10]]
+    again = BytesIO()
+    Image.fromarray(shared[0]).save(again, "JPEG", quality=90)
+    library.add(
+        "doubtful", "concept", [*((f"{n}.png", png(pixels)) for n, pixels in enumerate(shared)), ("again.jpg", again.getvalue())]
+    )
+    report = service.check_concepts(
+        ENCODER, **asked(library, "doubtful", "crimson"), settings=replace(SETTINGS, depths=(3,))
+    ).result()
+    repeat, shared_ones = report.sets[0].warnings
+    assert "'again.jpg' (like '0.png')" in repeat and "11 images of 'doubtful' are also in the random counterpart" in shared_ones
+    assert report.warnings_of("doubtful") == (repeat, shared_ones) and repeat not in report.warnings_of("crimson")
+    folder = tmp_path / "doubtful"
+    folder.mkdir()
+    for n, pixels in enumerate(shared):
+        (folder / f"{n}.png").write_bytes(png(pixels))
+    (folder / "again.jpg").write_bytes(again.getvalue())
+    random = tmp_path / "scenes"
+    random.mkdir()
+    for n, photo in enumerate(library.open_set("some scenes", "random").photos):
+        (random / f"{n}.png").write_bytes(png(photo.pixels))
+    command = [
+        "attribute",
+        str(folder / "0.png"),
+        "--encoder",
+        ENCODER,
+        "--depth",
+        "3",
+        "--concept",
+        str(folder),
+        "--random",
+        str(random),
+    ]
+    assert main([*command, "--null", "20", "--steps", "5", "--out", str(tmp_path / "out.json")]) == 0
+    told = capsys.readouterr().err
+    assert told.count("shows the same picture as another") == 1 and told.count("also in the random counterpart") == 1
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert len(record["images"][0]["concepts"][0]["cav"]["set_warnings"]) == 2

@@ -97,7 +97,7 @@ def test_the_json_holds_every_image_and_where_everything_came_from():
     data = json.loads(as_json(explanation_record([], OF_CLASS)))
     assert data["global"]["concepts"][0]["values"] == [0.2, 0.3, 0.4]
     assert data["encoder"]["fingerprint"] == "f00d"
-    assert data["random_set"] == {"name": "scenes", "fingerprint": "cc33", "n_images": 100}
+    assert data["random_set"] == {"name": "scenes", "fingerprint": "cc33", "n_images": 100, "warnings": []}
 
 
 @pytest.mark.parametrize("page", [report.of_photo(grey_photo(), LOCAL, 1, HeatAppearance()), report.of_class(OF_CLASS, 3)])
@@ -120,6 +120,12 @@ def test_a_report_has_no_empty_cell_and_each_verdict_is_explained_once():
     assert not re.search(r"<td[^>]*>(None|nan)<", text)
     for verdict in {concept.health.verdict for concept in LOCAL.concepts}:
         assert text.count(escape(verdict.sentence)) == 1
+
+
+def test_a_report_tells_what_is_doubtful_about_the_images():
+    used = replace(LOCAL.sets[0], warnings=("3 images of 'stripes' <repeat>.",))
+    text = report.of_photo(grey_photo(), replace(LOCAL, sets=(used, *LOCAL.sets[1:])), 1, HeatAppearance()).decode()
+    assert text.count(escape("3 images of 'stripes' <repeat>.")) == 1
 
 
 def test_names_of_others_are_text_in_a_report():
