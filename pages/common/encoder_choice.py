@@ -71,9 +71,9 @@ def _default_encoder(entries: Sequence[CatalogEntry]) -> str | None:
 
 
 def _short_facts(entry: CatalogEntry) -> str:
-    """An encoder's title, how large it is, how it was trained, and an arrow if its weights are not here yet."""
+    """An encoder's title, how large it is, and an arrow if its weights are not here yet: what fits into the sidebar."""
     size = [] if entry.n_parameters is None else [in_short(entry.n_parameters)]
-    return " · ".join([entry.title, *size, entry.training.lower(), *(["↓"] if entry.state == "needs download" else [])])
+    return " · ".join([entry.title, *size, *(["↓"] if entry.state == "needs download" else [])])
 
 
 def _search(catalog: Catalog) -> None:

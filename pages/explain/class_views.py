@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from explainers.results.explanations import ClassExplanation, ShownDepth
+from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ShownDepth
 from explainers.results.tables import class_rows
 from pages.common import link, plots
 from pages.common.text import escaped
@@ -80,7 +80,7 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
             "TCAV p": [r["tcav_p_value"] for r in rows],
             "Against": [r["evidence_against"] for r in rows],
             "Chance": [r["chance"] for r in rows],
-            "CAV": [r["verdict"].capitalize() for r in rows],
+            "CAV": ["" if r["depth"] == ALL_DEPTHS else r["verdict"].capitalize() for r in rows],
         }
     )
     text, three = st.column_config.TextColumn, views.three_digits

@@ -179,7 +179,7 @@ def _table(explanation: LocalExplanation, row: int) -> None:
             "Corrected p": [r["corrected_p_value"] for r in rows],
             "Against": [r["evidence_against"] for r in rows],
             "Chance": [r["chance"] for r in rows],
-            "CAV": [r["verdict"].capitalize() for r in rows],
+            "CAV": ["" if r["depth"] == ALL_DEPTHS else r["verdict"].capitalize() for r in rows],
         }
     )
     text, three = st.column_config.TextColumn, views.three_digits

@@ -88,6 +88,7 @@ def test_the_first_visit_shows_a_picture_without_a_click(server, open_page):
     assert len(np.unique(np.asarray(image.resize((60, 40))).reshape(-1, 3), axis=0)) > 100
     expect(page).to_have_title(re.compile("Encoderscope|Explore"))
     expect(page).to_have_url(f"{server.url}/?encoder=efficientnet-lite0")
+    expect(page.locator(".st-key-pages_bar")).to_be_hidden()  # a wide screen has the pages above
 
 
 def test_a_link_that_calls_the_first_page_by_its_name_shows_what_it_asks_for(server, open_page):
@@ -501,6 +502,11 @@ def test_one_slider_drives_a_set_and_a_click_selects_in_all_of_it(server, open_p
     for n in range(1, 4):
         expect(stages.nth(n)).to_have_attribute("data-only", chosen)
     expect_link(page, 6)
+    page.set_viewport_size({"width": 1440, "height": 420})
+    page.get_by_test_id("stDownloadButton").first.scroll_into_view_if_needed()
+    expect(stages.first).not_to_be_in_viewport()
+    expect(slider(page)).to_be_in_viewport()
+    expect(pills(page).first).to_be_in_viewport()
 
 
 def test_an_encoder_without_classes_says_so(server, open_page):
