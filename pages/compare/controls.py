@@ -65,6 +65,7 @@ def pair(catalog: Catalog) -> Pair | None:
     names = {entry.name for entry in catalog.entries()}
     offered = {key: pair for key, pair in PAIRS.items() if set(pair.encoders) <= names}
     default = list(next(iter(offered.values())).encoders) if offered else list(catalog.openable()[: N_ENCODERS[0]])
+    _follow_other_pages(default)
     chosen = link.settle(
         "encoders",
         default,
@@ -85,6 +86,13 @@ def pair(catalog: Catalog) -> Pair | None:
             help="Encoders that come with Encoderscope. Any others can be chosen in the sidebar.",
         )
     return None if current is None else offered[current]
+
+
+def _follow_other_pages(default: list[str]) -> None:
+    """The encoder that was chosen on another page stands first, unless this page has been opened before or a link says more."""
+    chosen = st.session_state.get("encoder")
+    if chosen and default and "encoders" not in st.session_state and chosen not in default:
+        st.session_state["encoders"] = [chosen, default[0]]
 
 
 def _possible(catalog: Catalog, wanted: Sequence[str]) -> bool:

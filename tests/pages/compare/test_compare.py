@@ -67,6 +67,14 @@ def opening(place: int, title: str) -> Opening:
 # --- the page -----------------------------------------------------------------------------------------------------------
 
 
+def test_the_encoder_of_the_page_before_stands_first(service):
+    app = app_at("compare")
+    app.session_state["encoder"] = VIT
+    app.query_params.update(size="224", photo="scene", scene="7")
+    app.run()
+    assert not app.exception and app.multiselect(key="encoders").value[0] == VIT
+
+
 def test_two_encoders_stand_side_by_side_at_one_granularity(compare):
     app = compare(k="5")
     assert captions(app).count("5 clusters") == 2
