@@ -5,6 +5,7 @@ A file appears under its name only when it is whole: a process that dies leaves 
 
 import os
 import time
+import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ def home() -> Path:
 @contextmanager
 def written_atomically(path: Path) -> Generator[BinaryIO]:
     """A file to write into, which takes its name when the block ends and disappears if it fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # short, since the name itself may be as long as names can be
     try:
         with written_through(temporary) as file:
             yield file

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from explainers.commands.arguments import add_images
 from explainers.commands.inputs import picture_files, read
-from explainers.commands.run import exit_status, running
+from explainers.commands.run import exit_status, require_writable, running
 from explainers.results.explanations import LocalExplanation
 from explainers.results.files import as_json, write_bytes
 from explainers.results.records import explanation_record
@@ -55,6 +55,7 @@ def run(parsed: argparse.Namespace) -> int:
         input_size=parsed.size,
         seed=parsed.seed,
     )
+    require_writable(parsed.out)
     files = picture_files(parsed.images)
     done: list[tuple[str, Photo, LocalExplanation]] = []
     failed: dict[str, str] = {}

@@ -20,7 +20,7 @@ from PIL import Image
 
 from explainers.commands.arguments import add_clustering, add_images
 from explainers.commands.inputs import picture_files, read
-from explainers.commands.run import Run, exit_status, make_folder, running
+from explainers.commands.run import Run, exit_status, make_folder, require_writable, running
 from explainers.drawing.clusters import at_size, overlay
 from explainers.maps.agreement import in_colours_of
 from explainers.maps.cka import cka_matrix
@@ -71,6 +71,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Compares the encoders on every image; depths over all images together."""
     low, high = parsed.clusters
     settings = NaveSettings((), parsed.scaling, parsed.size, low, high, parsed.seed)
+    require_writable(*(parsed.out / name for name in ("agreement.csv", "depths.csv", "comparison.json")))
     files = picture_files(parsed.images)
     with running(len(files)) as work:
         comparison = _opened(work, parsed.encoder)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.errors import EncoderscopeError
 from models.photo import PICTURE_SUFFIXES, Photo, read_photo_file
+from models.photo.junk import is_users_file
 
 
 def picture_files(arguments: Iterable[Path]) -> list[Path]:
@@ -15,7 +16,8 @@ def picture_files(arguments: Iterable[Path]) -> list[Path]:
         if not path.is_dir():
             files[path] = None
             continue
-        pictures = sorted(child for child in path.iterdir() if child.suffix.lower() in PICTURE_SUFFIXES)
+        children = (child for child in path.iterdir() if is_users_file(child.name))
+        pictures = sorted(child for child in children if child.suffix.lower() in PICTURE_SUFFIXES)
         files.update(dict.fromkeys(pictures or [path]))  # a folder without pictures fails under its own name
     return list(files)
 

@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 ALL_DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 POLL_SECONDS = 0.1
+_ELSEWHERE = "Choose another --out."
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,19 @@ def exit_status(n_done: int, n_failed: int) -> int:
     if not n_failed:
         return ALL_DONE
     return SOME_FAILED if n_done else NOTHING_DONE
+
+
+def require_writable(*files: Path) -> None:
+    """Raises EncoderscopeError if one of the files could not be written, in folders that may have to be made; makes nothing."""
+    for file in files:
+        try:
+            if file.exists() and not file.is_file():
+                raise EncoderscopeError(f"'{file}' cannot be written: what has that name is no file. {_ELSEWHERE}")
+            there = next(folder for folder in file.absolute().parents if folder.exists())
+            with TemporaryFile(dir=there):
+                pass
+        except OSError as error:
+            raise EncoderscopeError(f"'{file}' cannot be written: {error.strerror}. {_ELSEWHERE}") from error
 
 
 def make_folder(out: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from explainers.commands.arguments import add_clustering, add_images, depths
 from explainers.commands.inputs import picture_files, read_ahead
-from explainers.commands.run import Run, exit_status, make_folder, require_no_overwriting, running
+from explainers.commands.run import Run, exit_status, make_folder, require_no_overwriting, require_writable, running
 from explainers.nave.settings import FITS, NaveSettings, require_valid
 from explainers.results.files import SummaryFile, middle_k, output_stems, write_maps, write_overlay
 from explainers.results.provenance import versions
@@ -79,6 +79,7 @@ def run(parsed: argparse.Namespace) -> int:
     files = picture_files(parsed.images)
     stems = output_stems(files)
     require_no_overwriting(files, stems, parsed.out)
+    require_writable(parsed.out / "summary.json")
     with running(len(files)) as work:
         info = work.answer(OpenEncoder(parsed.encoder))
         settings = resolved(settings, info)

@@ -7,14 +7,17 @@ are counted.
 
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 
 from explainers.library.sets import Refusal
 from models.errors import BadConcept
+from models.photo.junk import is_users_file
 
 MAX_ENTRIES = 5_000
 MAX_ENTRY_BYTES = 200_000_000
@@ -25,7 +28,7 @@ _PIECE = 1 << 20
 _DIRECTORY_MARK = b"PK\x01\x02"
 _ARCHIVE_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python decompresses the others without a bound
-_JUNK = {".ds_store", "thumbs.db", "desktop.ini"}
+_UTF8_FLAG = 0x800
 # What zipfile raises on damaged archives.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -69,15 +72,22 @@ def _entries(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> Iterato
     """The wanted files of an open archive, which together have at most MAX_TOTAL_BYTES."""
     left = MAX_TOTAL_BYTES
     for info in archive.infolist():
-        path = info.filename.replace("\\", "/")
-        parts = path.lower().split("/")
-        is_junk = "__macosx" in parts or parts[-1].startswith("._") or parts[-1] in _JUNK
-        if info.is_dir() or path.endswith("/") or is_junk or not wanted(path):
+        path = _name_of(info).replace("\\", "/")
+        if info.is_dir() or path.endswith("/") or not is_users_file(path) or not wanted(path):
             continue
         entry = _entry(archive, info, path, left)
         if isinstance(entry, Entry):
             left -= len(entry.data)
         yield entry
+
+
+def _name_of(info: zipfile.ZipInfo) -> str:
+    """The name of an entry. macOS and many servers write UTF-8 without saying so."""
+    name = info.filename
+    if not info.flag_bits & _UTF8_FLAG:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return unicodedata.normalize("NFC", name)
 
 
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, left: int) -> Entry | Refusal:

@@ -6,20 +6,20 @@ from explainers.library.sets import ImageRef, ImageSet, Kind, OpenSet, Photos, R
 from explainers.library.sources import FromFolder
 from models.errors import BadConcept, UnreadableImage
 from models.photo import read_photo_file
+from models.photo.junk import is_users_file
 
 
 def read_folder(path: Path, kind: Kind = "concept") -> OpenSet:
     """The images in a folder and the folders within, in the order of their paths; other files are refused by name.
 
-    Hidden files and folders are passed over. Raises BadConcept if there is no image at all.
+    What is hidden, and what desktops and network drives add, is passed over. Raises BadConcept if there is no image at all.
     """
     images: dict[str, ImageRef] = {}
     refused = []
     for file in sorted(path.rglob("*")):
-        within = file.relative_to(path)
-        if not file.is_file() or any(part.startswith(".") for part in within.parts):
+        name = file.relative_to(path).as_posix()
+        if not file.is_file() or not is_users_file(name):
             continue
-        name = within.as_posix()
         try:
             digest = read_photo_file(file).sha256
         except UnreadableImage as error:

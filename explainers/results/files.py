@@ -6,6 +6,7 @@ Pages and the command line write through here, so that a file is the same wherev
 import csv
 import io
 import json
+import os
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from explainers.results.records import encoder_record, jsonable, photo_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from models.files import written_atomically
 
+_MAX_STEM_BYTES = 255 - len(".npz")  # of 255, which a name has at most on common file systems
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry of an archive, so that the same content gives the same bytes
 
 
@@ -28,23 +30,34 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry of an archive, so that
 
 
 def output_stems(images: Sequence[Path]) -> list[str]:
-    """One stem per image, its own where possible; images of the same stem get a number ('cat', 'cat-2')."""
-    taken = {image.stem.casefold() for image in images}  # so that no numbered stem takes the place of a real one
+    """One stem per image, its own where possible; images of the same stem get a number ('cat', 'cat-2').
+
+    With a suffix of four bytes a stem is a name that file systems take: one that is too long is cut at its end.
+    """
+    own = [_cut(image.stem) for image in images]
+    taken = {stem.casefold() for stem in own}  # so that no numbered stem takes the place of a real one
     seen: set[str] = set()
     stems = []
-    for image in images:
-        stem = image.stem if image.stem.casefold() not in seen else _numbered(image.stem, taken)
-        seen.add(stem.casefold())
-        taken.add(stem.casefold())
-        stems.append(stem)
+    for stem in own:
+        free = stem if stem.casefold() not in seen else _numbered(stem, taken)
+        seen.add(free.casefold())
+        taken.add(free.casefold())
+        stems.append(free)
     return stems
 
 
 def _numbered(stem: str, taken: set[str]) -> str:
     number = 2
-    while f"{stem}-{number}".casefold() in taken:
+    while (numbered := _cut(stem, f"-{number}")).casefold() in taken:
         number += 1
-    return f"{stem}-{number}"
+    return numbered
+
+
+def _cut(stem: str, ending: str = "") -> str:
+    """The stem with an ending, of at most as many bytes as a name may have besides its suffix."""
+    room = _MAX_STEM_BYTES - len(ending)
+    encoded = os.fsencode(stem)
+    return (stem if len(encoded) <= room else encoded[:room].decode("utf-8", "ignore")) + ending
 
 
 def middle_k(segmentation: Segmentation) -> int:

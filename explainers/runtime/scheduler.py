@@ -9,18 +9,22 @@ A computation stops when the last of its jobs is cancelled, never before. Whatev
 as an EncoderscopeError, and its thread goes on.
 """
 
+import atexit
 import logging
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Generic, TypeVar
+from weakref import WeakSet
 
 from models.errors import Cancelled, EncoderscopeError
 from models.progress import Progress
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_PATIENCE_SECONDS = 30  # with a step that is running when everything ends
+_NETWORK_SECONDS = 6  # with a question to the network
 
 
 @dataclass(frozen=True)
@@ -142,9 +146,29 @@ class Worker:
             run = None  # or the last result would live until the next request
 
 
+_own_threads: WeakSet[threading.Thread] = WeakSet()
+
+
 def in_own_thread(run: Callable[[], None]) -> None:
     """Runs work that mostly waits for the network in a thread of its own, so that it holds nobody up."""
-    threading.Thread(target=run, name="encoderscope-download", daemon=True).start()
+    thread = threading.Thread(target=run, name="encoderscope-download", daemon=True)
+    _own_threads.add(thread)
+    thread.start()
+
+
+def end(scheduler: "Scheduler", worker: Worker) -> None:
+    """Cancels everything, and waits for the running step.
+
+    A process must not end before: the interpreter would tear its threads out of torch's C++ code, which aborts the process.
+    """
+    scheduler.close()
+    worker.close(timeout=_PATIENCE_SECONDS)
+
+
+@atexit.register
+def _wait_for_own_threads() -> None:
+    for thread in list(_own_threads):
+        thread.join(_NETWORK_SECONDS)
 
 
 class _Computation(Generic[T]):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import finalize
 
 import torch
 
@@ -22,7 +23,7 @@ from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.caches import CacheStatus, LruCache, n_bytes
-from explainers.runtime.scheduler import Activity, Job, Request, Scheduler, Worker, in_own_thread
+from explainers.runtime.scheduler import Activity, Job, Request, Scheduler, Worker, end, in_own_thread
 from explainers.service.answers import answer
 from explainers.service.observatory import MB, LoadedEncoder, Observatory
 from explainers.service.questions import (
@@ -103,6 +104,7 @@ class ExplainerService:
         self._results: LruCache[Any] = LruCache(int(cache_bytes * RESULT_SHARE), n_bytes)
         self._scheduler = Scheduler()
         self._worker = Worker("encoderscope-torch", prepare=partial(_set_up_worker, self.observatory.n_threads))
+        self._end = finalize(self, end, self._scheduler, self._worker)  # also when the process ends without closing it
 
     @property
     def catalog(self) -> Catalog:
@@ -318,8 +320,7 @@ class ExplainerService:
 
     def close(self) -> None:
         """Cancels everything, waits for the running step, takes no more questions."""
-        self._scheduler.close()
-        self._worker.close(timeout=30)
+        self._end()
 
 
 def _result_key(question: EncoderQuestion, info: EncoderInfo) -> Hashable:

@@ -5,6 +5,7 @@ the hub answers and has the file, and only then the download starts: without a n
 """
 
 import io
+import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from models.errors import EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
 from models.progress import IGNORED, Progress
 
 QUESTION_TIMEOUT_S = 5
+_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+_CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 class Unreachable(EncoderUnavailable):
@@ -100,12 +103,15 @@ def _readable(repo_id: str) -> Generator[None]:
         yield
     except EntryNotFoundError:
         raise
-    except (OSError, RuntimeError, httpx2.HTTPError, httpx2.InvalidURL, HFValidationError) as error:
+    except (OSError, RuntimeError, ImportError, ValueError, httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise _reason(error, repo_id) from error
 
 
 def _reason(error: Exception, repo_id: str) -> EncoderUnavailable | UnknownEncoder:
     host = constants.ENDPOINT.split("://")[-1]
+    fault = _fault_of_settings(error)
+    if fault:
+        return Unreachable(f"'{repo_id}' is not on this machine and {host} cannot be asked: {fault}")
     match error:
         case OfflineModeIsEnabled():
             return Unreachable(f"'{repo_id}' is not on this machine, which is set to work offline (HF_HUB_OFFLINE)")
@@ -121,6 +127,24 @@ def _reason(error: Exception, repo_id: str) -> EncoderUnavailable | UnknownEncod
         case httpx2.HTTPError() | httpx2.InvalidURL() | ConnectionError() | TimeoutError():
             return Unreachable(f"'{repo_id}' is not on this machine and {host} cannot be reached")
     return EncoderUnavailable(f"Fetching '{repo_id}' failed: {error}. Is there room on the disk? Try again.")
+
+
+def _fault_of_settings(error: Exception) -> str:
+    """Which variable of the environment keeps the hub's client from asking at all; empty if it is not that.
+
+    Of a proxy only the kind is named: its address may hold a password.
+    """
+    if isinstance(error, HFValidationError | HfHubHTTPError | OfflineModeIsEnabled):
+        return ""
+    for variable in _PROXY_VARIABLES:
+        kind, is_address, _ = os.environ.get(variable, "").partition("://")
+        if is_address and kind.lower() not in ("http", "https"):
+            return f"{variable} names a proxy of the kind '{kind[:20]}', which is not supported. Set one of the kind http"
+    for variable in _CA_VARIABLES:
+        place = os.environ.get(variable)
+        if place and not Path(place).exists():
+            return f"{variable} names certificates that are not there ('{place[:200]}'). Correct or unset it"
+    return ""
 
 
 def _bar_reporting_to(progress: Progress, repo_id: str) -> type[tqdm]:

@@ -169,9 +169,22 @@ def test_any_other_name_is_kept_as_given_and_stays_inside_the_folder(library, tm
 
 
 def test_an_archive_counts_as_its_images(library):
-    apples = [("__MACOSX/._1.png", b"junk"), (".DS_Store", b"junk"), ("deep/er/", b""), ("deep/er/1.png", png(1))]
+    apples = [
+        ("__MACOSX/._1.png", b"junk"),
+        (".DS_Store", b"junk"),
+        ("@eaDir/1.png", b"junk"),
+        (".git/1.png", b"junk"),
+        ("deep/er/", b""),
+        ("deep/er/1.png", png(1)),
+    ]
     added = library.add("cats", "concept", [("all.ZIP", zipped(*apples)), *files(2)])
     assert names(added.image_set) == ["deep/er/1.png", "2.png"] and added.refused == ()
+
+
+@pytest.mark.parametrize("name", ["Zebra ä.png", "条纹.png"])
+def test_names_in_utf8_are_read_also_where_the_archive_does_not_say_so(library, name):
+    data = zipped(("x" * len(name.encode()), png(1))).replace(b"x" * len(name.encode()), name.encode())  # without the flag
+    assert names(library.add("cats", "concept", [("all.zip", data)]).image_set) == [name]
 
 
 def link(name):
@@ -488,7 +501,9 @@ def folder(tmp_path):
     (path / "more").mkdir(parents=True)
     for name, data in [("b.png", png(2)), ("a.png", png(1)), ("more/c.png", png(3)), ("copy.png", png(1)), ("x.txt", b"words")]:
         (path / name).write_bytes(data)
-    (path / ".hidden.png").write_bytes(png(9))
+    (path / "@eaDir").mkdir()
+    for name in (".hidden.png", "._a.png", "@eaDir/thumb.png"):
+        (path / name).write_bytes(png(9))
     return path
 
 
