@@ -98,7 +98,7 @@ def require_writable(*files: Path) -> None:
     for file in files:
         try:
             if file.exists() and not file.is_file():
-                raise EncoderscopeError(f"'{file}' cannot be written: what has that name is no file. {_ELSEWHERE}")
+                raise EncoderscopeError(f"'{file}' cannot be written: it is not an ordinary file. {_ELSEWHERE}")
             there = next(folder for folder in file.absolute().parents if folder.exists())
             with TemporaryFile(dir=there):
                 pass

@@ -209,6 +209,28 @@ def test_without_a_network_the_message_names_what_opens(tmp_path):
         Catalog(tmp_path).open("resnet50.a1_in1k")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "error"),
+    [
+        ("HTTPS_PROXY", "socks5://name:secret@host:1", ImportError("the 'socksio' package is not installed")),
+        ("ALL_PROXY", "ftp://name:secret@host:1", ValueError("Unknown scheme for proxy URL")),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", FileNotFoundError(2, "No such file or directory")),
+        ("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem", OSError("Could not find a suitable TLS CA certificate bundle")),
+    ],
+)
+def test_a_setting_that_keeps_the_hub_from_being_asked_is_named(monkeypatch, variable, value, error):
+    def ask(*_args, **_kwargs):
+        raise error
+
+    for other in (*hub._PROXY_VARIABLES, *hub._CA_VARIABLES):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(hub, "get_hf_file_metadata", ask)
+    with pytest.raises(EncoderUnavailable, match=rf"cannot be asked: {variable} names") as refusal:
+        Catalog().open("resnet50.a1_in1k")
+    assert "secret" not in str(refusal.value) and "\n" not in str(refusal.value)
+
+
 def test_weights_that_exist_only_as_pickle_are_refused():
     pickled = next(
         name
