@@ -45,7 +45,8 @@ def domain_doubts(explanation: LocalExplanation | ClassExplanation) -> None:
         names = [name for name, domain in domains.items() if domain.doubt == doubt]
         if names:
             listed = ", ".join(f"“{name}”" for name in names)
-            st.warning(f"{escaped(listed)}: {verdict.sentence} The Concepts page makes one.", icon=":material/difference:")
+            badge = f":orange-badge[{verdict.value.capitalize()}]"
+            st.markdown(f"{badge} {escaped(listed)}: {verdict.sentence} The Concepts page makes one.")
 
 
 def verdicts_explained(words: Sequence[str]) -> None:
