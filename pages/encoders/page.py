@@ -8,13 +8,14 @@ top = frame.begin("Encoders", "What this server has loaded and is doing, and whe
 notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import door, jobs, link
-    from pages.encoders import checkpoint_form, own, status
+    from pages.encoders import checkpoint_form, own, status, supplied
 
 link.begin()
 service = jobs.service()
 with notes:
     own.bar(service)
 status.draw(service)
+supplied.draw(service.catalog)
 own.draw(service)
 door.draw_link_notes(notes, photo_is_private=False)
 link.write()

