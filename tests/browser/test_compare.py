@@ -89,7 +89,7 @@ def test_agreement_and_the_report(server, open_page, tmp_path):
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     settled(page)
     with page.expect_download() as everything:
-        page.get_by_role("button", name="Everything").click()
+        page.get_by_role("button", name="Data").click()
     record = json.loads(Path(everything.value.path()).read_text())
     assert {row["measure"] for row in record["figures"]["agreement"]} == {"Adjusted Rand index", "Adjusted mutual information"}
     with page.expect_download() as report:
