@@ -6,7 +6,8 @@ python -m tests.benchmarks domains    the domain check on sets whose kinds are k
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks agreement  encoders beside themselves under another seed, with ../shared/fixtures
 python -m tests.benchmarks precision  encoders beside themselves in half precision, with ../shared/fixtures
-python -m tests.benchmarks speed      integrated gradients beside Captum's (pip install captum)
+python -m tests.benchmarks speed      integrated gradients beside Captum's at equal points (pip install captum)
+python -m tests.benchmarks to_gap     integrated gradients beside Captum's until they add up to 1 % (pip install captum)
 python -m tests.benchmarks bench      segmentation maps beside scikit-learn, the bare encoder, others; memory; growth (make bench)
 python -m tests.benchmarks decoding   what reading a photo costs, file by file, and what is refused
 python -m tests.benchmarks first_visit  each page on a server that has just started, in Chromium: seconds to content
@@ -87,6 +88,7 @@ TABLES = {
     "power": lambda _: over_bundled(significance.power_table, CLASSIFYING),
     "speed": lambda _: attribution_speed.speed_table(),
     "first_visit": lambda _: first_visit.first_visit_table(),
+    "to_gap": lambda _: attribution_speed.to_gap_table(SHARED_FIXTURES / "weights"),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
     "precision": lambda _: precision_table(SHARED_FIXTURES, [*real_encoders(), *bundled_encoders()]),
@@ -116,8 +118,8 @@ def why_skipped(name: str) -> str | None:
     """Why a table cannot be made here, in one sentence; None if it can."""
     if name in NEEDS_FIXTURES and not SHARED_FIXTURES.is_dir():
         return f"{name}: skipped, it needs real weights and photographs with ground truth in {SHARED_FIXTURES}."
-    if name == "speed" and find_spec("captum") is None:
-        return "speed: skipped, it needs captum (pip install captum)."
+    if name in ("speed", "to_gap") and find_spec("captum") is None:
+        return f"{name}: skipped, it needs captum (pip install captum)."
     return None
 
 

@@ -1,25 +1,40 @@
-"""Integrated gradients of one image and class, ours beside Captum's LayerIntegratedGradients: one run, one thread.
+"""Integrated gradients of one image and class, ours beside Captum's: one run, one thread.
 
-And what a further concept with its 100 pseudo-concepts costs, as a share of ours. Needs captum, which nothing else does:
-`pip install captum` into the virtual environment first.
+speed    at equal points, beside LayerIntegratedGradients; and what a further concept with its 100 pseudo-concepts costs, as a
+         share of ours
+to_gap   until the completeness gap is at most 1 %, both sides free to choose their points: Captum's take Gauss-Legendre points,
+         as few of a doubling series as reach it (only that last try is timed), from its own baseline (the activation of a black
+         image) through the whole network, and from ours (no activation at all) through the head that we made
+
+Needs captum, which nothing else does: `pip install captum` into the virtual environment first.
 """
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
 from explainers.integrated_gradients import path_gradients
+from explainers.integrated_gradients.path import CHUNK_SIZE, WANTED_GAP
 from explainers.service.concepts import evidence_at
 from explainers.visual_tcav.attribution import contributions, evidence_of
 from explainers.visual_tcav.cav import Cavs
 from models.encoder.encoder import Encoder
+from models.photo.samples import read_sample
 
 N_STEPS = 50
 CASES = {  # architecture: (what the depth is called, its idx, the ratio that is wanted)
     "resnet50": (("last stage", 4, 15.0), ("third stage", 3, 3.5)),
     "vit_small_patch16_224": (("block 9 of 12", 8, 2.5),),
 }
+
+
+TO_GAP = {  # architecture: depths
+    "deit_tiny_patch16_224": (2, 5, 8, 10),
+    "vit_small_patch16_224": (2, 5, 8, 10),
+}
+SERIES = (10, 20, 40, 80, 160, 320, 640)  # points that Captum may take
 
 
 def seconds(work: Callable[[], object], n: int) -> float:
@@ -68,3 +83,56 @@ def _ours(encoder: Encoder, image: torch.Tensor, depth: int) -> None:
 def _pseudo_concepts(n_channels: int) -> Cavs:
     generator = torch.Generator().manual_seed(1)
     return Cavs(torch.randn(101, n_channels, generator=generator), torch.full((101,), 2.0), torch.ones(101))
+
+
+def to_gap_table(weights: Path) -> list[dict]:
+    """Seconds and points to a gap of at most 1 %, of ours and of Captum's from both baselines; with the encoder's own weights
+    where they are at hand, on a photograph and its most probable class."""
+    from captum.attr import IntegratedGradients, LayerIntegratedGradients
+
+    torch.set_num_threads(1)
+    rows = []
+    for architecture, depths in TO_GAP.items():
+        folder = weights / architecture
+        encoder = Encoder.from_folder(folder, architecture) if folder.is_dir() else Encoder.from_timm(architecture)
+        image = encoder.prepare(read_sample("chelsea"), encoder.info.preprocessing.input_size)
+        class_idx = int(encoder.logits(image[None])[0].argmax())
+        for depth in depths:
+            head = encoder.head_from(depth)(image)
+            activation = head.activation.detach()
+            layer = LayerIntegratedGradients(encoder.model, encoder.model.get_submodule(encoder.info.depths[depth].module_name))
+            path = path_gradients(head.logits_of, activation[0], [class_idx], N_STEPS, refined=True)
+            ours = seconds(lambda: evidence_at(encoder, image, depth, [class_idx], N_STEPS), 2)  # noqa: B023
+            row = {"encoder": architecture, "depth": depth, "ours, s": ours, "points": path.n_points,
+                   "gap": path.completeness_gaps[0] / abs(path.logit_changes[0])}  # fmt: skip
+            whole = _black_to_image(encoder, image, class_idx)
+            for name, method, inputs, change in (
+                ("own baseline", layer, image[None], whole),
+                ("our baseline", IntegratedGradients(head.logits_of), activation, path.logit_changes[0]),
+            ):
+                taken, n, gap = _captum_to_gap(method, inputs, class_idx, change)
+                row |= {f"Captum, {name}, s": taken, f"points ({name})": n, f"gap ({name})": gap, f"ratio ({name})": taken / ours}
+            rows.append(row)
+            print(row, flush=True)
+    return rows
+
+
+def _black_to_image(encoder: Encoder, image: torch.Tensor, class_idx: int) -> float:
+    """How much the logit rises from an image of zeros, as the network gets it, to the image (3, H, W)."""
+    with torch.no_grad():
+        logits = encoder.model(torch.stack([image, torch.zeros_like(image)]))[:, class_idx]
+    return float(logits[0] - logits[1])
+
+
+def _captum_to_gap(method, inputs: torch.Tensor, class_idx: int, change: float) -> tuple[float, int, float]:
+    """Seconds of the first try of the series whose gap is at most 1 % of the change of the logit, its points, its gap; of the
+    last try if none reaches it."""
+    taken, n, gap = 0.0, 0, float("inf")
+    for n in SERIES:
+        started = time.perf_counter()
+        parts = method.attribute(inputs, target=class_idx, n_steps=n, internal_batch_size=CHUNK_SIZE)
+        taken = time.perf_counter() - started
+        gap = abs(float(parts.sum()) - change) / abs(change)
+        if gap <= WANTED_GAP:
+            break
+    return taken, n, gap
