@@ -1,5 +1,7 @@
 """What of an uploaded file is seen: its notes, and the choice of bands where it has more of them than a screen has colours."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from models.photo import Photo
@@ -29,7 +31,7 @@ def choose(photo: Photo, data: bytes, file_id: str) -> Photo | str:
     return photo if chosen == photo.bands else uploads.read_upload(data, photo.name, chosen)
 
 
-def draw_notes(photos: list[Photo]) -> None:
+def draw_notes(photos: Sequence[Photo]) -> None:
     """What must be said about photos that were read: which page or bands are seen, and the like; the first few one by one."""
     notes = [(photo.name, note) for photo in photos for note in photo.notes]
     for name, note in notes[:_MAX_NOTES]:

@@ -6,7 +6,7 @@ from explainers.nave.settings import NaveSettings
 from models.catalog import EncoderInfo
 from models.catalog.entries import LearntFrom
 from models.photo import Photo
-from pages.common import choices, collection, depths, nave_controls, photos
+from pages.common import bands, choices, collection, depths, nave_controls, photos
 
 ONE, SEVERAL = "one", "set"
 MAX_TOGETHER = 300
@@ -35,7 +35,9 @@ def several_photos(learnt_from: LearntFrom) -> tuple[tuple[Photo, ...], list[str
     if photos.n_own() > n_before:
         st.session_state["set"] = collection.OWN
     with above:
-        return collection.choose(learnt_from, in_a_row=False, at_most=MAX_TOGETHER), refusals
+        chosen = collection.choose(learnt_from, in_a_row=False, at_most=MAX_TOGETHER)
+        bands.draw_notes(chosen)
+    return chosen, refusals
 
 
 def nave_settings(info: EncoderInfo) -> NaveSettings:

@@ -383,17 +383,20 @@ def test_a_finger_selects_and_names(server, open_page):
 
 def test_the_browser_draws_what_python_draws(page, tmp_path):
     """The download is Python's picture. Tints are equal; outlines, smooth in the browser only, run in the same places."""
+    if "outlines=0" in page.url:  # a try before this one broke off
+        page.get_by_role("switch", name="Outlines").press("Space")
+        expect(page).not_to_have_url(re.compile("outlines"))
     outlined = as_seen(page), as_python_draws(page, tmp_path)
     page.get_by_role("switch", name="Outlines").press("Space")
     expect(page).to_have_url(re.compile("outlines=0"))
     tinted = as_seen(page), as_python_draws(page, tmp_path)
-    assert typical_difference(*tinted) < 5
+    assert typical_difference(*tinted) < 3
     lines = [np.abs(with_lines - without).max(axis=2) > 30 for with_lines, without in zip(outlined, tinted, strict=True)]
     for one, other in (lines, lines[::-1]):
         assert (ndimage.maximum_filter(other, 7) | ~one).mean() > 0.995 and one.mean() > 0.01
     pills(page).nth(0).press("Space")
     expect(page).to_have_url(re.compile("only=0"))
-    assert typical_difference(as_seen(page), as_python_draws(page, tmp_path)) < 5
+    assert typical_difference(as_seen(page), as_python_draws(page, tmp_path)) < 3
     pills(page).nth(0).press("Space")
     page.get_by_role("switch", name="Outlines").press("Space")
     expect(page).not_to_have_url(re.compile("only|outlines"))
@@ -416,8 +419,9 @@ def in_common_size(image: Image.Image) -> np.ndarray:
 
 
 def typical_difference(one: np.ndarray, other: np.ndarray) -> float:
-    """Mean difference of two pictures, of 255; a photo scaled by two programs differs by about two."""
-    return np.abs(one - other).mean()
+    """Mean difference of two pictures, of 255, after blurring: two programs scale fine texture each in its way."""
+    blurred = (ndimage.uniform_filter(pixels.astype(float), (9, 9, 0)) for pixels in (one, other))
+    return np.abs(next(blurred) - next(blurred)).mean()
 
 
 def downloaded(page: Page, label: str, folder: Path) -> Path:
@@ -505,7 +509,7 @@ def test_one_slider_drives_a_set_and_a_click_selects_in_all_of_it(server, open_p
     page.set_viewport_size({"width": 1440, "height": 420})
     page.get_by_test_id("stDownloadButton").first.scroll_into_view_if_needed()
     expect(stages.first).not_to_be_in_viewport()
-    expect(slider(page)).to_be_in_viewport()
+    expect(page.locator(".st-key-k")).to_be_in_viewport(ratio=1)
     expect(pills(page).first).to_be_in_viewport()
 
 

@@ -31,6 +31,7 @@ def test_photo_and_encoder_follow_and_survive_reloads_and_stay_with_their_browse
     expect_photo(page)
     page.reload()
     expect_photo(page)
+    expect(page).to_have_url(re.compile("photo=own"))  # written when the picture is there
     stranger = open_page(page.url)
     expect(stranger.get_by_text("made with a private photo")).to_be_visible(timeout=PICTURE_SECONDS * 1000)
     expect(stranger.get_by_text("china seen by tiny-vit")).to_be_visible()
