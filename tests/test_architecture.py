@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-SCIENCE = {"explainers/drawing", "explainers/maps", "explainers/nave", "explainers/visual_tcav"}
+SCIENCE = {"explainers/drawing", "explainers/maps", "explainers/nave", "explainers/visual_tcav", "explainers/interventions"}
 MODELS = {"models", "models/photo", "models/encoder", "models/catalog"}
 SERVED = {*SCIENCE, *MODELS, "explainers/runtime", "explainers/library", "explainers/results"}
 FOR_PAGES = {
@@ -29,6 +29,7 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "explainers/nave": {"models", "explainers/maps"},
     "explainers/integrated_gradients": {"models", "explainers/runtime"},
     "explainers/visual_tcav": {"models", "explainers/integrated_gradients"},
+    "explainers/interventions": {"models", "explainers/runtime", "explainers/visual_tcav"},
     "explainers/library": {"models", "models/photo", "explainers/runtime"},
     "explainers/results": {"models", "models/encoder", "models/photo", *SCIENCE},
     "explainers/service": {*SERVED, "explainers/integrated_gradients"},

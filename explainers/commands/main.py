@@ -3,6 +3,7 @@
     python -m explainers encoders [--json]
     python -m explainers segment IMAGE... --encoder NAME_OR_FOLDER --out DIR [--together]
     python -m explainers attribute IMAGE... --encoder NAME_OR_FOLDER --depth D --concept FOLDER_OR_NAME... --out FILE.json
+    python -m explainers intervene IMAGE... --encoder NAME_OR_FOLDER --depth D --concept FOLDER_OR_NAME... --out FILE.json
     python -m explainers compare IMAGE... --encoder A --encoder B [...] --out DIR
 
 Exit status: 0 every image was done; 1 some were not (each is named on stderr); 2 none was, or the request makes no sense.
@@ -12,7 +13,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from explainers.commands import attribute, compare, encoders, segment
+from explainers.commands import attribute, compare, encoders, intervene, segment
 from explainers.commands.run import INTERRUPTED, NOTHING_DONE
 from models.errors import EncoderscopeError
 
@@ -20,6 +21,7 @@ COMMANDS = {  # name -> module with add_arguments and run, and what the command 
     "encoders": (encoders, "list the encoders that can be opened"),
     "segment": (segment, "NAVE segmentation maps of images"),
     "attribute": (attribute, "Visual-TCAV: what concepts contribute to classes"),
+    "intervene": (intervene, "what changes for classes if concepts are taken away"),
     "compare": (compare, "several encoders on the same images"),
 }
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from explainers.interventions.effects import Response
 from explainers.nave.segmentation import Segmentation
 from explainers.results.explanations import ClassConcept, ClassExplanation, ConceptAtDepth, LocalExplanation
+from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.provenance import PhotoUsed, Provenance
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from models.encoder import EncoderInfo
@@ -17,6 +19,7 @@ from models.encoder import EncoderInfo
 Record = dict[str, Any]
 
 EXPLANATION_SCHEMA = "encoderscope/explanation/1"  # raised when a reader of the old one would misread the new one
+INTERVENTION_SCHEMA = "encoderscope/intervention/1"
 
 
 # --- explanations -------------------------------------------------------------------------------------------------------
@@ -105,6 +108,80 @@ def _health_record(explanation: LocalExplanation | ClassExplanation, concept: Co
     checked = None if domain is None else {**jsonable(domain), "ratio": domain.ratio}
     verdicts = {"domain": checked, "verdict": verdict.value, "verdict_in_words": verdict.sentence}
     return {**cav, **asdict(concept.health), **verdicts, "set_warnings": list(explanation.warnings_of(concept.concept))}
+
+
+# --- interventions ------------------------------------------------------------------------------------------------------
+
+
+def intervention_record(
+    images: Sequence[tuple[str, PhotoIntervention]],
+    of_class: ClassIntervention | None = None,
+    failed: Mapping[str, str] | None = None,
+) -> Record:
+    """Interventions on images, each with the file it came from, and on a class over many images; at least one of both.
+
+    ``failed`` says of every file that could not be changed why.
+    """
+    record: Record = {"schema": INTERVENTION_SCHEMA}
+    measured = images[0][1] if images else of_class
+    if measured is not None:
+        record |= provenance_record(measured.provenance)
+        record |= {"concept_sets": [asdict(used) for used in measured.sets], "random_set": asdict(measured.random)}
+    record["images"] = [{"file": file, **_changed_photo_record(intervention)} for file, intervention in images]
+    if of_class is not None:
+        record["global"] = _changed_class_record(of_class)
+    return record | {"failed": dict(failed or {})}
+
+
+def _changed_photo_record(intervention: PhotoIntervention) -> Record:
+    idx, names = intervention.class_idx, intervention.class_names
+    classes = zip(idx, names, intervention.probabilities, intervention.logits, strict=True)
+    return {
+        "photo": intervention.photo_name,
+        "sha256": intervention.photo_sha256,
+        "classes": [{"class_idx": c, "class_name": name, "probability": p, "logit": logit} for c, name, p, logit in classes],
+        "interventions": [
+            {
+                "concept": c.concept,
+                "depth": c.depth,
+                "map_peak": c.map_peak,
+                "effects": [
+                    {"class_idx": class_idx, "logit": _response_record(e.logit), "probability": _response_record(e.probability)}
+                    for class_idx, e in zip(idx, c.effects, strict=True)
+                ],
+            }
+            for c in (*intervention.concepts, *intervention.over_depths)
+        ],
+        "refused_depths": {str(depth): why for depth, why in intervention.refused_depths.items()},
+        "seconds": dict(intervention.seconds),
+    }
+
+
+def _changed_class_record(intervention: ClassIntervention) -> Record:
+    return {
+        "class_idx": intervention.class_idx,
+        "class_name": intervention.class_name,
+        "photos": [{"photo": photo.name, "sha256": photo.sha256} for photo in intervention.provenance.photos],
+        "interventions": [
+            {
+                "concept": c.concept,
+                "depth": c.depth,
+                "mean_drop": c.effect.change.drop,
+                "interval": list(c.effect.interval),
+                "mean_probability_drop": c.effect.probability_drop,
+                "drops": jsonable(c.effect.drops),
+                "probability_drops": jsonable(c.effect.probability_drops),
+                "change": _response_record(c.effect.change),
+            }
+            for c in (*intervention.concepts, *intervention.over_depths)
+        ],
+        "refused_depths": {str(depth): why for depth, why in intervention.refused_depths.items()},
+        "seconds": dict(intervention.seconds),
+    }
+
+
+def _response_record(response: Response) -> Record:
+    return jsonable(response) | {"significant": response.significant}
 
 
 # --- segmentations ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from explainers.drawing.clusters import hex_colour
+from explainers.interventions.effects import Response
 from explainers.maps.agreement import agreement_over_k, spread
 from explainers.nave.quality import ClusterRow, cluster_table
 from explainers.nave.segmentation import Segmentation
@@ -20,6 +21,7 @@ from explainers.results.explanations import (
     LocalExplanation,
     ShownDepth,
 )
+from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.segmentations import SegmentationsResult
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from explainers.visual_tcav.verdicts import Verdict
@@ -158,6 +160,64 @@ def _percent(share: float) -> str:
 def depths_off_map(explanation: LocalExplanation) -> list[int]:
     """Depths at which all evidence for every class lies on prefix tokens, so that every attribution is 0."""
     return [f.depth for f in explanation.depths if min(f.off_map_shares) >= ALL_OFF_MAP]
+
+
+# --- interventions ------------------------------------------------------------------------------------------------------
+
+
+def intervention_rows(intervention: PhotoIntervention) -> list[Row]:
+    """One row per class, concept, depth and strength; where depths are several, those over all of them as well."""
+    together = intervention.over_depths if len(intervention.settings.depths) > 1 else ()
+    return [
+        {
+            "class_idx": class_idx,
+            "class": name,
+            "concept": c.concept,
+            "depth": c.depth,
+            "strength": strength,
+            **_response_cells("logit", c.effects[row].logit, n),
+            **_response_cells("probability", c.effects[row].probability, n),
+        }
+        for row, (class_idx, name) in enumerate(zip(intervention.class_idx, intervention.class_names, strict=True))
+        for c in (*intervention.concepts, *together)
+        for n, strength in enumerate(intervention.strengths)
+    ]
+
+
+def class_intervention_rows(intervention: ClassIntervention) -> list[Row]:
+    """One row per concept and depth; where depths are several, one over all of them as well."""
+    together = intervention.over_depths if len(intervention.settings.depths) > 1 else ()
+    return [
+        {
+            "class_idx": intervention.class_idx,
+            "class": intervention.class_name,
+            "concept": c.concept,
+            "depth": c.depth,
+            "n_images": len(c.effect.drops),
+            "mean_drop": c.effect.change.drop,
+            "interval_low": c.effect.interval[0],
+            "interval_high": c.effect.interval[1],
+            "chance_low": c.effect.change.null_interval[0],
+            "chance_high": c.effect.change.null_interval[1],
+            "raw_p_value": c.effect.change.p_value,
+            "corrected_p_value": c.effect.change.corrected_p_value,
+            "significant": c.effect.significant,
+            "mean_probability_drop": c.effect.probability_drop,
+        }
+        for c in (*intervention.concepts, *together)
+    ]
+
+
+def _response_cells(name: str, response: Response, place: int) -> Row:
+    """A class's logit or probability at one strength (by its place), with its band, and what its drop is worth."""
+    return {
+        name: float(response.curve[place]),
+        f"{name}_chance_low": float(response.low[place]),
+        f"{name}_chance_high": float(response.high[place]),
+        f"{name}_drop": response.drop,
+        f"{name}_raw_p_value": response.p_value,
+        f"{name}_corrected_p_value": response.corrected_p_value,
+    }
 
 
 # --- clusters -----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from explainers.runtime.batches import is_out_of_memory
-from explainers.service import comparisons, concepts, encoders, photos
+from explainers.service import comparisons, concepts, encoders, interventions, photos
 from explainers.service.observatory import Observatory
 from explainers.service.questions import (
     AddEncoder,
@@ -13,6 +13,8 @@ from explainers.service.questions import (
     CompareDepths,
     ExplainClass,
     ExplainPhoto,
+    InterveneOnClass,
+    InterveneOnPhoto,
     MapConcepts,
     MatchCheckpoint,
     MeasureCost,
@@ -38,6 +40,8 @@ ANSWERS: dict[type[Question], Answer] = {
     ExplainClass: concepts.explain_class,
     CheckConcepts: concepts.check_concepts,
     MapConcepts: concepts.map_concepts,
+    InterveneOnPhoto: interventions.intervene_on_photo,
+    InterveneOnClass: interventions.intervene_on_class,
     SegmentForComparison: comparisons.segment_for_comparison,
     CompareDepths: comparisons.compare_depths,
     MeasureCost: comparisons.measure_cost,

@@ -73,7 +73,7 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return LocalExplanation(
         provenance_of(encoder.info, (photo,), replace(settings, class_idx=class_idx), seconds),
-        *_sets_used(inquiry),
+        *sets_used(inquiry),
         class_idx=class_idx,
         class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
         probabilities=tuple(float(of_classes[idx]) for idx in class_idx),
@@ -110,7 +110,7 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return ClassExplanation(
         provenance_of(encoder.info, photos, settings, seconds),
-        *_sets_used(inquiry),
+        *sets_used(inquiry),
         class_idx=settings.class_idx[0],
         class_name=class_name(encoder.info.class_names, settings.class_idx[0]),
         concepts=holm_corrected_over_class(with_domains(at_depths, domains)),
@@ -133,7 +133,7 @@ def check_concepts(question: CheckConcepts, observatory: Observatory, progress: 
     ]
     domains = domain_checks(inquiry, progress)
     provenance = provenance_of(encoder.info, (), settings)
-    return HealthReport(provenance, *_sets_used(inquiry), settings.depths, with_domains(health, domains))
+    return HealthReport(provenance, *sets_used(inquiry), settings.depths, with_domains(health, domains))
 
 
 def map_concepts(question: MapConcepts, observatory: Observatory, progress: Progress) -> ConceptMaps:
@@ -149,7 +149,7 @@ def map_concepts(question: MapConcepts, observatory: Observatory, progress: Prog
         for depth, fit, depth_map in zip(settings.depths, fitted[concept.name], maps, strict=True)
     }
     provenance = provenance_of(encoder.info, (question.photo,), settings)
-    return ConceptMaps(provenance, *_sets_used(inquiry), settings.depths, seen)
+    return ConceptMaps(provenance, *sets_used(inquiry), settings.depths, seen)
 
 
 # --- settings as they are meant -----------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def _class_over_depths(
     return ClassConceptOverDepths(name, class_estimate(stack, of_photos, seed))
 
 
-def _sets_used(inquiry: Inquiry) -> tuple[tuple[SetUsed, ...], SetUsed]:
+def sets_used(inquiry: Inquiry) -> tuple[tuple[SetUsed, ...], SetUsed]:
     """The concepts and their random counterpart, with what is doubtful about their images."""
     library, random = inquiry.observatory.library, inquiry.random
     concepts = tuple(

@@ -7,10 +7,12 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from explainers.interventions.settings import InterventionSettings
 from explainers.library.sets import OpenSet
 from explainers.nave.settings import NaveSettings
 from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
+from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.scheduler import Activity
 from explainers.visual_tcav.settings import ExplainSettings
@@ -255,6 +257,41 @@ class MapConcepts(PhotoQuestion[ConceptMaps]):
 
     def content(self, info: EncoderInfo) -> Hashable:
         return _hashes(self), _sets((*self.concepts, self.random)), self.settings
+
+
+# --- interventions ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class InterveneOnPhoto(PhotoQuestion[PhotoIntervention]):
+    """What changes for some classes if each concept is removed from a photo, or made stronger, at several depths."""
+
+    concepts: tuple[OpenSet, ...]
+    random: OpenSet
+    settings: InterventionSettings
+
+    verb = "changing"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), _sets((*self.concepts, self.random)), self.settings.complete
+
+
+@dataclass(frozen=True)
+class InterveneOnClass(PhotosQuestion[ClassIntervention]):
+    """How far one class falls on average over many photos of it if a concept is removed; ``settings.class_idx`` names it."""
+
+    concepts: tuple[OpenSet, ...]
+    random: OpenSet
+    settings: InterventionSettings
+
+    verb = "changing"
+
+    @property
+    def subject(self) -> str:
+        return f"{len(self.photos)} images"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), _sets((*self.concepts, self.random)), self.settings.complete
 
 
 # --- the catalog --------------------------------------------------------------------------------------------------------

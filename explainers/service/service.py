@@ -16,11 +16,13 @@ from weakref import finalize
 
 import torch
 
+from explainers.interventions.settings import InterventionSettings
 from explainers.library import ConceptLibrary
 from explainers.library.sets import OpenSet
 from explainers.nave.settings import NaveSettings
 from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
+from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.caches import CacheStatus, LruCache, n_bytes
 from explainers.runtime.scheduler import Activity, Job, Request, Scheduler, Worker, end, in_own_thread
@@ -35,6 +37,8 @@ from explainers.service.questions import (
     EncoderQuestion,
     ExplainClass,
     ExplainPhoto,
+    InterveneOnClass,
+    InterveneOnPhoto,
     MapConcepts,
     MatchCheckpoint,
     MeasureCost,
@@ -269,6 +273,33 @@ class ExplainerService:
     ) -> Job[ConceptMaps]:
         """Where concepts are seen in a photo at every depth."""
         return self.ask(MapConcepts(encoder_name, photo, tuple(concepts), random, settings or ExplainSettings()), view)
+
+    def intervene(
+        self,
+        encoder_name: str,
+        photo: Photo,
+        *,
+        concepts: Sequence[OpenSet],
+        random: OpenSet,
+        settings: InterventionSettings | None = None,
+        view: Hashable = None,
+    ) -> Job[PhotoIntervention]:
+        """What changes for the classes of a photo if each concept is removed from it, or made stronger."""
+        about = tuple(concepts), random, settings or InterventionSettings()
+        return self.ask(InterveneOnPhoto(encoder_name, photo, *about), view)
+
+    def intervene_on_class(
+        self,
+        encoder_name: str,
+        photos: Sequence[Photo],
+        *,
+        concepts: Sequence[OpenSet],
+        random: OpenSet,
+        settings: InterventionSettings,
+        view: Hashable = None,
+    ) -> Job[ClassIntervention]:
+        """How far one class falls on average over many photos of it if a concept is removed."""
+        return self.ask(InterveneOnClass(encoder_name, tuple(photos), tuple(concepts), random, settings), view)
 
     def compare_depths(
         self, encoder_name: str, photos: Sequence[Photo], *, input_size: int, view: Hashable = None

@@ -38,6 +38,11 @@ class CavStack:
         cavs = Cavs.joined([Cavs.of(fit.cav), fit.replicates, pseudo.cavs, pseudo.replicates])
         return CavStack(cavs, len(fit.replicates), len(pseudo.cavs))
 
+    def with_nulls(self, n: int) -> Cavs:
+        """The concept's own CAV and the first n pseudo-concepts, without replicates."""
+        own, _, nulls, _ = self.cavs.split([1, self.n_bootstrap, self.n_null, self.n_null * N_OF_EACH])
+        return Cavs.joined([own, nulls.split(min(n, self.n_null))[0]])
+
     def parts(self, values: np.ndarray) -> Parts:
         """Values (..., J) taken apart."""
         first_null = 1 + self.n_bootstrap

@@ -45,6 +45,18 @@ class Layout:
             activation = activation[:, self.n_prefix_tokens :].unflatten(1, grid)
         return activation.permute(0, 3, 1, 2)
 
+    def tokens_of(self, activation: Tensor) -> Tensor:
+        """An activation in this layout as (N, P + H*W, C): its P prefix tokens first, then its positions row by row."""
+        if self.name == "NCHW":
+            return activation.flatten(2).transpose(1, 2)
+        return activation if self.name == "tokens" else activation.flatten(1, 2)
+
+    def of_tokens(self, tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+        """The activation in this layout whose ``tokens_of`` are these, (N, P + H*W, C), on a grid of height and width."""
+        if self.name == "NCHW":
+            return tokens.transpose(1, 2).unflatten(2, grid)
+        return tokens if self.name == "tokens" else tokens.unflatten(1, grid)
+
 
 @dataclass(frozen=True)
 class Tap:
@@ -75,6 +87,15 @@ class Head:
     def map_of(self, activation: Tensor) -> Tensor:
         """An activation (or its gradient) in the block's own layout as (N, C, H, W), without prefix tokens."""
         return self.layout.map_of(activation, self.grid)
+
+    @property
+    def tokens(self) -> Tensor:
+        """This image's activation token by token, (P + H*W, C): its P prefix tokens, then its positions row by row."""
+        return self.layout.tokens_of(self.activation)[0].float()
+
+    def logits_of_tokens(self, tokens: Tensor) -> Tensor:
+        """Logits (N, n_classes) for activations given token by token, (N, P + H*W, C)."""
+        return self.logits_of(self.layout.of_tokens(tokens, self.grid).to(self.activation.dtype))
 
     def prefix_of(self, activation: Tensor) -> Tensor:
         """The prefix tokens of an activation (or of its gradient), (N, n_prefix_tokens, C)."""

@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.common import thread
 
-Value = TypeVar("Value", bound=str | int | bool | list | None)
+Value = TypeVar("Value", bound=str | int | float | bool | list | None)
 
 _SETTLED = "link.settled"  # the keys of this run's controls; only these are written
 _DEFAULTS = "link.defaults"  # key -> the default it had last

@@ -8,7 +8,7 @@ top = frame.begin("Explain", "Where does the encoder see a concept, and how much
 notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import class_images, door, jobs, link, photos
-    from pages.explain import appearance, class_views, controls, photo_views, views
+    from pages.explain import appearance, class_views, controls, photo_views, taken_away, views
     from pages.explain.controls import A_CLASS, ONE_PHOTO
 
 link.begin()
@@ -45,8 +45,14 @@ if scope == A_CLASS:
 elif photo is None:
     door.nothing_yet("Take a picture with the camera in the sidebar, or choose another photo there.")
 if photo is not None:
-    explanation = jobs.answer_or_stop("explain a photo", inquiry.of_photo(photo))
+    explaining = jobs.asked("explain a photo", inquiry.of_photo(photo))
+    if not explaining.done:
+        jobs.give_up(taken_away.VIEW)
+    explanation = jobs.result_or_stop("explain a photo", explaining)
     appearance.settle(explanation, is_opened=scope == A_CLASS)
+    taken_away.settle(explanation)
     remark = photos.outside_what_was_learnt(service.catalog.entry(info.name)) if scope == ONE_PHOTO else ""
     photo_views.draw(photo, explanation, remark, is_opened=scope == A_CLASS)
 door.draw_link_notes(notes, photo_is_private=photos.is_private() if scope == ONE_PHOTO else class_images.is_private())
+if photo is not None:
+    taken_away.draw(photo, explanation, inquiry)

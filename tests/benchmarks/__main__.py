@@ -4,6 +4,7 @@ python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; hal
 python -m tests.benchmarks packaged   the packaged encoder on photographs: classes and regions, with ../shared/fixtures
 python -m tests.benchmarks domains    the domain check on sets whose kinds are known, with ../shared/fixtures
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
+python -m tests.benchmarks interventions  concepts taken away beside scenes rendered without them; noise; cost
 python -m tests.benchmarks agreement  encoders beside themselves under another seed, with ../shared/fixtures
 python -m tests.benchmarks precision  encoders beside themselves in half precision, with ../shared/fixtures
 python -m tests.benchmarks speed      integrated gradients beside Captum's at equal points (pip install captum)
@@ -37,6 +38,7 @@ from tests.benchmarks import (
     decoding_cost,
     domains,
     first_visit,
+    intervention_truth,
     live_view_speed,
     segmentation_quality,
     segmentation_speed,
@@ -53,6 +55,7 @@ GROUPS = {
     "quality": ("davis", "bsds"),
     "packaged": ("accuracy", "covering"),
     "truth": ("maps", "correlation", "watermark", "noise", "power"),
+    "interventions": ("taken_away", "taken_away_noise", "taken_away_cost"),
     "bench": tuple(segmentation_speed.TABLES),
 }
 # Photographs with ground truth, or real weights.
@@ -86,6 +89,9 @@ TABLES = {
     "watermark": lambda _: over_bundled(truth.watermark_rank, ("scenes-cnn-watermark", "scenes-cnn")),
     "noise": lambda _: over_bundled(significance.noise_table, (*CLASSIFYING, LITE0.name)),
     "power": lambda _: over_bundled(significance.power_table, CLASSIFYING),
+    "taken_away": lambda _: over_bundled(intervention_truth.intervention_table, CLASSIFYING),
+    "taken_away_noise": lambda _: over_bundled(intervention_truth.intervention_noise_table, CLASSIFYING),
+    "taken_away_cost": lambda _: intervention_truth.cost_table(),
     "speed": lambda _: attribution_speed.speed_table(),
     "first_visit": lambda _: first_visit.first_visit_table(),
     "to_gap": lambda _: attribution_speed.to_gap_table(SHARED_FIXTURES / "weights"),

@@ -84,7 +84,7 @@ def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Seque
     """Attribution, TCAV score and causal effect of every concept on every class, over fresh scenes of the class."""
     concepts = [service.library.open_set(concept) for concept in CONCEPTS]
     random = service.library.open_set("scenes", "random")
-    found, causal, errors = [], [], []
+    found = []
     for class_idx in classes:
         scenes = scenes_of(class_idx, n_scenes)
         settings = ExplainSettings(depths=encoder.info.default_depths, class_idx=(class_idx,), n_bootstrap=50)
@@ -93,12 +93,28 @@ def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Seque
                 name, [as_photo(s) for s in scenes], concepts=concepts, random=random, settings=settings
             ).result()
         )
-        drops = np.stack([logit_drops(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
-        causal.append(drops.mean(1))
-        errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
     names = ("mean", "p_value", "tcav_score", "tcav_p_value")
     mean, p, tcav, tcav_p = (np.stack([_estimates(of_class, figure) for of_class in found], 1) for figure in names)
-    return Pairs(_shown(found[0]), mean, p, tcav - 0.5, tcav_p, np.array(causal), np.array(errors))
+    return Pairs(_shown(found[0]), mean, p, tcav - 0.5, tcav_p, *causal_effects(encoder, classes, n_scenes))
+
+
+def causal_effects(encoder: Encoder, classes: Sequence[int], n_scenes: int) -> tuple[np.ndarray, np.ndarray]:
+    """How much each class's logit drops on average when fresh scenes of it are rendered without each concept, and the standard
+    error over the scenes, (n_classes, n_concepts) both."""
+    effects, errors = [], []
+    for class_idx in classes:
+        scenes = scenes_of(class_idx, n_scenes)
+        drops = np.stack([logit_drops(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
+        effects.append(drops.mean(1))
+        errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
+    return np.array(effects), np.array(errors)
+
+
+def really_changed(causal: np.ndarray, errors: np.ndarray, n_scenes: int) -> np.ndarray:
+    """Which effects a t-test over the scenes, corrected over all, distinguishes from nothing, (n_classes, n_concepts) bool."""
+    t_values = np.abs(causal) / np.maximum(errors, 1e-9)  # no scatter at all: no scene shows the concept
+    corrected = holm(2 * t_distribution.sf(t_values.ravel(), n_scenes - 1))
+    return np.array(corrected).reshape(causal.shape) <= SIGNIFICANCE_LEVEL
 
 
 def _shown(found: ClassExplanation) -> tuple[ShownDepth, ...]:
@@ -132,8 +148,7 @@ def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) 
     """
     found = pairs(service, Catalog().open(name), name, range(len(CLASSES)), n_scenes)
     own = np.array([[concept in (c.texture, c.colour) for concept in CONCEPTS] for c in CLASSES])
-    t_values = np.abs(found.causal) / np.maximum(found.causal_error, 1e-9)  # no scatter at all: no scene shows the concept
-    real = np.array(holm(2 * t_distribution.sf(t_values.ravel(), n_scenes - 1))).reshape(own.shape) <= SIGNIFICANCE_LEVEL
+    real = really_changed(found.causal, found.causal_error, n_scenes)
     rows = []
     for n, depth in enumerate(found.depths):
         row = {"encoder": name, "depth": depth}

@@ -41,12 +41,12 @@ def noise_table(service: ExplainerService, name: str, n_concepts: int = 160) -> 
     own."""
     encoder = Catalog().open(name)
     size = encoder.info.preprocessing.input_size
-    maps = _maps_of(encoder, service.library.open_set("scenes", "random").photos)
+    maps = maps_of(encoder, service.library.open_set("scenes", "random").photos)
     rng, found = np.random.default_rng(0), []
-    for n, photo in enumerate(islice(_photos(encoder, rng), n_concepts)):
+    for n, photo in enumerate(islice(photos_of(encoder, rng), n_concepts)):
         chosen = rng.permutation(len(maps))
         concept, random = ([maps[i] for i in part] for part in (chosen[:N_CONCEPT], chosen[N_CONCEPT:]))
-        found.append(p_values(encoder, encoder.prepare(photo, size), _fits({"noise": concept}, random, seed=n))["noise"])
+        found.append(p_values(encoder, encoder.prepare(photo, size), fits_of({"noise": concept}, random, seed=n))["noise"])
     return _shares(name, encoder, np.array(found), {"noise concepts": n_concepts})
 
 
@@ -55,10 +55,10 @@ def power_table(service: ExplainerService, name: str, n_scenes: int = 4) -> list
     is at most 0.05 and 0.01 on single fresh scenes of the class."""
     encoder = Catalog().open(name)
     size, library = encoder.info.preprocessing.input_size, service.library
-    random = _maps_of(encoder, library.open_set("scenes", "random").photos)
+    random = maps_of(encoder, library.open_set("scenes", "random").photos)
     own = [[concept for concept in CONCEPTS if concept in (c.texture, c.colour)] for c in CLASSES]
     wanted = sorted({concept for of_class in own for concept in of_class})
-    fits = _fits({concept: _maps_of(encoder, library.open_set(concept).photos) for concept in wanted}, random, seed=0)
+    fits = fits_of({concept: maps_of(encoder, library.open_set(concept).photos) for concept in wanted}, random, seed=0)
     found = []
     for class_idx, of_class in enumerate(own):
         for scene in scenes_of(class_idx, n_scenes):
@@ -94,19 +94,19 @@ def _of_concept(evidence: Sequence[Evidence], stacks: Sequence[CavStack]) -> np.
     return np.array(rows)
 
 
-def _fits(concepts: dict[str, list[list[Tensor]]], random: list[list[Tensor]], seed: int) -> Fits:
+def fits_of(concepts: dict[str, list[list[Tensor]]], random: list[list[Tensor]], seed: int) -> Fits:
     sources = {name: lambda maps=maps: iter(maps) for name, maps in concepts.items()}
     size = null_size(len(next(iter(concepts.values()))), len(random))
     return fit_concepts(sources, lambda: iter(random), FitSettings(**SETTINGS, seed=seed), [size])
 
 
-def _maps_of(encoder: Encoder, photos: Sequence[Photo]) -> list[list[Tensor]]:
+def maps_of(encoder: Encoder, photos: Sequence[Photo]) -> list[list[Tensor]]:
     """Per photo the feature map (C, H, W) of every default depth."""
     size, depths = encoder.info.preprocessing.input_size, encoder.info.default_depths
     return [[maps[0] for maps in encoder.feature_maps(encoder.prepare(photo, size)[None], depths)] for photo in photos]
 
 
-def _photos(encoder: Encoder, rng: np.random.Generator) -> Iterator[Photo]:
+def photos_of(encoder: Encoder, rng: np.random.Generator) -> Iterator[Photo]:
     """What an encoder learnt to see: fresh scenes of every class in turn, else crops of the sample photographs."""
     if encoder.info.name.startswith("scenes"):
         for n in range(10_000):

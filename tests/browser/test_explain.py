@@ -84,6 +84,22 @@ def test_the_look_changes_without_the_page(server, open_page):
     expect(page).to_have_url(re.compile("depth=all"))
 
 
+def test_classes_follow_the_strength_without_a_round_trip(server, open_page):
+    page = settled(open_page(address(server, f"{SPARING}&take=red&take_depth=2&strength=1.0")))
+    slider, first = page.get_by_label("Strength of “red”"), page.locator(".taken .row").first
+    expect(first.locator(".share")).not_to_contain_text("(")  # unchanged
+    before = first.locator(".logit").text_content()
+    slider.evaluate("input => { input.value = 0; input.dispatchEvent(new Event('input')); }")  # as while it is dragged
+    after = first.locator(".logit").text_content()
+    assert before != after
+    expect(page.locator(".taken output")).to_have_text("removed")
+    expect(page).to_have_url(re.compile(r"strength=1.0"))  # nothing was sent yet
+    slider.evaluate("input => input.dispatchEvent(new Event('change'))")
+    expect(page).not_to_have_url(re.compile(r"strength=1.0"))  # removed is the default
+    slider.press("ArrowRight")
+    expect(page).to_have_url(re.compile(r"strength=0.25"))
+
+
 def test_pages_turn_without_losing_what_was_chosen(server, open_page):
     page = settled(open_page(address(server, f"{SPARING}&photo=china")))
     page.get_by_role("link", name="Explore").click()

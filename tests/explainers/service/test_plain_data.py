@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from explainers.interventions.settings import InterventionSettings
 from explainers.library import ConceptLibrary
 from explainers.nave.settings import NaveSettings
 from explainers.results.provenance import Provenance, Result
@@ -24,6 +25,8 @@ from explainers.service.questions import (
     EncoderQuestion,
     ExplainClass,
     ExplainPhoto,
+    InterveneOnClass,
+    InterveneOnPhoto,
     MapConcepts,
     MatchCheckpoint,
     MeasureCost,
@@ -43,6 +46,7 @@ from models.scenes.scenes import render, sample_scene
 ENCODER = "scenes-cnn"
 NAVE = NaveSettings(input_size=96, max_clusters=3)
 TCAV = ExplainSettings(depths=(4,), class_idx=(0,), n_steps=4, n_null=10, n_bootstrap=4, input_size=64)
+CHANGES = InterventionSettings(depths=(4,), class_idx=(0,), n_null=10, n_fitted=10, n_bootstrap=4, input_size=64)
 PHOTOS = tuple(photo_from_array(render(sample_scene(seed)).image, f"scene {seed}") for seed in range(2))
 
 
@@ -63,6 +67,8 @@ def questions(library: ConceptLibrary) -> list[Question]:
         ExplainClass(ENCODER, PHOTOS, *about),
         CheckConcepts(ENCODER, *about),
         MapConcepts(ENCODER, PHOTOS[0], *about),
+        InterveneOnPhoto(ENCODER, PHOTOS[0], *about[:2], CHANGES),
+        InterveneOnClass(ENCODER, PHOTOS, *about[:2], CHANGES),
         MatchCheckpoint(Checkpoint("a.safetensors", (StoredTensor("fc.weight", "F32", (3, 8)),), 96, ""), json.dumps(config)),
         AddEncoder(Upload("mine", "{}", b""), PHOTOS[0]),
     ]

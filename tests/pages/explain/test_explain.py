@@ -10,14 +10,14 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explainers.library.library import ConceptLibrary
-from explainers.service.questions import ExplainClass, ExplainPhoto
+from explainers.service.questions import ExplainClass, ExplainPhoto, InterveneOnPhoto
 from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
 from pages.common import jobs
 from pages.common.text import escaped
 from tests.pages.conftest import app_at
-from tests.pages.tiny_encoders import CLASS_NAMES, CNN, NO_CLASSES, write_tiny_encoders
+from tests.pages.tiny_encoders import CLASS_NAMES, CNN, NO_CLASSES, VIT, write_tiny_encoders
 
 SPARING = {"encoder": CNN, "steps": "10", "null": "20", "replicates": "5", "depths": "2,3"}
 
@@ -116,7 +116,7 @@ def test_every_concept_has_a_map_and_every_class_its_bars(explain):
     assert not app.exception and not app.error
     shown = captions(app)
     assert shown[0] == "Photo" and [name.split("**")[1] for name in shown[1:]] == ["noise, mostly", "stripes"]
-    assert len(app.get("plotly_chart")) == 3 + 1
+    assert len(app.get("plotly_chart")) == 3 + 1 + 1  # a class each, the depths, the dose-response curve
     assert table(app, "Attribution")["Depth"].tolist() == ["2", "3", "all"] * 2
 
 
@@ -159,6 +159,11 @@ def test_a_link_decides_everything_on_the_first_request(explain):
         ("null", "many", "pseudo-concepts"),
         ("tab", "both", "tab"),
         ("heat_opacity", "101", "opacity"),
+        ("take", "nothing", "concept to take away"),
+        ("take_depth", "77", "depth to take it from"),
+        ("strength", "0.3", "strength"),
+        ("take_from", "sky", "tokens to take it from"),
+        ("take_by", "magic", "way to take it away"),
     ],
 )
 def test_a_bad_link_gives_one_sentence_and_the_default(explain, key, wish, word):
@@ -194,6 +199,53 @@ def test_without_a_concept_the_page_says_what_to_do(explain, asked):
     assert len(asked) == n_before
     app.multiselect("concepts").set_value(["stripes"]).run()
     assert not app.info and set(table(app, "Attribution")["Concept"]) == {"stripes"}
+
+
+@pytest.fixture
+def changes(service, monkeypatch) -> list[InterveneOnPhoto]:
+    """Every intervention that is asked for from now on."""
+    questions, ask = [], service.ask
+
+    def asking(question, view):
+        if isinstance(question, InterveneOnPhoto):
+            questions.append(question)
+        return ask(question, view)
+
+    monkeypatch.setattr(service, "ask", asking)
+    return questions
+
+
+def test_a_concept_is_taken_away_and_its_choice_is_in_the_link(explain, changes):
+    app = explain()
+    assert not app.exception and not app.error
+    first = changes[-1]
+    assert [c.name for c in first.concepts] == ["noise, mostly"] and len(first.settings.depths) == 1
+    assert (first.settings.n_null, first.settings.n_fitted) == (20, 20)
+    app.selectbox("take").set_value("stripes").run()
+    app.get_by_key("take_depth").set_value(3).run()
+    app.get_by_key("take_by").set_value("leace").run()
+    last = changes[-1]
+    assert [c.name for c in last.concepts] == ["stripes"] and last.settings.depths == (3,) and last.settings.method == "leace"
+    assert (app.query_params["take"], app.query_params["take_by"]) == ("stripes", "leace")
+    assert not app.exception and not app.error
+
+
+def test_a_link_decides_what_is_taken_away(explain, changes):
+    link = {"take": "stripes", "take_depth": "2", "strength": "1.5", "take_by": "leace"}
+    app = explain(depth="3", **link)
+    assert not app.exception and not app.warning
+    assert changes[-1].settings.depths == (2,) and changes[-1].settings.method == "leace"
+    assert {key: app.query_params.get(key) for key in ("take", "strength", "take_by")} == {
+        "take": "stripes",
+        "strength": "1.5",
+        "take_by": "leace",
+    }
+
+
+def test_prefix_tokens_are_offered_where_the_encoder_has_them(explain, changes):
+    assert not [control for control in explain().get("button_group") if control.key == "take_from"]
+    app = explain(encoder=VIT, depths="2", take_from="prefix")
+    assert not app.exception and changes[-1].settings.where == "prefix"
 
 
 def test_a_bad_upload_is_refused_in_a_sentence_and_the_page_goes_on(explain):

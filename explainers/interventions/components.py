@@ -1,0 +1,109 @@
+"""How much of a concept an activation has, and that much taken away, or made more.
+
+    a   activation (C,) of a token: a position of the map, or a prefix token        M   concept map in [0, 1] at that token
+    D   what the concept adds to activations (R, C), by R vectors                   s   strength: 0 removed, 1 unchanged
+    F   what reads it off (R, C), so that F applied to D gives each its own: <F_r, D_q> = 1 if r = q, else 0
+    m   how much of it random images have on average (R,)
+
+    a' = a + (s - 1) M sum_r (<a, F_r> - m_r) D_r
+
+projected   one CAV v at unit length: D = F = v / |v|, the formula for one orthogonal projection
+erased      several CAVs at once: D their vectors, F = (D S^-1 D^T)^-1 D S^-1, with the covariance S of mean activations within
+            the sets. This is the closed form of LEACE (Belrose et al. 2023, arXiv 2306.03819): of all changes after which no
+            linear classifier finds the concepts, the one that moves mean activations least. LEACE whitens by the covariance of
+            all sets together, which gives the same F. S is shrunk (Ledoit and Wolf 2004), because there are fewer images than
+            channels; that the concepts are erased does not depend on S, only how little else is moved.
+
+At s = 0 the amount is that of random images, not zero: an activation without any stripes is not one that is opposed to them.
+On prefix tokens M = 1: they stand for no place, so whatever of the concept is in them is meant.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from sklearn.covariance import ledoit_wolf_shrinkage
+from torch import Tensor
+
+from explainers.interventions.settings import Where
+
+_SMALLEST_SHRINKAGE = 1e-6  # of the mean variance: without any, a covariance of few images has no inverse
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """J components side by side, each along R vectors: a concept's own, and those of its pseudo-concepts."""
+
+    patterns: Tensor  # (J, R, C): what each adds to activations
+    filters: Tensor  # (J, R, C): what reads each off
+    centres: Tensor  # (J, R): how much of each random images have
+
+    def __len__(self) -> int:
+        return len(self.patterns)
+
+    def amounts(self, tokens: Tensor) -> Tensor:
+        """How much more of each component tokens (T, C) have than random images, (J, T, R)."""
+        return torch.einsum("tc,jrc->jtr", tokens, self.filters) - self.centres[:, None]
+
+    @staticmethod
+    def joined(parts: "list[Components]") -> "Components":
+        """The components of all the parts, one part after the other."""
+        columns = zip(*((p.patterns, p.filters, p.centres) for p in parts), strict=True)
+        return Components(*(torch.cat(column) for column in columns))
+
+
+def projected(vectors: Tensor, random_pooled: Tensor) -> Components:
+    """The components along J CAVs (J, C), each alone, from the mean activations of random images (n, C).
+
+    A CAV of length zero has a component of zero, so nothing is taken away.
+    """
+    lengths = vectors.norm(dim=1, keepdim=True)
+    units = (vectors / torch.where(lengths > 0, lengths, 1))[:, None]
+    return Components(units, units, _centres(units, random_pooled))
+
+
+def erased(vectors: Tensor, residuals: Tensor, random_pooled: Tensor) -> Components:
+    """The components along R CAVs each for J sets of them, (J, R, C), erased together in closed form.
+
+    ``residuals`` (n, C) are mean activations of images less the mean of their own set, ``random_pooled`` (n_random, C) the mean
+    activations of random images. Vectors that others of the same set already make up add nothing.
+    """
+    over_covariance = _over_covariance(vectors, residuals)  # D S^-1, (J, R, C)
+    inverse = torch.linalg.pinv((over_covariance @ vectors.transpose(1, 2)).double(), hermitian=True).to(vectors)
+    filters = inverse @ over_covariance
+    return Components(vectors, filters, _centres(filters, random_pooled))
+
+
+def _centres(filters: Tensor, random_pooled: Tensor) -> Tensor:
+    return torch.einsum("jrc,c->jr", filters, random_pooled.mean(0))
+
+
+def _over_covariance(vectors: Tensor, residuals: Tensor) -> Tensor:
+    """Vectors (J, R, C) times the inverse of the shrunk covariance of residuals (n, C).
+
+    The covariance is b I + X^T X with X (n, C) scaled, and by Woodbury's identity its inverse needs a matrix of n x n alone.
+    """
+    n, n_channels = residuals.shape
+    centred = residuals - residuals.mean(0)
+    shrinkage = float(ledoit_wolf_shrinkage(centred.cpu().numpy(), assume_centered=True)) if n > 1 else 1.0
+    mean_variance = float(centred.square().sum() / (max(n, 1) * n_channels))
+    if mean_variance == 0:
+        return vectors  # images that are all alike: every vector is as good as any other
+    base = max(shrinkage, _SMALLEST_SHRINKAGE) * mean_variance
+    scaled = (centred * ((1 - shrinkage) / n) ** 0.5).double()
+    small = base * torch.eye(n, dtype=torch.float64, device=scaled.device) + scaled @ scaled.T
+    flat = vectors.double().flatten(0, 1)
+    solved = (flat - torch.linalg.solve(small, scaled @ flat.T).T @ scaled) / base
+    return solved.view(vectors.shape).to(vectors)
+
+
+def weights_of(maps: Tensor, n_prefix_tokens: int, where: Where) -> Tensor:
+    """How far every token is changed, (J, P + H*W), from J concept maps (J, H, W): by the map, and 1 on P prefix tokens."""
+    on_map = maps.flatten(1) if where != "prefix" else torch.zeros_like(maps.flatten(1))
+    prefix = on_map.new_full((len(maps), n_prefix_tokens), 0.0 if where == "map" else 1.0)
+    return torch.cat([prefix, on_map], 1)
+
+
+def changes_of(components: Components, weights: Tensor, tokens: Tensor, idx: Tensor) -> Tensor:
+    """What components (by their ``idx``, (B,)) add to tokens (T, C), weighted by (J, T): (B, T, C); strength scales just that."""
+    chosen = Components(components.patterns[idx], components.filters[idx], components.centres[idx])
+    return (weights[idx][..., None] * chosen.amounts(tokens)) @ chosen.patterns

@@ -1,0 +1,119 @@
+"""Interventions as pages and the command line ask for them: what was measured, with its settings and provenance.
+
+PhotoIntervention   one photo: per concept, depth and class the dose-response curve beside that of pseudo-concepts
+ClassIntervention   many photos and one class: the mean drop with its interval
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from explainers.interventions.effects import ClassEffect, Effect, Response
+from explainers.interventions.settings import InterventionSettings
+from explainers.results.explanations import ALL_DEPTHS, SetUsed, ShownDepth
+from explainers.results.provenance import Result
+from explainers.visual_tcav.significance import holm
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptIntervention:
+    """One concept scaled at one depth of one photo, or the mean over all depths."""
+
+    concept: str
+    depth: ShownDepth
+    map_peak: float  # of the concept map, 0 where the concept is not seen; over all depths the largest
+    effects: tuple[Effect, ...]  # one per class
+
+
+@dataclass(frozen=True, eq=False)
+class ClassConceptIntervention:
+    """One concept scaled at one depth of many photos, or the mean over all depths."""
+
+    concept: str
+    depth: ShownDepth
+    effect: ClassEffect
+
+
+@dataclass(frozen=True, eq=False)
+class InterventionResult(Result[InterventionSettings]):
+    """An answer about what changes if concepts are scaled."""
+
+    sets: tuple[SetUsed, ...]  # the concepts, in the order asked
+    random: SetUsed
+    refused_depths: Mapping[int, str]  # why nothing can be changed at these
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """From removed, 0, over unchanged, 1."""
+        return self.settings.strengths
+
+    @property
+    def concept_names(self) -> tuple[str, ...]:
+        return tuple(used.name for used in self.sets)
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoIntervention(InterventionResult):
+    """One photo. Data on the CPU."""
+
+    class_idx: tuple[int, ...]
+    class_names: tuple[str, ...]
+    probabilities: tuple[float, ...]  # unchanged
+    logits: tuple[float, ...]  # unchanged
+    concepts: tuple[ConceptIntervention, ...]  # by concept, then by depth
+    over_depths: tuple[ConceptIntervention, ...]  # corrected for being several concepts, not for depths
+
+    def at(self, concept: str, depth: ShownDepth) -> ConceptIntervention:
+        """One concept at a depth or over all."""
+        among = self.over_depths if depth == ALL_DEPTHS else self.concepts
+        return next(c for c in among if (c.concept, c.depth) == (concept, depth))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassIntervention(InterventionResult):
+    """Many photos and one class. Data on the CPU."""
+
+    class_idx: int
+    class_name: str
+    concepts: tuple[ClassConceptIntervention, ...]  # by concept, then by depth
+    over_depths: tuple[ClassConceptIntervention, ...]  # corrected for being several concepts, not for depths
+
+    def at(self, concept: str, depth: ShownDepth) -> ClassConceptIntervention:
+        """One concept at a depth or over all."""
+        among = self.over_depths if depth == ALL_DEPTHS else self.concepts
+        return next(c for c in among if (c.concept, c.depth) == (concept, depth))
+
+
+Intervened = TypeVar("Intervened", ConceptIntervention, ClassConceptIntervention)
+
+
+def corrected(concepts: Sequence[ConceptIntervention]) -> tuple[ConceptIntervention, ...]:
+    """With p-values corrected over everything given, class by class; logits and probabilities each for themselves."""
+    by_class = zip(*(c.effects for c in concepts), strict=True)
+    columns = [_corrected_effects(of_class) for of_class in by_class]
+    return tuple(replace(c, effects=effects) for c, effects in zip(concepts, zip(*columns, strict=True), strict=True))
+
+
+def _corrected_effects(effects: Sequence[Effect]) -> list[Effect]:
+    logits, probabilities = (
+        _corrected_responses(column) for column in zip(*((e.logit, e.probability) for e in effects), strict=True)
+    )
+    return [Effect(*pair) for pair in zip(logits, probabilities, strict=True)]
+
+
+def corrected_over_class(concepts: Sequence[ClassConceptIntervention]) -> tuple[ClassConceptIntervention, ...]:
+    """With p-values corrected over everything given, for one class."""
+    changes = _corrected_responses([c.effect.change for c in concepts])
+    return tuple(replace(c, effect=replace(c.effect, change=change)) for c, change in zip(concepts, changes, strict=True))
+
+
+def _corrected_responses(responses: Sequence[Response]) -> list[Response]:
+    p_values = holm([response.p_value for response in responses])
+    return [replace(response, corrected_p_value=p) for response, p in zip(responses, p_values, strict=True)]
+
+
+def mean_over(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean over depths of values (1 + n_null, n_strengths) at each: pseudo-concepts have the same images at every depth."""
+    return np.mean(parts, axis=0)

@@ -1,0 +1,132 @@
+"""Take it away: a concept removed from the activations of a photo or made stronger, and what becomes of the classes."""
+
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+
+from explainers.interventions.settings import STRENGTHS, InterventionSettings, Method, Where
+from explainers.results.explanations import LocalExplanation
+from explainers.results.files import as_csv, as_json
+from explainers.results.interventions import ConceptIntervention, PhotoIntervention
+from explainers.results.records import intervention_record
+from explainers.results.tables import intervention_rows
+from explainers.service.questions import InterveneOnPhoto
+from models.photo import Photo
+from pages.common import jobs, link, plots
+from pages.common.downloads import Download, draw_downloads, file_stem
+from pages.common.text import escaped
+from pages.explain import charts, strength
+from pages.explain.controls import Inquiry
+
+VIEW = "take it away"
+N_NULL = 200
+_HELP = (
+    "The concept's component is taken out of the activations at one depth, where the concept is seen, or made stronger, and the "
+    "rest of the network finishes. Orange: the middle 95 % of what concepts made of random images do, shown as clearly."
+)
+_WHERES: dict[Where, str] = {"both": "Map and prefix", "map": "Map", "prefix": "Prefix tokens"}
+_WHERE_HELP = (
+    "Which tokens are changed: the positions of the map, as far as the concept is seen there; the class and register tokens, "
+    "which stand for no place and are changed as a whole; or both."
+)
+_METHODS: dict[Method, str] = {"projection": "Along the CAV", "leace": "LEACE"}
+_METHOD_HELP = (
+    "Along the CAV: what lies along the concept's CAV. LEACE (Belrose et al. 2023): as much as a linear filter reads off, so "
+    "that no linear classifier finds the concept afterwards."
+)
+
+
+def settle(explanation: LocalExplanation) -> None:
+    """Gives the controls of the section their values before its fragment."""
+    depths = [facts.depth for facts in explanation.depths]
+    link.settle("take", explanation.concept_names[0], explanation.concept_names.__contains__, word="concept to take away")
+    link.settle("take_depth", explanation.telling_depth, depths.__contains__, word="depth to take it from")
+    link.settle("strength", STRENGTHS[0], STRENGTHS.__contains__)
+    link.settle("take_from", "both", _WHERES.__contains__, word="tokens to take it from")
+    link.settle("take_by", "projection", _METHODS.__contains__, word="way to take it away")
+
+
+@st.fragment(key="taken away")
+def draw(photo: Photo, explanation: LocalExplanation, inquiry: Inquiry) -> None:
+    """The section: which concept at which depth, the strength slider, and the dose-response curve."""
+    st.header("Take it away", anchor=False, help=_HELP)
+    concept, settings = _controls(explanation, inquiry)
+    opened = tuple(c for c in inquiry.concepts if c.name == concept)
+    question = InterveneOnPhoto(inquiry.encoder_name, photo, opened, inquiry.random, settings)
+    intervention = jobs.answer_or_stop(VIEW, question)
+    _shown(intervention, intervention.at(concept, settings.depths[0]))
+    link.write()
+
+
+def _controls(explanation: LocalExplanation, inquiry: Inquiry) -> tuple[str, InterventionSettings]:
+    """Draws the choice of concept, depth, tokens and method; the concept's name, and what is asked."""
+    has_prefix = explanation.encoder.n_prefix_tokens > 0
+    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+        concept = st.selectbox(
+            "Concept taken away", explanation.concept_names, key="take", width=220, persist_state="session", help="One at a time."
+        )
+        depth = st.segmented_control(
+            "Depth changed",
+            [facts.depth for facts in explanation.depths],
+            key="take_depth",
+            required=True,
+            persist_state="session",
+            help="Where in the network the activations are changed. From there on it computes as always.",
+        )
+        where = _choice("Tokens changed", "take_from", _WHERES, _WHERE_HELP) if has_prefix else "both"
+        method = _choice("Taken away", "take_by", _METHODS, _METHOD_HELP)
+    asked = inquiry.settings
+    settings = InterventionSettings(
+        (st.session_state["take_depth"] if depth is None else depth,),
+        explanation.class_idx,
+        where=where,
+        method=method,
+        n_null=min(N_NULL, asked.n_null),
+        n_fitted=asked.n_null,
+    )
+    return concept, replace(settings, n_bootstrap=asked.n_bootstrap, input_size=asked.input_size, seed=asked.seed)
+
+
+def _choice(label: str, key: str, names: dict, meaning: str):
+    """Draws a choice between a few values with names; the value chosen."""
+    chosen = st.segmented_control(
+        label, list(names), format_func=names.__getitem__, key=key, required=True, persist_state="session", help=meaning
+    )
+    return st.session_state[key] if chosen is None else chosen
+
+
+def _shown(intervention: PhotoIntervention, scaled: ConceptIntervention) -> None:
+    if scaled.map_peak == 0:
+        st.info(
+            f"“{escaped(scaled.concept)}” is not seen on the map at depth {scaled.depth}, so nothing is changed there. "
+            "Choose another depth or concept above.",
+            icon=":material/visibility_off:",
+        )
+    left, right = st.columns(2, gap="large")
+    with left:
+        strength.draw("strength slider", intervention, scaled, st.session_state["strength"], _let_go)
+        st.caption("Orange: 95 % of what chance does at this strength. Upright mark: unchanged. ★: chance rarely takes as much.")
+    with right:
+        figure = charts.dose_response(intervention, scaled, st.session_state["strength"])
+        plots.draw(figure, key="dose response", alt=f"Logits of the classes over the strength of {scaled.concept}")
+        _downloads(intervention)
+
+
+def _let_go(chosen: float) -> None:
+    st.session_state["strength"] = chosen
+
+
+def _downloads(intervention: PhotoIntervention) -> None:
+    stem = file_stem(intervention.photo_name.rsplit(".", 1)[0], intervention.encoder.name, "taken-away")
+    record = partial(intervention_record, [(intervention.photo_name, intervention)])
+    table = partial(intervention_rows, intervention)
+    draw_downloads(
+        "download taken away",
+        [
+            Download("Curve", f"{stem}.csv", "text/csv", lambda: as_csv(table()), "Every class and strength as a CSV file."),
+            Download(
+                "Effects", f"{stem}.json", "application/json", lambda: as_json(record()), "The whole result as a JSON file."
+            ),
+        ],
+    )

@@ -1,0 +1,165 @@
+"""Does taking a concept away tell the truth? Beside re-rendering the scene without it, on all pairs of class and concept.
+
+taken_away         per depth and over all: how the mean drop of the logit ranks beside the causal effect; the attribution's and
+                   TCAV's figures on the same scenes are in the table ``correlation``
+taken_away_noise   how often a concept made of noise comes out significant
+taken_away_cost    what all strengths of all concepts and pseudo-concepts take, in forward passes of the whole network
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import torch
+
+from explainers.interventions.components import changes_of, projected, weights_of
+from explainers.interventions.logits import logits_under, together
+from explainers.interventions.settings import STRENGTHS, InterventionSettings
+from explainers.results.explanations import ALL_DEPTHS, ShownDepth
+from explainers.service.cavs import TestedConcept
+from explainers.service.interventions import measure
+from explainers.service.service import ExplainerService
+from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, p_value
+from explainers.visual_tcav.stack import CavStack
+from models.catalog.catalog import Catalog
+from models.encoder.encoder import Encoder
+from models.progress import IGNORED
+from models.scenes.scenes import CLASSES
+from tests.benchmarks.attribution_truth import (
+    CONCEPTS,
+    as_photo,
+    causal_effects,
+    order_correlation,
+    rank_correlation,
+    really_changed,
+    scenes_of,
+)
+from tests.benchmarks.significance import N_CONCEPT, fits_of, maps_of, photos_of
+
+VARIANTS = {  # what is tried: method, where
+    "projection, both": ("projection", "both"),
+    "projection, map": ("projection", "map"),
+    "LEACE, both": ("leace", "both"),
+    "LEACE, map": ("leace", "map"),
+}
+
+
+def intervention_table(service: ExplainerService, name: str, n_scenes: int = 24) -> list[dict]:
+    """Per variant and depth, against the causal effect of removing a concept from fresh scenes of a class; figures as in
+    ``correlation``: Somers' D over all pairs, Spearman's over the own ones, classes whose own concept is first."""
+    encoder = Catalog().open(name)
+    own = np.array([[concept in (c.texture, c.colour) for concept in CONCEPTS] for c in CLASSES])
+    causal, errors = causal_effects(encoder, range(len(CLASSES)), n_scenes)
+    truth = np.where(really_changed(causal, errors, n_scenes), causal, 0)
+    rows = []
+    for variant, (method, where) in VARIANTS.items():
+        depths, drops = _drops(service, encoder, name, InterventionSettings(method=method, where=where), n_scenes)
+        for n, depth in enumerate(depths):
+            rows.append(
+                {
+                    "encoder": name,
+                    "variant": variant,
+                    "depth": depth,
+                    "ordered": order_correlation(drops[n], truth),
+                    "own": rank_correlation(drops[n][own], causal[own]),
+                    "first": int((drops[n][own] >= drops[n].max(1)).sum()),
+                    "own pairs, drop over effect": float(np.median(drops[n][own] / causal[own])),
+                }
+            )
+    return rows
+
+
+def _drops(
+    service: ExplainerService, encoder: Encoder, name: str, settings: InterventionSettings, n_scenes: int
+) -> tuple[tuple[ShownDepth, ...], np.ndarray]:
+    """Mean drops over the scenes of every class, (n_depths + 1, n_classes, n_concepts)."""
+    concepts = [service.library.open_set(concept) for concept in CONCEPTS]
+    random = service.library.open_set("scenes", "random")
+    depths = (*encoder.info.default_depths, ALL_DEPTHS)
+    drops = []
+    for class_idx in range(len(CLASSES)):
+        photos = [as_photo(scene) for scene in scenes_of(class_idx, n_scenes)]
+        of_class = replace(settings, depths=depths[:-1], class_idx=(class_idx,), strengths=(0.0,), n_null=1, n_fitted=1)
+        measured = service.intervene_on_class(name, photos, concepts=concepts, random=random, settings=of_class).result()
+        drops.append([[measured.at(concept, depth).effect.change.drop for concept in CONCEPTS] for depth in depths])
+    return depths, np.array(drops).transpose(1, 0, 2)
+
+
+def intervention_noise_table(service: ExplainerService, name: str, n_concepts: int = 160) -> list[dict]:
+    """Per depth and over all: shares of concepts made of noise whose raw p-value is at most 0.05 and 0.01, each with a photo of
+    its own."""
+    encoder = Catalog().open(name)
+    size, depths = encoder.info.preprocessing.input_size, encoder.info.default_depths
+    maps = maps_of(encoder, service.library.open_set("scenes", "random").photos)
+    rng, p_values = np.random.default_rng(0), []
+    for n, photo in enumerate(islice(photos_of(encoder, rng), n_concepts)):
+        chosen = rng.permutation(len(maps))
+        concept, random = ([maps[i] for i in part] for part in (chosen[:N_CONCEPT], chosen[N_CONCEPT:]))
+        fits = fits_of({"noise": concept}, random, seed=n)
+        (nulls,) = fits.pseudo_concepts.values()
+        tested = [TestedConcept(fit, CavStack.of(fit, null)) for fit, null in zip(fits.concepts["noise"], nulls, strict=True)]
+        image = encoder.prepare(photo, size)
+        of_class = int(encoder.logits(image[None])[0].argmax())
+        settings = InterventionSettings(depths, (of_class,), (0.0, 1.0))
+        parts = [measure(encoder.head_from(d)(image), t, settings, IGNORED) for d, t in zip(depths, tested, strict=True)]
+        drops = [m.logits[0, :, 1] - m.logits[0, :, 0] for m in parts]
+        p_values.append([p_value(d[0], d[1:]) for d in (*drops, np.mean(drops, axis=0))])
+    found = np.array(p_values)
+    rows = [(str(depth), found[:, n]) for n, depth in enumerate((*depths, ALL_DEPTHS))] + [("every row above", found.ravel())]
+    return [
+        {"encoder": name, "depth": depth, "tests": len(p)}
+        | {f"p <= {limit}": float((p <= limit).mean()) for limit in (SIGNIFICANCE_LEVEL, 0.01)}
+        for depth, p in rows
+    ]
+
+
+def cost_table(n_concepts: int = 5, n_null: int = 200, depths: Sequence[int] = (3, 4)) -> list[dict]:
+    """ResNet-50 with random weights, one photo: every strength of every concept and pseudo-concept, in seconds and in forward
+    passes of the whole network in batches of the same size."""
+    encoder = Encoder.from_timm("resnet50")
+    image = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(0))
+    rows, total = [], 0.0
+    for depth in depths:
+        head = encoder.head_from(depth)(image)
+        tokens, generator = head.tokens, torch.Generator().manual_seed(1)
+        vectors = torch.randn(1 + n_null, tokens.shape[1], generator=generator)
+        components = projected(vectors, torch.zeros(2, tokens.shape[1]))
+        weights = weights_of(torch.rand(1 + n_null, *head.grid, generator=generator), 0, "both")
+        changes = partial(changes_of, components, weights, tokens)
+        started = time.perf_counter()
+        for _ in range(n_concepts):
+            logits_under(head.logits_of_tokens, tokens, changes, 1 + n_null, STRENGTHS)
+        taken = time.perf_counter() - started
+        total += taken
+        n, batch = n_concepts * (1 + n_null) * len(STRENGTHS), together(tokens)
+        rows.append(
+            {
+                "depth": depth,
+                "changed activations": n,
+                "batch": batch,
+                "seconds": taken,
+                **_in_passes(encoder, image, batch, taken, n),
+            }
+        )
+    rows.append({"depth": "both", "changed activations": 2 * n, "batch": "", "seconds": total}
+                | {key: sum(row[key] for row in rows) for key in rows[0] if key.startswith("in passes")})  # fmt: skip
+    return rows
+
+
+def _in_passes(encoder: Encoder, image: torch.Tensor, batch: int, taken: float, n: int) -> dict[str, float]:
+    """The seconds taken, in whole forward passes of as many images as there are changed activations, of one per concept and
+    strength beside one per pseudo-concept, and of one image."""
+    images = image.expand(batch, -1, -1, -1).contiguous()
+    encoder.logits(images)
+    started = time.perf_counter()
+    for _ in range(3):
+        encoder.logits(images)
+    of_one = (time.perf_counter() - started) / 3 / batch
+    return {
+        "in passes of as many images": taken / (n * of_one),
+        "in passes of 5 x 9 + 200 images": taken / (245 * of_one),
+        "in passes of one image": taken / of_one,
+    }
