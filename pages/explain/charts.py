@@ -11,7 +11,7 @@ from textwrap import wrap
 import plotly.graph_objects as go
 
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, ShownDepth
-from explainers.results.interventions import ConceptIntervention, PhotoIntervention
+from explainers.results.interventions import ClassIntervention, ConceptIntervention, PhotoIntervention
 from explainers.results.tables import withheld
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from pages.common import theme
@@ -267,3 +267,39 @@ def dose_response(intervention: PhotoIntervention, scaled: ConceptIntervention, 
         "yaxis": {"title": {"text": "logit"}, "fixedrange": True},
     }
     return go.Figure([band, *curves], layout)
+
+
+def mean_drops(intervention: ClassIntervention, depth: ShownDepth) -> go.Figure:
+    """Bars of how far the class falls when each concept is removed, with intervals over the images and chance."""
+    shown = [(name, intervention.at(name, depth).effect) for name in intervention.concept_names]
+    places = list(range(len(shown)))
+    drops = [e.change.drop for _, e in shown]
+    chance = go.Bar(
+        x=[e.change.null_interval[1] - e.change.null_interval[0] for _, e in shown],
+        base=[e.change.null_interval[0] for _, e in shown],
+        y=places,
+        orientation="h",
+        width=0.86,
+        marker={"color": theme.faint(theme.ORANGE, 0.28), "line": {"width": 1, "color": theme.ORANGE}},
+        hoverinfo="skip",
+    )
+    bars = go.Bar(
+        x=drops,
+        y=places,
+        orientation="h",
+        marker={"color": [theme.BLUE if e.significant else theme.GREY for _, e in shown]},
+        error_x=theme.error_bars(drops, [e.interval for _, e in shown]),
+        customdata=[[escape(name), f"{e.change.drop:.3g}", f"{e.change.p_value:.3g}"] for name, e in shown],
+        hovertemplate="<b>%{customdata[0]}</b> removed<br>the logit falls by %{customdata[1]} on average<br>p %{customdata[2]}"
+        "<extra></extra>",
+    )
+    layout = {
+        "height": 76 + 34 * len(shown),
+        "margin": theme.MARGIN,
+        "bargap": 0.4,
+        "barmode": "overlay",
+        "showlegend": False,
+        "xaxis": {"title": {"text": "drop of the logit"}, "nticks": 6, "fixedrange": True},
+        "yaxis": _names_axis(places, [escape(name) + (STAR if e.significant else "") for name, e in shown]),
+    }
+    return go.Figure([chance, bars], layout)

@@ -8,7 +8,7 @@ top = frame.begin("Explain", "Where does the encoder see a concept, and how much
 notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import class_images, door, jobs, link, photos
-    from pages.explain import appearance, class_views, controls, photo_views, taken_away, views
+    from pages.explain import appearance, class_views, controls, photo_views, taken_away, taken_from_class, views
     from pages.explain.controls import A_CLASS, ONE_PHOTO
 
 link.begin()
@@ -38,7 +38,10 @@ if scope == A_CLASS:
     explaining = jobs.asked("explain a class", inquiry.of_class(images))
     if not explaining.done:
         jobs.give_up("explain a photo")
-    opened = class_views.draw(jobs.result_or_stop("explain a class", explaining))
+        jobs.give_up("take it away")
+    of_class = jobs.result_or_stop("explain a class", explaining)
+    taken_from_class.settle()
+    opened = class_views.draw(of_class)
     photo = None if opened is None else images[opened]
     if photo is None:
         link.write()
@@ -56,3 +59,5 @@ if photo is not None:
 door.draw_link_notes(notes, photo_is_private=photos.is_private() if scope == ONE_PHOTO else class_images.is_private())
 if photo is not None:
     taken_away.draw(photo, explanation, inquiry)
+elif scope == A_CLASS:
+    taken_from_class.draw(images, of_class, inquiry)

@@ -284,6 +284,15 @@ def test_a_class_is_explained_over_an_archive_of_images(with_images):
     assert captions(app) == []
 
 
+def test_concepts_are_taken_away_from_a_class_when_it_is_asked_for(with_images):
+    app = with_images
+    assert not any("Mean drop" in frame.value for frame in app.dataframe)
+    app.toggle("take_all").set_value(True).run()
+    assert not app.exception and app.query_params["take_all"] == "1"
+    drops = table(app, "Mean drop")
+    assert drops["Concept"].tolist() == ["noise, mostly", "stripes"] and drops["Raw p"].between(1 / 21, 1).all()
+
+
 def test_an_image_of_the_class_opens_and_closes(with_images, asked):
     app = with_images
     app.session_state["image"] = 1
