@@ -92,15 +92,11 @@ Intervened = TypeVar("Intervened", ConceptIntervention, ClassConceptIntervention
 def corrected(concepts: Sequence[ConceptIntervention]) -> tuple[ConceptIntervention, ...]:
     """With p-values corrected over everything given, class by class; logits and probabilities each for themselves."""
     by_class = zip(*(c.effects for c in concepts), strict=True)
-    columns = [_corrected_effects(of_class) for of_class in by_class]
+    columns = []
+    for of_class in by_class:
+        logits, probabilities = (_corrected_responses(c) for c in zip(*((e.logit, e.probability) for e in of_class), strict=True))
+        columns.append([Effect(*pair) for pair in zip(logits, probabilities, strict=True)])
     return tuple(replace(c, effects=effects) for c, effects in zip(concepts, zip(*columns, strict=True), strict=True))
-
-
-def _corrected_effects(effects: Sequence[Effect]) -> list[Effect]:
-    logits, probabilities = (
-        _corrected_responses(column) for column in zip(*((e.logit, e.probability) for e in effects), strict=True)
-    )
-    return [Effect(*pair) for pair in zip(logits, probabilities, strict=True)]
 
 
 def corrected_over_class(concepts: Sequence[ClassConceptIntervention]) -> tuple[ClassConceptIntervention, ...]:

@@ -76,16 +76,16 @@ def _controls(explanation: LocalExplanation, inquiry: Inquiry) -> tuple[str, Int
         )
         where = _choice("Tokens changed", "take_from", _WHERES, _WHERE_HELP) if has_prefix else "both"
         method = _choice("Taken away", "take_by", _METHODS, _METHOD_HELP)
-    asked = inquiry.settings
+    effort = inquiry.settings
     settings = InterventionSettings(
         (st.session_state["take_depth"] if depth is None else depth,),
         explanation.class_idx,
         where=where,
         method=method,
-        n_null=min(N_NULL, asked.n_null),
-        n_fitted=asked.n_null,
+        n_null=min(N_NULL, effort.n_null),
+        n_fitted=effort.n_null,
     )
-    return concept, replace(settings, n_bootstrap=asked.n_bootstrap, input_size=asked.input_size, seed=asked.seed)
+    return concept, replace(settings, n_bootstrap=effort.n_bootstrap, input_size=effort.input_size, seed=effort.seed)
 
 
 def _choice(label: str, key: str, names: dict, meaning: str):

@@ -43,10 +43,10 @@ def draw(images: tuple[Photo, ...], explanation: ClassExplanation, inquiry: Inqu
     )
     if not wanted:
         return
-    asked = inquiry.settings
-    settings = InterventionSettings(asked.depths, asked.class_idx, (REMOVED, UNCHANGED))
-    settings = replace(settings, n_null=min(N_NULL, asked.n_null), n_fitted=asked.n_null, n_bootstrap=asked.n_bootstrap)
-    settings = replace(settings, input_size=asked.input_size, seed=asked.seed)
+    effort = inquiry.settings
+    settings = InterventionSettings(effort.depths, effort.class_idx, (REMOVED, UNCHANGED))
+    settings = replace(settings, n_null=min(N_NULL, effort.n_null), n_fitted=effort.n_null, n_bootstrap=effort.n_bootstrap)
+    settings = replace(settings, input_size=effort.input_size, seed=effort.seed)
     question = InterveneOnClass(inquiry.encoder_name, images, inquiry.concepts, inquiry.random, settings)
     intervention = jobs.answer_or_stop(VIEW, question)
     depth: ShownDepth = st.session_state["depth"]

@@ -132,9 +132,9 @@ def test_surroundings_touch_the_region_from_outside():
 def test_a_region_is_replaced_by_what_surrounds_it():
     feature_map = torch.arange(9.0).reshape(1, 3, 3)
     inside = torch.zeros(3, 3, dtype=torch.bool)
-    inside[1, 1:] = True  # 4 and 5; around them lie 0, 1, 2, 3, 6, 7, 8 but for the first column: 0, 3 and 6 touch 4
+    inside[1, 1:] = True  # 4 and 5; all the others touch them: 0, 1, 2, 3, 6, 7, 8
     filling = mean_over(feature_map, surroundings(inside))
-    assert filling.item() == (0 + 1 + 2 + 3 + 6 + 7 + 8) / 7
+    assert filling.item() == pytest.approx(27 / 7)
     tokens = torch.cat([torch.full((1, 1), 100.0), feature_map.flatten(1).T])
     changes = replacement(feature_map, inside, filling, n_prefix_tokens=1)
     logits = logits_under(lambda batch: batch[..., 0], tokens, changes.__getitem__, 1, STRENGTHS)
