@@ -32,12 +32,3 @@ def duplicate_pairs(thumbprints: Thumbprints, others: Thumbprints) -> list[tuple
         near = np.argwhere(squared <= MAX_DIFFERENCE**2 * columns.shape[1])
         pairs += [(start + int(i), int(j)) for i, j in near]
     return pairs
-
-
-def repeated(thumbprints: Thumbprints) -> list[tuple[int, int]]:
-    """Every picture that was there before, by thumbprints (768,): (its index, that of its first occurrence)."""
-    first: dict[int, int] = {}
-    for i, j in duplicate_pairs(thumbprints, thumbprints):
-        if j < i:
-            first.setdefault(i, j)
-    return sorted(first.items())

@@ -3,15 +3,16 @@
     concept   images that show a human-named property
     random    images that do not show it: the random counterpart
 
-Images are kept once, by the SHA-256 of their files; a set is a list of them (``store.py`` has the layout on disk). Nothing that
-was removed is lost at once: every change gives back the set as it was, and ``restore`` undoes it. Starter sets come with
-Encoderscope and are never written: editing one makes a copy of the same name that takes its place.
+Images are kept once, by the SHA-256 of their files; a set is a list of them or of regions of them (``store.py`` has the layout on
+disk). Nothing that was removed is lost at once: every change gives back the set as it was, and ``restore`` undoes it. Starters
+come with Encoderscope and are never written: editing one makes a copy of the same name that takes its place.
 """
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,13 @@ from explainers.library.archives import Entry, read_archive
 from explainers.library.duplicates import thumbprint
 from explainers.library.folders import read_folder
 from explainers.library.packs import read_pack_sets, write_pack
+from explainers.library.regions import Region
 from explainers.library.set_warnings import overlap, repeats, warnings
 from explainers.library.sets import (
     KINDS,
     MAX_NAME,
     Added,
+    Example,
     ImageRef,
     ImageSet,
     Kind,
@@ -96,8 +99,8 @@ class ConceptLibrary:
         return all(self._starters.knows(image.sha256) for image in image_set.images)
 
     def files(self, image_set: ImageSet) -> Iterator[tuple[str, bytes]]:
-        """Name and bytes of every image of a set that is still here."""
-        for image in image_set.images:
+        """Name and bytes of every image of a set that is still here, once also where several regions of it are meant."""
+        for image in {image.sha256: image for image in image_set.images}.values():
             data = self._source.data(image.sha256)
             if data is not None:
                 yield image.name, data
@@ -125,6 +128,32 @@ class ConceptLibrary:
         name = require_name(name)
         return self._add(name, kind, *self._take(_unpacked(files)))
 
+    def add_examples(self, name: str, kind: Kind, examples: Iterable[Example]) -> Added:
+        """Adds images of which a region may be meant to a set, which is made if it is new.
+
+        Raises BadConcept if the set is new and none of the files can be used.
+        """
+        name, taken, refused = require_name(name), [], []
+        for data, of_file in groupby(examples, key=lambda example: example.data):
+            examples_of_file = list(of_file)
+            refs, refusals = self._take([Entry(examples_of_file[0].name, data)])
+            refused += refusals
+            taken += [ImageRef(ref.sha256, shown(e.name), e.region) for ref in refs for e in examples_of_file]
+        return self._add(name, kind, taken, refused)
+
+    def mark(self, name: str, kind: Kind, content: str, region: Region | None) -> ImageSet:
+        """Another region, or None for all of it, of one image of a set, which keeps its place; returns the set as it was.
+
+        Raises BadConcept if the set has that region already.
+        """
+        with self._store.lock():
+            before = self.get(name, kind)
+            images = [replace(i, region=region) if i.content == content else i for i in before.images]
+            if len({image.content for image in images}) < len(images):
+                raise BadConcept(f"'{before.name}' has just this region already. Draw another one.")
+            self._write(replace(before, images=tuple(images)))
+        return before
+
     def _add(self, name: str, kind: Kind, taken: Sequence[ImageRef], refused: Sequence[Refusal]) -> Added:
         with self._store.lock():
             before = self._by_name(kind).get(folded(name))
@@ -136,12 +165,12 @@ class ConceptLibrary:
             after = self._write(replace(before, images=images)) if n_added else before
         return Added(after, n_added, repeated, tuple(refused))
 
-    def remove(self, name: str, kind: Kind, sha256s: Iterable[str]) -> ImageSet:
-        """Takes images out of a set, and returns it as it was. Raises BadConcept if none would be left."""
-        gone = set(sha256s)
+    def remove(self, name: str, kind: Kind, contents: Iterable[str]) -> ImageSet:
+        """Takes images out of a set by their contents, and returns it as it was. Raises BadConcept if none would be left."""
+        gone = set(contents)
         with self._store.lock():
             before = self.get(name, kind)
-            kept = tuple(i for i in before.images if i.sha256 not in gone)
+            kept = tuple(i for i in before.images if i.content not in gone)
             if not kept:
                 raise BadConcept(f"'{before.name}' would be left without images. Delete the whole set instead.")
             self._store.keep(before.images)
@@ -268,10 +297,10 @@ class ConceptLibrary:
     def _import_set(self, data: bytes, name: str, wanted: ImageSet) -> Added:
         require_name(wanted.name)
         taken, refused = self._take(_pack_images(data, name, wanted))
-        place = {image.sha256: i for i, image in enumerate(wanted.images)}
-        taken.sort(key=lambda image: place[image.sha256])
+        here = {image.sha256 for image in taken}
+        taken = [replace(image, name=shown(image.name)) for image in wanted.images if image.sha256 in here]
         there = self._by_name(wanted.kind).get(folded(wanted.name))
-        is_other = there is not None and not {i.sha256 for i in taken} <= {i.sha256 for i in there.images}
+        is_other = there is not None and not {i.content for i in taken} <= {i.content for i in there.images}
         return self._add(self._numbered(wanted) if is_other else wanted.name, wanted.kind, taken, refused)
 
     def _numbered(self, wanted: ImageSet) -> str:

@@ -1,24 +1,22 @@
 """Packs: archives that carry sets from one library to another. The sets are in manifest.json, their images beside it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from explainers.library.archives import read_archive, write_archive
 from explainers.library.sets import KINDS, ImageSet, Refusal
-from explainers.library.store import FORMAT, read_refs
+from explainers.library.store import FORMATS, format_of, read_refs, ref_records
 from models.errors import BadConcept
 
 MAX_SETS = 200
 MANIFEST = "manifest.json"
 
 
-def write_pack(image_sets: Iterable[ImageSet], files: Iterable[tuple[str, bytes]]) -> bytes:
+def write_pack(image_sets: Sequence[ImageSet], files: Iterable[tuple[str, bytes]]) -> bytes:
     """An archive of sets: what they are in manifest.json, and the files given, (path, bytes)."""
-    records = [
-        {"name": s.name, "kind": s.kind, "images": [{"sha256": i.sha256, "name": i.name} for i in s.images]} for s in image_sets
-    ]
-    manifest = json.dumps({"format": FORMAT, "sets": records}, indent=1, ensure_ascii=False)
+    records = [{"name": s.name, "kind": s.kind, "images": ref_records(s)} for s in image_sets]
+    manifest = json.dumps({"format": format_of(image_sets), "sets": records}, indent=1, ensure_ascii=False)
     return write_archive([(MANIFEST, manifest.encode()), *files])
 
 
@@ -39,7 +37,7 @@ def _read_sets(manifest: bytes) -> tuple[ImageSet, ...] | None:
         record = json.loads(manifest)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or record.get("format") != FORMAT or not isinstance(record.get("sets"), list):
+    if not isinstance(record, dict) or record.get("format") not in FORMATS or not isinstance(record.get("sets"), list):
         return None
     sets = []
     for part in record["sets"][:MAX_SETS]:

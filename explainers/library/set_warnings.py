@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from explainers.library.duplicates import Thumbprints, duplicate_pairs, repeated
+from explainers.library.duplicates import Thumbprints, duplicate_pairs
+from explainers.library.regions import same_part
 from explainers.library.sets import ImageSet
 
 HARDLY_ENOUGH, RECOMMENDED = 10, 30
@@ -35,7 +36,9 @@ def overlap(
     image_set: ImageSet, thumbprints: Thumbprints, random_set: ImageSet, random_thumbprints: Thumbprints
 ) -> tuple[str, ...]:
     """The sentence on a concept's images that are in its random counterpart, too, by thumbprints (768,); none if none are."""
-    sentence = _shared(image_set, random_set, sorted({i for i, _ in duplicate_pairs(thumbprints, random_thumbprints)}))
+    pairs = duplicate_pairs(thumbprints, random_thumbprints)
+    shared = {i for i, j in pairs if same_part(image_set.images[i].region, random_set.images[j].region)}
+    sentence = _shared(image_set, random_set, sorted(shared))
     return (sentence,) if sentence else ()
 
 
@@ -50,12 +53,24 @@ def _too_few(image_set: ImageSet) -> str | None:
 
 def _repeating(image_set: ImageSet, thumbprints: Thumbprints) -> str | None:
     """The sentence on images that show the same picture as another of the set."""
-    pairs = repeated(thumbprints)
+    pairs = repeated(image_set, thumbprints)
     if not pairs:
         return None
     names = [f"'{image_set.images[i].name}' (like '{image_set.images[j].name}')" for i, j in pairs]
     verb = "shows" if len(pairs) == 1 else "show"
     return f"{_images(len(pairs))} of '{image_set.name}' {verb} the same picture as another: {_listed(names)}. Remove repeats."
+
+
+def repeated(image_set: ImageSet, thumbprints: Thumbprints) -> list[tuple[int, int]]:
+    """Every image that was there before, by thumbprints (768,): (its index, that of its first occurrence).
+
+    Two parts of one image are not the same picture.
+    """
+    first: dict[int, int] = {}
+    for i, j in duplicate_pairs(thumbprints, thumbprints):
+        if j < i and same_part(image_set.images[i].region, image_set.images[j].region):
+            first.setdefault(i, j)
+    return sorted(first.items())
 
 
 def _shared(image_set: ImageSet, random_set: ImageSet, shared: Sequence[int]) -> str | None:

@@ -1,4 +1,4 @@
-"""What a set of example images is: images by content under a name, of one of two kinds.
+"""What a set of example images is: images, or regions of them, by content under a name, of one of two kinds.
 
 concept   images that show a human-named property
 random    images that do not show it: the random counterpart
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, overload
 
+from explainers.library.regions import Region
 from models.errors import BadConcept
 from models.photo import Photo
 
@@ -21,10 +22,18 @@ MAX_IMAGE_NAME = 200
 
 @dataclass(frozen=True)
 class ImageRef:
-    """An image by the SHA-256 of its file, and what the file was called."""
+    """An image by the SHA-256 of its file, what the file was called, and which region of it is meant: None for all of it."""
 
     sha256: str
     name: str
+    region: Region | None = None
+
+    @property
+    def content(self) -> str:
+        """What tells examples apart, as a hex digest: that of the file, or of the file with the region."""
+        if self.region is None:
+            return self.sha256
+        return hashlib.sha256(f"{self.sha256} {self.region.digest}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,30 @@ class ImageSet:
     @property
     def fingerprint(self) -> str:
         """Depends on the images alone: not on names, not on their order."""
-        return hashlib.sha256("\n".join(sorted(i.sha256 for i in self.images)).encode()).hexdigest()
+        return hashlib.sha256("\n".join(sorted(i.content for i in self.images)).encode()).hexdigest()
+
+    @property
+    def n_regions(self) -> int:
+        """How many of its images are regions."""
+        return sum(image.region is not None for image in self.images)
+
+    @property
+    def counted(self) -> str:
+        """How many examples it has, and of what."""
+        n_whole = len(self.images) - self.n_regions
+        of_regions = f"{self.n_regions} {'region' if self.n_regions == 1 else 'regions'}"
+        if self.n_regions and n_whole == 0:
+            return of_regions
+        return f"{n_whole} {'image' if n_whole == 1 else 'images'}{f' and {of_regions}' if self.n_regions else ''}"
+
+
+@dataclass(frozen=True)
+class Example:
+    """An image that is to join a set: the bytes of its file, what it is called, and which region is meant, None for all of it."""
+
+    name: str
+    data: bytes = field(repr=False)
+    region: Region | None = None
 
 
 @dataclass(frozen=True)
@@ -133,14 +165,14 @@ def shown(name: str) -> str:
 
 def joined(images: Sequence[ImageRef], taken: Iterable[ImageRef]) -> tuple[tuple[ImageRef, ...], tuple[str, ...]]:
     """The images followed by those taken that are new; the names of those that are not."""
-    by_hash = {image.sha256: image for image in images}
+    by_content = {image.content: image for image in images}
     repeated = []
     for image in taken:
-        if image.sha256 in by_hash:
+        if image.content in by_content:
             repeated.append(image.name)
         else:
-            by_hash[image.sha256] = image
-    return tuple(by_hash.values()), tuple(repeated)
+            by_content[image.content] = image
+    return tuple(by_content.values()), tuple(repeated)
 
 
 def nothing_usable(name: str, refused: Sequence[Refusal]) -> str:

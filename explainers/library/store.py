@@ -22,11 +22,13 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from explainers.library.locks import held_lock
+from explainers.library.regions import read_region, region_record
 from explainers.library.sets import KINDS, ImageRef, ImageSet, Kind
 from models.errors import BadSettings, LibraryUnavailable
 from models.files import is_past_keeping, written_atomically
 
-FORMAT = 1
+WHOLE_IMAGES, WITH_REGIONS = 1, 2  # formats of manifests; the second where a region is among the images
+FORMATS = (WHOLE_IMAGES, WITH_REGIONS)
 CAV_BYTES = 2 * 2**30  # about two thousand concepts of a ResNet-50's last depth
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAFE_KEY = re.compile(r"[a-z0-9-]{1,100}")
@@ -95,19 +97,19 @@ class Store:
 
     def write_set(self, image_set: ImageSet) -> None:
         """Writes a set's manifest in place of the one it had. The lock is held by the caller."""
-        record = {"name": image_set.name, "images": [{"sha256": i.sha256, "name": i.name} for i in image_set.images]}
+        record = {"format": format_of([image_set]), "name": image_set.name, "images": ref_records(image_set)}
         self._write_manifest(image_set.kind, image_set.key, record)
 
     def write_deletion(self, kind: Kind, key: str) -> None:
         """Marks a starter as deleted."""
-        self._write_manifest(kind, key, {"deleted": True})
+        self._write_manifest(kind, key, {"format": WHOLE_IMAGES, "deleted": True})
 
     def forget(self, kind: Kind, key: str) -> None:
         """Drops a manifest, if there is one."""
         self._manifest(kind, key).unlink(missing_ok=True)
 
     def _write_manifest(self, kind: Kind, key: str, record: dict[str, Any]) -> None:
-        text = json.dumps({"format": FORMAT, **record}, indent=1, ensure_ascii=False)
+        text = json.dumps(record, indent=1, ensure_ascii=False)
         _write(self._manifest(kind, key), text.encode())
 
     def _manifest(self, kind: Kind, key: str) -> Path:
@@ -210,25 +212,43 @@ def _read_json(path: Path) -> Any:
 
 
 def _is_deletion(record: Any) -> bool:
-    return isinstance(record, dict) and record.get("format") == FORMAT and record.get("deleted") is True
+    return isinstance(record, dict) and record.get("format") in FORMATS and record.get("deleted") is True
 
 
 def _parsed(record: Any, kind: Kind, key: str) -> ImageSet | None:
     """The set that a manifest describes; None if it cannot be understood."""
-    if not isinstance(record, dict) or record.get("format") != FORMAT or not isinstance(record.get("name"), str):
+    if not isinstance(record, dict) or record.get("format") not in FORMATS or not isinstance(record.get("name"), str):
         return None
     images = read_refs(record.get("images"))
     return ImageSet(record["name"], kind, images, starter=False, key=key) if images else None
 
 
+def format_of(image_sets: Iterable[ImageSet]) -> int:
+    """The format of a manifest of these sets: without regions, earlier versions read it as well."""
+    return WITH_REGIONS if any(image_set.n_regions for image_set in image_sets) else WHOLE_IMAGES
+
+
+def ref_records(image_set: ImageSet) -> list[dict[str, Any]]:
+    """The images of a set as a manifest lists them."""
+    return [
+        {"sha256": image.sha256, "name": image.name} | ({"region": region_record(image.region)} if image.region else {})
+        for image in image_set.images
+    ]
+
+
 def read_refs(records: Any) -> tuple[ImageRef, ...] | None:
     """The images that a manifest lists; None if these are not such records."""
-    if not isinstance(records, list) or not all(_is_ref(record) for record in records):
+    if not isinstance(records, list):
         return None
-    return tuple(ImageRef(record["sha256"], record["name"]) for record in records)
+    images = [_read_ref(record) for record in records]
+    known = tuple(image for image in images if image is not None)
+    return known if len(known) == len(images) else None
 
 
-def _is_ref(record: Any) -> bool:
+def _read_ref(record: Any) -> ImageRef | None:
     if not isinstance(record, dict) or not isinstance(record.get("name"), str):
-        return False
-    return isinstance(record.get("sha256"), str) and bool(_SHA256.fullmatch(record["sha256"]))
+        return None
+    if not isinstance(record.get("sha256"), str) or not _SHA256.fullmatch(record["sha256"]):
+        return None
+    region = read_region(record["region"]) if "region" in record else None
+    return None if "region" in record and region is None else ImageRef(record["sha256"], record["name"], region)

@@ -8,16 +8,20 @@ concept has, so all concepts of one size share them.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import accumulate, groupby
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from explainers.library.sets import OpenSet
 from explainers.service.observatory import Observatory
 from explainers.visual_tcav.fitting import (
+    ConceptSource,
     Fits,
     FittedConcept,
+    RegionSource,
     as_tensors,
     fit_concepts,
     from_tensors,
@@ -99,21 +103,47 @@ def _complete(inquiry: Inquiry, null_sizes: Sequence[int], progress: Progress) -
 
 def _fit(inquiry: Inquiry, concepts: Sequence[OpenSet], null_sizes: Sequence[int], progress: Progress) -> Fits:
     """Fits the concepts and pseudo-concepts at every depth of the settings."""
-    encoder, settings = inquiry.encoder, inquiry.settings
+    settings = inquiry.settings
     n_images = 2 * (sum(len(concept.photos) for concept in concepts) + len(inquiry.random.photos))  # two passes
     count = iter(range(n_images + 1))
 
-    def source(image_set: OpenSet) -> Callable[[], Iterable[list[Tensor]]]:
-        def maps() -> Iterator[list[Tensor]]:
-            looking = inquiry.observatory.feature_maps(encoder, image_set.photos, settings.input_size, settings.depths, progress)
-            for of_image in looking:
-                progress.report(next(count) / n_images, f"Looking at the images of '{image_set.name}'")
-                yield [depth_map.to(encoder.device) for depth_map in of_image]
+    def source(image_set: OpenSet) -> ConceptSource:
+        def report() -> None:
+            progress.report(next(count) / n_images, f"Looking at the images of '{image_set.name}'")
 
-        return maps
+        return source_of(inquiry, image_set, settings.depths, progress, report)
 
     sources = {concept.name: source(concept) for concept in concepts}
     return fit_concepts(sources, source(inquiry.random), settings.fit, null_sizes)
+
+
+def source_of(
+    inquiry: Inquiry,
+    image_set: OpenSet,
+    depths: Sequence[int],
+    progress: Progress,
+    report: Callable[[], None] = lambda: None,
+) -> ConceptSource:
+    """Where a fit finds the examples of a set at some depths; ``report`` is called once per example."""
+    encoder, input_size = inquiry.encoder, inquiry.settings.input_size
+    lengths = [len([*run]) for _, run in groupby(image_set.images, key=lambda image: image.sha256)]
+    photos = image_set.photos
+    if max(lengths, default=0) > 1:  # several regions of one image, which is looked at once
+        firsts = [0, *accumulate(lengths[:-1])]
+        photos = replace(photos, images=tuple(image_set.images[n] for n in firsts))
+
+    def maps() -> Iterator[list[Tensor]]:
+        looking = inquiry.observatory.feature_maps(encoder, photos, input_size, depths, progress)
+        for of_image, n_examples in zip(looking, lengths, strict=True):
+            on_device = [depth_map.to(encoder.device) for depth_map in of_image]
+            for _ in range(n_examples):
+                report()
+                yield on_device
+
+    if not image_set.image_set.n_regions:
+        return maps
+    regions = [None if image.region is None else torch.tensor(image.region.pixels) for image in image_set.images]
+    return RegionSource(maps, regions)
 
 
 # --- on disk ------------------------------------------------------------------------------------------------------------
@@ -169,5 +199,5 @@ def _key(inquiry: Inquiry, parts: Sequence[Any], depth: int) -> str:
 
 
 def images_hash(image_set: OpenSet) -> str:
-    """Hash of the images of a set in their order."""
-    return hashlib.sha256("".join(image.sha256 for image in image_set.images).encode()).hexdigest()
+    """Hash of the images of a set, and of the regions that are meant of them, in their order."""
+    return hashlib.sha256("".join(image.content for image in image_set.images).encode()).hexdigest()

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from explainers.library.sets import OpenSet
 from explainers.results.explanations import ClassConcept, ConceptAtDepth, ConceptHealth
-from explainers.service.cavs import Inquiry
-from explainers.visual_tcav.cav import pooled
+from explainers.service.cavs import Inquiry, source_of
 from explainers.visual_tcav.domain import DomainCheck, expected_error, separation_error
+from explainers.visual_tcav.fitting import pooled_at_depths
 from models.progress import Progress
 
 DOMAIN_VERSION = 1  # to be raised when the same images give other figures
@@ -55,15 +55,12 @@ def _errors(inquiry: Inquiry, concept: OpenSet, progress: Progress) -> tuple[tup
 
 def _pooled(inquiry: Inquiry, image_set: OpenSet, progress: Progress) -> list[Tensor]:
     """Mean activations of the images of a set, one (n, C) per depth."""
-    encoder, depths = inquiry.encoder, range(len(inquiry.encoder.info.depths))
-    size = inquiry.settings.input_size
-    looking = inquiry.observatory.feature_maps(encoder, image_set.photos, size, depths, progress.silent())
-    rows = [[pooled(depth_map[None])[0] for depth_map in of_image] for of_image in looking]
-    return [torch.stack(column) for column in zip(*rows, strict=True)]
+    every_depth = range(len(inquiry.encoder.info.depths))
+    return pooled_at_depths(source_of(inquiry, image_set, every_depth, progress.silent()))
 
 
 def _key(inquiry: Inquiry, concept: OpenSet) -> str:
     """Everything that decides the figures, hashed."""
-    info, sets = inquiry.encoder.info, [[image.sha256 for image in s.images] for s in (concept, inquiry.random)]
+    info, sets = inquiry.encoder.info, [[image.content for image in s.images] for s in (concept, inquiry.random)]
     parts = ["domain", DOMAIN_VERSION, info.fingerprint, asdict(info.preprocessing), inquiry.settings.input_size, sets]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

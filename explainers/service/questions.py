@@ -343,5 +343,5 @@ def _hashes(question: EncoderQuestion) -> tuple[str, ...]:
 
 
 def _sets(image_sets: Iterable[OpenSet]) -> Hashable:
-    """Images by their hashes, in their order; names only to tell concepts apart."""
-    return tuple((image_set.name, tuple(image.sha256 for image in image_set.images)) for image_set in image_sets)
+    """Images, or regions of them, by their hashes, in their order; names only to tell concepts apart."""
+    return tuple((image_set.name, tuple(image.content for image in image_set.images)) for image_set in image_sets)

@@ -4,8 +4,9 @@ Source: De Santis, Campi, Bianchi, Brambilla, *Visual-TCAV*, arXiv 2411.05698. N
 (tests/explainers/visual_tcav/test_oracle.py); what is ours: many CAVs at a time, prefix tokens, the negative part.
 
     F   feature map of one image (C, H, W)
+    w   weights (H, W) of the positions of an example: all alike, or how far each lies in the region that shows the concept
     v   CAV (C,): mean pooled activation of the concept images minus that of the random images
-    R   response (H, W): max(<v, F>, 0);  h = sum(R^2) / sum(R), its contraharmonic mean over positions
+    R   response (H, W): max(<v, F>, 0);  h = sum(w R^2) / sum(w R), its contraharmonic mean
     e+  concept emblem: the median of h over the concept images;  e- random emblem: over the random images
     M   concept map (H, W) in [0, 1]: R stretched from e- .. e+
     A   class attribution (C, H, W) >= 0: positive part of gradient times activation, scaled to the class's share
@@ -77,9 +78,11 @@ def fit_cav(concept_maps: Tensor, random_maps: Tensor) -> Cav:
     return with_emblems(vector, concept_responses, random_responses)
 
 
-def pooled(maps: Tensor) -> Tensor:
-    """Mean activation of every image, (N, C), of feature maps (N, C, H, W)."""
-    return maps.mean((2, 3))
+def pooled(maps: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean activation of every image, (N, C), of feature maps (N, C, H, W): over all positions, or by their weights (N, H, W)."""
+    if weights is None:
+        return maps.mean((2, 3))
+    return torch.einsum("nchw,nhw->nc", maps, weights.to(maps)) / weights.sum((1, 2)).to(maps)[:, None]
 
 
 def mean_difference(concept_pooled: Tensor, random_pooled: Tensor) -> Tensor:
@@ -87,16 +90,20 @@ def mean_difference(concept_pooled: Tensor, random_pooled: Tensor) -> Tensor:
     return concept_pooled.mean(0) - random_pooled.mean(0)
 
 
-def responses(maps: Tensor, vectors: Tensor) -> Tensor:
+def responses(maps: Tensor, vectors: Tensor, weights: Tensor | None = None) -> Tensor:
     """How strongly every image responds to every CAV, (N, J): the contraharmonic mean of its positive projections.
 
-    ``maps`` is (N, C, H, W), ``vectors`` (J, C).
+    ``maps`` is (N, C, H, W), ``vectors`` (J, C); over all positions, or by their weights (N, H, W).
     """
     positions = maps.flatten(2)  # (N, C, P)
+    shares = None if weights is None else weights.flatten(1)[:, None].to(maps)  # (N, 1, P)
     parts = []
     for part in vectors.split(at_a_time(positions[:, 0].numel())):
         raw = torch.einsum("jc,ncp->njp", part, positions).clamp_min(0)
-        parts.append(raw.square().sum(2) / (raw.sum(2) + EPSILON))
+        if shares is None:
+            parts.append(raw.square().sum(2) / (raw.sum(2) + EPSILON))
+        else:
+            parts.append((shares * raw.square()).sum(2) / ((shares * raw).sum(2) + EPSILON))
     return torch.cat(parts, 1)
 
 

@@ -2,10 +2,11 @@
 
 maps source   callable that yields, per image, one feature map (C, H, W) per depth; it is asked twice and nothing is kept:
               pass 1 takes mean activations (one vector per image), pass 2 responses (one number per image and CAV)
+concept source   whole images, which a maps source yields, or regions of them (regions.py)
 held out      a CAV fitted without some images (a fold), to which just those respond
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TypeVar
@@ -17,11 +18,23 @@ from torch import Tensor
 from explainers.visual_tcav.cav import Cav, Cavs, mean_difference, pooled, responses, with_emblems
 from explainers.visual_tcav.health import CavHealth, health_of
 from explainers.visual_tcav.nulls import PseudoConcepts, effect_size, mean_differences, null_subsets, redrawn
+from explainers.visual_tcav.regions import region_weights
 from explainers.visual_tcav.resampling import N_FOLDS, bootstrap_counts, folds, replicate_vectors, weighted_emblems
 from models.errors import TooFewExamples
 
 T = TypeVar("T")
 MapsSource = Callable[[], Iterable[Sequence[Tensor]]]
+
+
+@dataclass(frozen=True, eq=False)
+class RegionSource:
+    """Images of which regions are the examples."""
+
+    maps: MapsSource
+    regions: Sequence[Tensor | None]  # per image (H, W) of 0 and 1, on a grid over the whole image; None: all of it is meant
+
+
+ConceptSource = MapsSource | RegionSource
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ class Fits:
 
 
 def fit_concepts(
-    concepts: Mapping[str, MapsSource], random: MapsSource, settings: FitSettings, null_sizes: Collection[int] = ()
+    concepts: Mapping[str, ConceptSource], random: ConceptSource, settings: FitSettings, null_sizes: Collection[int] = ()
 ) -> Fits:
     """Every concept at every depth, and the pseudo-concepts of the sizes named (``nulls.null_size``).
 
@@ -100,12 +113,34 @@ def _at_every_depth(fn: Callable[..., T], *columns: Sequence) -> list[T]:
     return [fn(*at_depth) for at_depth in zip(*columns, strict=True)]
 
 
-def _pooled(source: MapsSource, what: str) -> list[Tensor]:
-    """Mean activation of every image, one (N, C) per depth."""
-    rows = [[pooled(feature_map[None])[0] for feature_map in maps] for maps in source()]
-    if not rows:
+def _pooled(source: ConceptSource, what: str) -> list[Tensor]:
+    """Mean activation of every example, one (N, C) per depth."""
+    of_depths = pooled_at_depths(source)
+    if not of_depths:
         raise TooFewExamples(f"There are no images in {what}. Add some: 30 or more are recommended.")
+    return of_depths
+
+
+def pooled_at_depths(source: ConceptSource) -> list[Tensor]:
+    """Mean activation of every example, one (N, C) per depth; nothing if there is no example."""
+    rows = [[pooled(*_batch_of_one(m, region))[0] for m in maps] for maps, region in _examples(source)]
     return [torch.stack(column) for column in zip(*rows, strict=True)]
+
+
+def _examples(source: ConceptSource) -> Iterator[tuple[Sequence[Tensor], Tensor | None]]:
+    """Per example the feature maps of its image, (C, H, W) each, and its region; None where all of the image is meant."""
+    if isinstance(source, RegionSource):
+        yield from zip(source.maps(), source.regions, strict=True)
+    else:
+        yield from ((maps, None) for maps in source())
+
+
+def _batch_of_one(feature_map: Tensor, region: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """A feature map as (1, C, H, W), and the weights of its positions in the region, (1, H, W)."""
+    if region is None:
+        return feature_map[None], None
+    height, width = feature_map.shape[1:]
+    return feature_map[None], region_weights(region.to(feature_map.device), (height, width))[None]
 
 
 # --- vectors and what images respond to them ----------------------------------------------------------------------------
@@ -123,9 +158,10 @@ class _Vectors:
         """The vectors of several groups, one group after the other."""
         return _Vectors(torch.cat([g.full for g in groups]), torch.cat([g.held_out for g in groups], 1))
 
-    def responses(self, feature_map: Tensor, fold: int) -> Tensor:
-        """How strongly one image (C, H, W) of a fold responds to the full and the held-out ones, (J + H,)."""
-        return responses(feature_map[None], torch.cat([self.full, self.held_out[fold]]))[0]
+    def responses(self, feature_map: Tensor, region: Tensor | None, fold: int) -> Tensor:
+        """How strongly one image (C, H, W) of a fold responds to the full and the held-out ones, (J + H,), in its region."""
+        maps, weights = _batch_of_one(feature_map, region)
+        return responses(maps, torch.cat([self.full, self.held_out[fold]]), weights)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,16 +186,16 @@ class _Images:
     responses: _Responses
 
 
-def _responses(source: MapsSource, vectors: Sequence[_Vectors], fold_of: np.ndarray) -> list[_Responses]:
-    """The responses of every image, each of one fold, to the vectors of every depth."""
-    walked = zip(source(), fold_of, strict=True)
-    rows = [[v.responses(m, fold) for v, m in zip(vectors, maps, strict=True)] for maps, fold in walked]
+def _responses(source: ConceptSource, vectors: Sequence[_Vectors], fold_of: np.ndarray) -> list[_Responses]:
+    """The responses of every example, each of one fold, to the vectors of every depth."""
+    walked = zip(_examples(source), fold_of, strict=True)
+    rows = [[v.responses(m, region, fold) for v, m in zip(vectors, maps, strict=True)] for (maps, region), fold in walked]
     stacked = (torch.stack(column) for column in zip(*rows, strict=True))
     return [_Responses(*s.tensor_split([len(v.full)], dim=1)) for s, v in zip(stacked, vectors, strict=True)]
 
 
 def _responses_to_groups(
-    source: MapsSource, groups: Mapping[Hashable, Sequence[_Vectors]], fold_of: np.ndarray
+    source: ConceptSource, groups: Mapping[Hashable, Sequence[_Vectors]], fold_of: np.ndarray
 ) -> dict[Hashable, list[_Responses]]:
     """The responses to several groups of vectors, one per depth in each, from a single walk through the images."""
     at_depths = list(zip(*groups.values(), strict=True))  # the groups of every depth
