@@ -7,12 +7,30 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
+from explainers.library import ConceptLibrary
 from explainers.library.regions import Region, at_shape, box_region, read_region, region_of, region_record, same_part
 from explainers.library.sets import Example, ImageRef, ImageSet, OpenSet
 from models.errors import BadConcept
-from tests.explainers.library.test_library import cats, files, library, png, starters, zipped  # noqa: F401  fixtures
+from tests.explainers.library.test_library import files, png, zipped
 
 LEFT = np.arange(8)[None].repeat(8, 0) < 3  # the three left columns of eight
+
+
+@pytest.fixture
+def library(tmp_path):
+    """Empty, without starters."""
+    return ConceptLibrary(tmp_path / "library", None)
+
+
+@pytest.fixture
+def cats(library):
+    """The library with a concept of three images."""
+    library.add("cats", "concept", files(1, 2, 3))
+    return library
+
+
+def opened(library, image_set):
+    return OpenSet(image_set, library.photos(image_set))
 
 
 def examples(*seeds, region=None):
@@ -46,10 +64,8 @@ def test_runs_begin_outside():
 
 
 def test_a_box_covers_the_share_that_it_says_and_never_less_than_a_pixel():
-    assert (
-        box_region((0.25, 0.5, 0.75, 1.0), (8, 8)).pixels[4:, 2:6].all()
-        and box_region((0.25, 0.5, 0.75, 1), (8, 8)).area == 1 / 4
-    )
+    box = box_region((0.25, 0.5, 0.75, 1.0), (8, 8))
+    assert box.pixels[4:, 2:6].all() and box.area == 1 / 4
     assert box_region((0.5, 0.5, 0.5, 0.5), (8, 8)).area == 1 / 64
     assert box_region((-1, -1, 2, 2), (8, 8)) is None
 
@@ -104,13 +120,11 @@ def test_whole_images_go_by_the_hash_of_their_file_and_regions_by_more():
 
 
 def test_a_set_counts_images_and_regions():
-    image_set = lambda *regions: ImageSet("x", "concept", tuple(ImageRef("a" * 64, "x", r) for r in regions), starter=False)
-    left = region_of(LEFT)
-    assert [image_set(*r).counted for r in ((None,), (left, left), (None, None, left))] == [
-        "1 image",
-        "2 regions",
-        "2 images and 1 region",
-    ]
+    left, counted = region_of(LEFT), []
+    for regions in ((None,), (left, left), (None, None, left)):
+        images = tuple(ImageRef("a" * 64, "x", region) for region in regions)
+        counted.append(ImageSet("x", "concept", images, starter=False).counted)
+    assert counted == ["1 image", "2 regions", "2 images and 1 region"]
 
 
 # --- in the library -------------------------------------------------------------------------------------------------------
@@ -165,8 +179,6 @@ def test_a_manifest_with_a_damaged_region_is_passed_over_and_nothing_is_swept_aw
 
 
 def test_a_pack_takes_regions_along(library, tmp_path):
-    from explainers.library import ConceptLibrary
-
     both = [*examples(1, region=region_of(LEFT)), *examples(1, region=region_of(~LEFT)), *examples(2)]
     made = library.add_examples("halves", "concept", both).image_set
     pack = library.export_pack(["halves"])
@@ -188,8 +200,6 @@ def test_a_pack_of_the_whole_images_is_another_set_than_one_of_their_regions(lib
 
 
 def test_packs_of_earlier_versions_are_read_and_new_ones_without_regions_are_the_same(cats, tmp_path):
-    from explainers.library import ConceptLibrary
-
     entries = [{"sha256": image.sha256, "name": image.name} for image in cats.get("cats").images]
     old = {"format": 1, "sets": [{"name": "cats", "kind": "concept", "images": entries}]}
     assert manifest_of(cats.export_pack(["cats"])) == old
@@ -208,10 +218,11 @@ def test_two_parts_of_an_image_are_no_repeat_and_the_rest_of_it_no_overlap(libra
     concept = library.add_examples("left", "concept", [*examples(1, region=left), *examples(2, region=left)]).image_set
     rest = library.add_examples("rest", "random", [*examples(1, region=right), *examples(2, region=right)]).image_set
     same = library.add_examples("same", "random", [*examples(1, region=None), *examples(1, region=top)]).image_set
-    opened = lambda s: OpenSet(s, library.photos(s))
-    assert library.overlap_of(opened(concept), opened(rest)) == () == library.repeats_in(opened(concept))
-    assert "also in the random counterpart" in library.overlap_of(opened(concept), opened(same))[0]
-    assert "same picture" in library.repeats_in(opened(same))[0]
+    assert (
+        library.overlap_of(opened(library, concept), opened(library, rest)) == () == library.repeats_in(opened(library, concept))
+    )
+    assert "also in the random counterpart" in library.overlap_of(opened(library, concept), opened(library, same))[0]
+    assert "same picture" in library.repeats_in(opened(library, same))[0]
 
 
 def test_a_region_is_plain_data():

@@ -11,6 +11,8 @@ from PIL import Image
 from explainers.commands.main import main
 from explainers.integrated_gradients import path
 from explainers.library.library import ConceptLibrary
+from explainers.library.regions import region_of
+from explainers.library.sets import Example
 from explainers.results.explanations import ALL_DEPTHS
 from explainers.service import concepts as explaining
 from explainers.service.service import ExplainerService
@@ -139,6 +141,32 @@ def test_replacing_an_image_changes_the_result(service, library, explanation):
     assert changed.at("azure", 3).cav_norm == explanation.at("azure", 3).cav_norm
     library.restore(before)
     library.restore(image_set)
+
+
+def test_regions_of_the_images_are_another_concept_with_cavs_of_its_own(service, library):
+    """Two halves of every image, which is looked at once for both."""
+    left = np.arange(8)[None].repeat(8, 0) < 4
+    halves = [Example(f"{n}.png", data, region_of(side)) for n, (_, data) in enumerate(halved(6)) for side in (left, ~left)]
+    library.add_examples("halves", "concept", halves)
+    library.add("both", "concept", halved(6))
+    report = service.check_concepts(ENCODER, **asked(library, "halves", "both"), settings=SETTINGS).result()
+    halves, whole = report.at("halves", 3), report.at("both", 3)
+    assert halves.responses.shape == (12,) and whole.responses.shape == (6,)
+    assert report.sets[0].fingerprint != report.sets[1].fingerprint and report.sets[0].warnings == ()
+    assert np.abs(halves.responses[::2] - halves.responses[1::2]).min() > 0.01  # red halves and blue ones
+    np.testing.assert_allclose(halves.vector, whole.vector, rtol=1e-3, atol=1e-4)  # two halves are the whole
+    library.delete("halves", "concept")
+    library.delete("both", "concept")
+
+
+def halved(n: int) -> list[tuple[str, bytes]]:
+    """Images that are red on the left and blue on the right, each a little differently."""
+    rng, files = np.random.default_rng(1), []
+    for name in range(n):
+        pixels = np.full((64, 64, 3), (205, 35, 30)) + rng.normal(0, 12, 3)
+        pixels[:, 32:] = np.array((35, 70, 205)) + rng.normal(0, 12, 3)
+        files.append((f"{name}.png", png(pixels.clip(0, 255))))
+    return files
 
 
 def test_a_class_over_many_images_is_made_of_its_images(service, library):

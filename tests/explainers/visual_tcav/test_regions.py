@@ -106,8 +106,8 @@ def test_a_concept_is_found_in_the_half_that_shows_it_alone():
     left = [inside(slice(0, 8), slice(0, 4))] * 20
     (fit,) = fit_concepts({"x": RegionSource(source(concept), left)}, source(random), QUICK).concepts["x"]
     (whole,) = fit_concepts({"x": source(concept)}, source(random), QUICK).concepts["x"]
-    share = lambda f: (f.cav.vector[0] / f.norm).item()
-    assert share(fit) > 0.95 and share(whole) < 0.8
+    of_left, of_whole = ((f.cav.vector[0] / f.norm).item() for f in (fit, whole))
+    assert of_left > 0.95 and of_whole < 0.8
 
 
 def test_random_images_may_be_regions_too():
