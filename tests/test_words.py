@@ -26,7 +26,9 @@ FOLDERS = sorted({source.path.parent.as_posix() for source in SOURCES})
 ALLOWED = {  # a word of the glossary's last column: the contexts in which it is another word
     "feature": [r"features? maps?", r"Feature Attribution", r"deep feature factorization"],  # a paper's title, a method's name
     "level": [r"significance levels?", r"gr[ae]y levels?"],
-    "mask": [r"(boolean|true) masks?", r"masks of objects", r"within the mask", r"the mask decides"],  # drawn by people
+    "mask": [  # drawn by people, and what formats of other tools call so
+        *(r"(boolean|true|your) masks?", r"masks of objects", r"within the mask", r"the mask decides", r"(brush|PNG|RLE) masks?"),
+    ],
     "score": [r"TCAV scores?", r"score maps?"],  # the published name; <x, c> in the notation of composite.py
     "confidence": [r"confidence intervals?"],
     "direction": [r"direction of the activations?", r"random direction"],  # of a vector, without its length; on a plane

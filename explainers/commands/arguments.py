@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from explainers.commands.segment_files import MAPS
 from explainers.nave.settings import SCALINGS, NaveSettings
+from explainers.results.exports import FORMATS
 
 
 def add_images(parser: argparse.ArgumentParser) -> None:
@@ -47,3 +49,12 @@ def clusters(text: str) -> tuple[int, int]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a range like 2:20") from None
     return low, high
+
+
+def formats(text: str) -> tuple[str, ...]:
+    """Formats as in coco,yolo, each once."""
+    names, known = tuple(dict.fromkeys(part.strip() for part in text.split(","))), (MAPS, *FORMATS)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"'{unknown[0]}' is not a format; choose among {', '.join(known)}")
+    return names

@@ -114,12 +114,9 @@ def make_folder(out: Path) -> None:
         raise EncoderscopeError(f"The folder '{out}' cannot be made: {error.strerror}. Choose another --out folder.") from error
 
 
-def require_no_overwriting(files: Sequence[Path], stems: Sequence[str], out: Path) -> None:
+def require_no_overwriting(files: Sequence[Path], written: Sequence[Path]) -> None:
     """Raises EncoderscopeError if a picture that is written would replace one of the images."""
     pictures = {path.resolve() for path in files}
-    for stem in stems:
-        overlay = out / f"{stem}.png"
-        if overlay.resolve() in pictures:
-            raise EncoderscopeError(
-                f"'{overlay}' is one of the images; the overlay would replace it. Choose another --out folder."
-            )
+    for picture in written:
+        if picture.resolve() in pictures:
+            raise EncoderscopeError(f"'{picture}' is one of the images, and would be replaced. Choose another --out folder.")

@@ -22,8 +22,8 @@ from explainers.results.records import encoder_record, jsonable, photo_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from models.files import written_atomically
 
-_MAX_STEM_BYTES = 255 - len(".npz")  # of 255, which a name has at most on common file systems
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry of an archive, so that the same content gives the same bytes
+_MAX_STEM_BYTES = 255 - len(".json")  # of 255, which a name has at most on common file systems
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry of an archive, so that the same content gives the same bytes
 
 
 # --- names --------------------------------------------------------------------------------------------------------------
@@ -32,7 +32,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the date of every entry of an archive, so that
 def output_stems(images: Sequence[Path]) -> list[str]:
     """One stem per image, its own where possible; images of the same stem get a number ('cat', 'cat-2').
 
-    With a suffix of four bytes a stem is a name that file systems take: one that is too long is cut at its end.
+    With a suffix of up to five bytes a stem is a name that file systems take: one that is too long is cut at its end.
     """
     own = [_cut(image.stem) for image in images]
     taken = {stem.casefold() for stem in own}  # so that no numbered stem takes the place of a real one
@@ -94,7 +94,7 @@ def write_maps(file: BinaryIO, result: SegmentationResult) -> None:
 
 def _entry(archive: zipfile.ZipFile, name: str) -> Any:
     """An array of an .npz archive, to be written into."""
-    info = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+    info = zipfile.ZipInfo(f"{name}.npy", EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     return archive.open(info, "w", force_zip64=True)
 
@@ -112,13 +112,13 @@ def maps_zip(result: SegmentationsResult) -> bytes:
     stems = output_stems([Path(name) for name in result.photo_names])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for n, stem in enumerate(stems):
-            archive.writestr(zipfile.ZipInfo(f"{stem}.npz", _EPOCH), maps_npz(result.of_photo(n)))
+            archive.writestr(zipfile.ZipInfo(f"{stem}.npz", EPOCH), maps_npz(result.of_photo(n)))
     return file.getvalue()
 
 
-def write_overlay(file: BinaryIO, pixels: np.ndarray, segmentation: Segmentation) -> None:
-    """The photo (H, W, 3) at full size in the colours of its clusters, at the middle k, as PNG."""
-    write_png(file, overlay(pixels, segmentation.at(middle_k(segmentation))))
+def write_overlay(file: BinaryIO, pixels: np.ndarray, segmentation: Segmentation, k: int) -> None:
+    """The photo (H, W, 3) at full size in the colours of its ``k`` clusters, as PNG."""
+    write_png(file, overlay(pixels, segmentation.at(k)))
 
 
 def write_png(file: BinaryIO, picture: np.ndarray) -> None:

@@ -24,7 +24,7 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, downloads, views
+from pages.explore import appearance, charts, downloads, exports, views
 from pages.explore.appearance import Appearance
 
 N_PER_PAGE = 12
@@ -69,7 +69,7 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     with place:
         live_view("together", panes, first.ks, shown.n_clusters, shown.cover, appearance.live_controls(together=True))
     appearance.controls()
-    draw_downloads("download set", _files(photos, result, shown))
+    draw_downloads("download set", _files(photos, result, shown), exports.files(result, shown.n_clusters))
     link.write()
 
 

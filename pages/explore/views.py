@@ -29,7 +29,7 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, downloads
+from pages.explore import appearance, charts, downloads, exports
 from pages.explore.appearance import Appearance
 
 _THUMBNAIL_SIDE = 480
@@ -61,7 +61,7 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions, 
         st.caption(f"{escaped(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
         _class_predictions(predictions, remark)
         st.markdown("**Download**")
-        draw_downloads("download", _files(photo, result, shown))
+        draw_downloads("download", _files(photo, result, shown), exports.files(result, shown.n_clusters))
     link.write()
 
 

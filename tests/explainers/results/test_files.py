@@ -87,7 +87,7 @@ def test_the_overlay_is_as_large_as_the_photo(tmp_path):
     maps = segmentation([[[0, 1]], [[0, 1]], [[2, 1]]], ks=(2, 3, 4))
     assert middle_k(maps) == 3
     with (tmp_path / "a.png").open("wb") as file:
-        write_overlay(file, np.zeros((10, 20, 3), np.uint8), maps)
+        write_overlay(file, np.zeros((10, 20, 3), np.uint8), maps, middle_k(maps))
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (20, 10)
         orange = picture.getpixel((2, 5))

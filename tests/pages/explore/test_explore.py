@@ -10,6 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from explainers.results.exports import FORMATS
 from explainers.service.questions import Segment
 from models.errors import OutOfMemory
 from pages.common import uploads
@@ -399,3 +400,15 @@ def test_the_fit_is_asked_for_and_linked(explore, asked, fit):
     app = explore()
     app.segmented_control("fit").set_value(fit).run()
     assert asked[-1].settings.fit == fit and app.query_params["fit"] == fit
+
+
+def export_buttons(app: AppTest) -> dict[str, str]:
+    """The labels of the menu of exports with the help of each."""
+    keyed = {button.proto.label: button.proto.help for button in app.get("download_button") if " export " in button.proto.id}
+    return keyed
+
+
+def test_every_format_is_on_the_menu_with_its_meaning(explore):
+    assert export_buttons(explore(k="4")) == {row.title: row.meaning for row in FORMATS.values()}
+    together = {"photos": "set", "set": "scenes"}
+    assert set(export_buttons(explore(**together))) == {row.title for row in FORMATS.values()}

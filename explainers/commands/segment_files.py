@@ -1,0 +1,84 @@
+"""What ``python -m explainers segment`` writes of every image: maps, overlay, exports, and its line of the summary."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from explainers.results.exported import Export, export_of
+from explainers.results.exports import FORMATS
+from explainers.results.files import write_bytes, write_maps, write_overlay
+from explainers.results.records import quality_record
+from explainers.results.segmentations import SegmentationResult, SegmentationsResult
+from models.errors import BadSettings
+from models.files import written_atomically
+from models.photo import Photo
+
+MAPS = "npz"  # the format of maps of every k; those of people's tools have one k
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that could be read."""
+
+    path: Path
+    stem: str  # of the files that are written
+    photo: Photo
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written, and where."""
+
+    folder: Path
+    formats: tuple[str, ...]  # MAPS, and names of FORMATS
+    k: int  # of the overlay and the exports
+
+    def write(self, image: Image, result: SegmentationResult, *, alone: bool) -> dict[str, Any]:
+        """Writes the files of one image and returns its line of the summary; exports only of images that are clustered alone."""
+        maps, overlay = self.folder / f"{image.stem}.npz", self.folder / f"{image.stem}.png"
+        if MAPS in self.formats:
+            with written_atomically(maps) as file:
+                write_maps(file, result)
+        with written_atomically(overlay) as file:
+            write_overlay(file, image.photo.pixels, result.segmentation, self.k)
+        export = export_of(result, self.k, (image.stem,))
+        box = export.photos[0].main_box()
+        return {
+            "file": str(image.path),
+            "sha256": image.photo.sha256,
+            "shape": image.photo.shape,
+            **({"maps": maps.name, "map_shape": image.photo.shape} if MAPS in self.formats else {}),
+            "overlay": overlay.name,
+            "overlay_k": self.k,
+            "box": [box.left, box.top, box.width, box.height],
+            "exports": self._write_exports(export) if alone else [],
+            **quality_record(result.segmentation),
+            "seconds": result.seconds,
+        }
+
+    def write_together(self, result: SegmentationsResult, images: Iterable[Image]) -> None:
+        """Writes the exports of images that were clustered together: a cluster means one thing in all of them."""
+        self._write_exports(export_of(result, self.k, tuple(image.stem for image in images)))
+
+    def _write_exports(self, export: Export) -> list[str]:
+        """The names of the files within the folder."""
+        names = []
+        for format_name in self.formats:
+            for file in FORMATS[format_name].write(export) if format_name != MAPS else ():
+                names.append(f"{format_name}/{file.name}")
+                write_bytes(self.folder / names[-1], file.content)
+        return names
+
+
+def pictures(folder: Path, stems: Iterable[str], formats: Iterable[str]) -> list[Path]:
+    """The pictures that are written of images with such stems."""
+    places = [folder, *(folder / name for name in formats if name == "masks")]
+    return [place / f"{stem}.png" for stem in stems for place in places]
+
+
+def k_shown(ks: tuple[int, ...], wanted: int | None) -> int:
+    """The k of overlay and exports: the one asked for, else the middle of the range."""
+    if wanted is not None and wanted not in ks:
+        raise BadSettings(f"A granularity of {wanted} was asked for; there are maps for {ks[0]} to {ks[-1]} clusters.")
+    return ks[len(ks) // 2] if wanted is None else wanted
