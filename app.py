@@ -6,6 +6,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from pages.common import warm_up
+
 PAGES = {  # address -> title, icon, what the page answers; the first one opens at "/"
     "explore": ("Explore", ":material/layers:", "The parts of a photo that an encoder treats alike."),
     "concepts": ("Concepts", ":material/style:", "Example images, and which encoder knows what they show."),
@@ -16,6 +18,7 @@ PAGES = {  # address -> title, icon, what the page answers; the first one opens 
 
 if __name__ != "__main__":  # imported by `streamlit run` before the first visit; every visit runs this file as a script
     PagesManager.uses_pages_directory = False  # or the first visit would meet pages/ as Streamlit's old kind of app
+    warm_up.warm_up()
     app = st.App(__file__)
 else:
     st.set_page_config(
