@@ -2,6 +2,7 @@
 
     python -m explainers encoders [--json]
     python -m explainers segment IMAGE... --encoder NAME_OR_FOLDER --out DIR [--together]
+    python -m explainers similar IMAGE... --encoder NAME_OR_FOLDER --at X,Y --out DIR [--together]
     python -m explainers attribute IMAGE... --encoder NAME_OR_FOLDER --depth D --concept FOLDER_OR_NAME... --out FILE.json
     python -m explainers intervene IMAGE... --encoder NAME_OR_FOLDER --depth D --concept FOLDER_OR_NAME... --out FILE.json
     python -m explainers compare IMAGE... --encoder A --encoder B [...] --out DIR
@@ -13,7 +14,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from explainers.commands import attribute, compare, encoders, intervene, segment
+from explainers.commands import attribute, compare, encoders, intervene, segment, similar
 from explainers.commands.run import INTERRUPTED, NOTHING_DONE
 from models.errors import EncoderscopeError
 
@@ -22,6 +23,7 @@ COMMANDS = {  # name -> module with add_arguments and run, and what the command 
     "segment": (segment, "NAVE segmentation maps of images"),
     "attribute": (attribute, "Visual-TCAV: what concepts contribute to classes"),
     "intervene": (intervene, "what changes for classes if concepts are taken away"),
+    "similar": (similar, "how similar every pixel is to a place"),
     "compare": (compare, "several encoders on the same images"),
 }
 

@@ -10,7 +10,7 @@ linear, so whatever is linear in x runs on the native maps (the factorisation is
 Shapes are those of one image. Of several, everything has a leading axis more: that of the images.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from itertools import groupby
@@ -238,3 +238,13 @@ def composite_of(feature_maps: Sequence[Tensor], grid: tuple[int, int]) -> Compo
         stacked = torch.cat(parts)
         blocks.append(Block(stacked, tuple(map(len, parts)), *resize_matrices(native, grid, stacked)))
     return Composite(tuple(blocks))
+
+
+def composites_of(
+    feature_maps: Sequence[Sequence[Tensor]],
+    scale: Callable[[Sequence[Tensor]], list[Tensor]],
+    grids: Sequence[tuple[int, int]],
+) -> list[Composite]:
+    """Every image's composite on a grid of its own, from one (C, h, w) per image and depth; a depth is scaled over all images."""
+    scaled = [scale(maps) for maps in zip(*feature_maps, strict=True)]
+    return [composite_of(maps, grid) for maps, grid in zip(zip(*scaled, strict=True), grids, strict=True)]

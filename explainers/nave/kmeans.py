@@ -26,6 +26,7 @@ from explainers.maps.partitions import adjusted_rand_of
 from explainers.nave.assignment import without_ties
 from explainers.nave.composite import Composite, side_by_side
 from explainers.nave.lloyd import MAX_ITERATIONS, finished_each
+from explainers.nave.sample import evenly_spaced
 from models.progress import IGNORED, Progress
 
 N_COORDINATES = 32  # of every depth, in place of its channels
@@ -165,7 +166,7 @@ def _principal_space(images: Sequence[Composite], generator: torch.Generator) ->
 
 def _basis(maps: Sequence[Tensor], generator: torch.Generator) -> Tensor:
     """An orthonormal basis (B, C, n) of nearly all that one depth's activations (B, C, h * w) of several images span."""
-    chosen = _evenly([native.shape[2] for native in maps], MAX_SKETCHED)
+    chosen = evenly_spaced([native.shape[2] for native in maps], MAX_SKETCHED)
     together = torch.cat([native[..., idx.to(native.device)] for native, idx in zip(maps, chosen, strict=True)], dim=2)
     n_problems, n_channels, n_positions = together.shape
     if n_channels <= min(N_COORDINATES, n_positions):
@@ -180,17 +181,9 @@ def _basis(maps: Sequence[Tensor], generator: torch.Generator) -> Tensor:
 def _sampled(images: Sequence[Composite]) -> Tensor:
     """Some composite activations of all images of a problem together, (B, n, D)."""
     n_positions = [image.n_positions for image in images]
-    chosen = _evenly(n_positions, max(N_SEEDING, round(SEEDING_SHARE * sum(n_positions))))
+    chosen = evenly_spaced(n_positions, max(N_SEEDING, round(SEEDING_SHARE * sum(n_positions))))
     device = images[0].blocks[0].maps.device
     return torch.cat([image.at(idx.to(device)) for image, idx in zip(images, chosen, strict=True)], dim=1)
-
-
-def _evenly(n_positions: Sequence[int], most: int) -> list[Tensor]:
-    """Per image evenly spaced positions, ``most`` at most over all images; half as many as drawn at random do as well."""
-    ends = np.cumsum(n_positions)
-    chosen = torch.linspace(0, int(ends[-1]) - 1, min(int(ends[-1]), most), dtype=torch.float64).round().long()
-    of_images = chosen.tensor_split(np.searchsorted(chosen.numpy(), ends[:-1]).tolist())
-    return [idx - int(end) + n for idx, end, n in zip(of_images, ends, n_positions, strict=True)]
 
 
 # --- the start: S sweeps side by side on the sample ---

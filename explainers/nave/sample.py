@@ -19,6 +19,17 @@ def sampled_positions(shapes: Sequence[tuple[int, int]], seed: int) -> list[np.n
     return [drawn[image_idx == n] - start for n, start in enumerate([0, *ends[:-1].tolist()])]
 
 
+def evenly_spaced(n_positions: Sequence[int], most: int) -> list[Tensor]:
+    """Per image flat indices (n,) of evenly spaced positions, ``most`` at most over all images.
+
+    Where k-means starts, half as many as drawn at random do as well.
+    """
+    ends = np.cumsum(n_positions)
+    chosen = torch.linspace(0, int(ends[-1]) - 1, min(int(ends[-1]), most), dtype=torch.float64).round().long()
+    of_images = chosen.tensor_split(np.searchsorted(chosen.numpy(), ends[:-1]).tolist())
+    return [idx - int(end) + n for idx, end, n in zip(of_images, ends, n_positions, strict=True)]
+
+
 def activations_at(images: Sequence[Composite], positions: Sequence[np.ndarray], shapes: Sequence[tuple[int, int]]) -> Tensor:
     """Composite activations (n, D) at some positions of all images, one image after the other.
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from explainers.maps.partitions import contingency, matching
 from explainers.maps.regions import count_regions
-from explainers.nave.composite import Composite, composite_of, side_by_side
+from explainers.nave.composite import Composite, composites_of, side_by_side
 from explainers.nave.kmeans import Clustering, Sweep, sweep, sweep_each
 from explainers.nave.label_maps import label_maps
 from explainers.nave.lloyd import finished
@@ -115,9 +115,7 @@ def _composites(
     feature_maps: Sequence[Sequence[Tensor]], settings: NaveSettings, image_shapes: Sequence[tuple[int, int]]
 ) -> list[Composite]:
     """Every image's composite on the grid on which clusters are fitted; scaled together."""
-    scaled = [SCALINGS[settings.scaling](maps) for maps in zip(*feature_maps, strict=True)]
-    shapes = zip(zip(*scaled, strict=True), image_shapes, strict=True)
-    return [composite_of(maps, fitting_grid(shape)) for maps, shape in shapes]
+    return composites_of(feature_maps, SCALINGS[settings.scaling], [fitting_grid(shape) for shape in image_shapes])
 
 
 def fitting_grid(image_shape: tuple[int, int]) -> tuple[int, int]:

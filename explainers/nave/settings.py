@@ -40,6 +40,15 @@ class NaveSettings:
         return tuple(range(self.min_clusters, self.max_clusters + 1))
 
 
+@dataclass(frozen=True)
+class ComponentSettings:
+    """What decides which places are alike, besides the encoder and the images."""
+
+    depths: tuple[int, ...] = ()  # () asks the service for the encoder's default depths
+    scaling: Scaling = "balanced"
+    input_size: int = NaveSettings.input_size
+
+
 # --- scalings: feature maps (C, h, w) of one depth, one per image that is clustered together, to as many of the same shapes ---
 
 

@@ -17,7 +17,10 @@ from numpy.lib import format as npy
 from PIL import Image
 
 from explainers.drawing.clusters import at_size, overlay
+from explainers.drawing.places import resized
+from explainers.nave.components import Place
 from explainers.nave.segmentation import Segmentation
+from explainers.results.components import ComponentsResult
 from explainers.results.records import encoder_record, jsonable, photo_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from models.files import written_atomically
@@ -113,6 +116,37 @@ def maps_zip(result: SegmentationsResult) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for n, stem in enumerate(stems):
             archive.writestr(zipfile.ZipInfo(f"{stem}.npz", EPOCH), maps_npz(result.of_photo(n)))
+    return file.getvalue()
+
+
+def similarity_npz(result: ComponentsResult, n: int, of_photo: int, place: Place) -> bytes:
+    """How similar every pixel of the n-th photo is to a place of a photo of the result, at the size of the photo.
+
+    similarity float16 (H, W) in [-1, 1]; place (2,), shares of the width and of the height of the photo it lies in; photo,
+    of_photo, encoder and settings as JSON text; version of Encoderscope as text.
+    """
+    images, photos = result.components.images, result.provenance.photos
+    similarity = resized(images[n].similarity(images[of_photo].at(place)), photos[n].shape)
+    facts = {
+        "photo": photo_record(photos[n]),
+        "of_photo": photo_record(photos[of_photo]),
+        "encoder": encoder_record(result.encoder),
+        "settings": jsonable(result.settings),
+    }
+    arrays: dict[str, Any] = {name: np.array(json.dumps(value)) for name, value in facts.items()}
+    arrays |= {"similarity": similarity.astype(np.float16), "place": np.array(place)}
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, version=np.array(result.provenance.encoderscope), **arrays)
+    return file.getvalue()
+
+
+def similarities_zip(result: ComponentsResult, of_photo: int, place: Place) -> bytes:
+    """One file of similarity per photo, in a .zip."""
+    file = io.BytesIO()
+    stems = output_stems([Path(name) for name in result.photo_names])
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for n, stem in enumerate(stems):
+            archive.writestr(zipfile.ZipInfo(f"{stem}.npz", EPOCH), similarity_npz(result, n, of_photo, place))
     return file.getvalue()
 
 

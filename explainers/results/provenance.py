@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Generic, Self, TypeVar
 
 from explainers.interventions.settings import InterventionSettings
-from explainers.nave.settings import NaveSettings
+from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.visual_tcav.settings import ExplainSettings
 from models.encoder import EncoderInfo
 from models.photo import Photo
@@ -32,7 +32,7 @@ class InputSettings:
     input_size: int  # px, the side of a square of as many pixels
 
 
-Settings = TypeVar("Settings", bound=NaveSettings | ExplainSettings | InterventionSettings | InputSettings)
+Settings = TypeVar("Settings", bound=NaveSettings | ComponentSettings | ExplainSettings | InterventionSettings | InputSettings)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from explainers.runtime.batches import is_out_of_memory
-from explainers.service import comparisons, concepts, encoders, interventions, photos
+from explainers.service import comparisons, components, concepts, encoders, interventions, photos
 from explainers.service.observatory import Observatory
 from explainers.service.questions import (
     AddEncoder,
@@ -13,6 +13,7 @@ from explainers.service.questions import (
     CompareDepths,
     ExplainClass,
     ExplainPhoto,
+    FindComponents,
     InterveneOnClass,
     InterveneOnPhoto,
     MapConcepts,
@@ -35,6 +36,7 @@ ANSWERS: dict[type[Question], Answer] = {
     Segment: photos.segment,
     SegmentEach: photos.segment_each,
     SegmentTogether: photos.segment_together,
+    FindComponents: components.find_components,
     Classify: photos.classify,
     ExplainPhoto: concepts.explain_photo,
     ExplainClass: concepts.explain_class,

@@ -9,8 +9,9 @@ from typing import Generic, TypeVar
 
 from explainers.interventions.settings import InterventionSettings
 from explainers.library.sets import OpenSet
-from explainers.nave.settings import NaveSettings
+from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
+from explainers.results.components import ComponentsResult
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
@@ -22,6 +23,7 @@ from models.encoder import EncoderInfo
 from models.photo import Photo
 
 Answer = TypeVar("Answer")
+OfDepths = TypeVar("OfDepths", NaveSettings, ComponentSettings)
 
 
 class Question(Generic[Answer]):
@@ -144,6 +146,25 @@ class SegmentTogether(_SegmentPhotos[SegmentationsResult]):
 @dataclass(frozen=True)
 class SegmentForComparison(_SegmentPhotos[SegmentedPhotos]):
     """The segmentation maps of several photos, each clustered alone, shrunk to what comparing encoders needs."""
+
+
+@dataclass(frozen=True)
+class FindComponents(PhotosQuestion[ComponentsResult]):
+    """What it takes to say which places of photos are alike: their positions on a few principal components, of all together.
+
+    ``settings.depths == ()`` means the encoder's default depths.
+    """
+
+    settings: ComponentSettings
+
+    verb = "comparing"
+
+    @property
+    def subject(self) -> str:
+        return f"the places of '{self.photos[0].name}'" if len(self.photos) == 1 else f"the places of {len(self.photos)} photos"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return _hashes(self), resolved(self.settings, info)
 
 
 @dataclass(frozen=True)
@@ -332,7 +353,7 @@ class AddEncoder(Question[Admission]):
         return Activity("checking", f"the encoder '{self.upload.name}'")
 
 
-def resolved(settings: NaveSettings, info: EncoderInfo) -> NaveSettings:
+def resolved(settings: OfDepths, info: EncoderInfo) -> OfDepths:
     """The settings with the depths that are meant: the encoder's own if none is named, each once, shallow first."""
     return replace(settings, depths=tuple(sorted(set(settings.depths))) or info.default_depths)
 

@@ -19,8 +19,9 @@ import torch
 from explainers.interventions.settings import InterventionSettings
 from explainers.library import ConceptLibrary
 from explainers.library.sets import OpenSet
-from explainers.nave.settings import NaveSettings
+from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
+from explainers.results.components import ComponentsResult
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
@@ -37,6 +38,7 @@ from explainers.service.questions import (
     EncoderQuestion,
     ExplainClass,
     ExplainPhoto,
+    FindComponents,
     InterveneOnClass,
     InterveneOnPhoto,
     MapConcepts,
@@ -218,6 +220,12 @@ class ExplainerService:
     ) -> Job[SegmentedPhotos]:
         """Segmentation maps of several photos, shrunk to what comparing encoders needs."""
         return self.ask(SegmentForComparison(encoder_name, tuple(photos), settings or NaveSettings()), view)
+
+    def find_components(
+        self, encoder_name: str, photos: Sequence[Photo], *, settings: ComponentSettings | None = None, view: Hashable = None
+    ) -> Job[ComponentsResult]:
+        """What it takes to say which places of photos are alike."""
+        return self.ask(FindComponents(encoder_name, tuple(photos), settings or ComponentSettings()), view)
 
     def classify(self, encoder_name: str, photo: Photo, *, view: Hashable = None) -> Job[Predictions]:
         """The most probable classes of a photo."""

@@ -18,10 +18,12 @@ class Frame:
     subject: DeltaGenerator  # the place for the photo and the encoder
     notes: DeltaGenerator  # the place for refusals and remarks
 
-    def name(self, photo: str, encoder: str) -> None:
-        """Says which photo is seen by which encoder, in the page and in the title of the browser's tab."""
-        self.subject.markdown(f"**{escaped(photo)}** :gray[seen by] **{escaped(encoder)}**")
-        st.set_page_config(page_title=f"{photo} · {encoder} · Encoderscope")
+    def name(self, photo: str, encoder: str, shown: str = "") -> None:
+        """Says which photo is seen by which encoder, in the page and in the title of the browser's tab; and what is ``shown`` of
+        it, where that is not what the page usually shows."""
+        more = f" :gray[· {escaped(shown)}]" if shown else ""
+        self.subject.markdown(f"**{escaped(photo)}** :gray[seen by] **{escaped(encoder)}**{more}")
+        st.set_page_config(page_title=" · ".join(part for part in (photo, encoder, shown, "Encoderscope") if part))
 
     def name_encoder(self, encoder: str) -> None:
         """Says which encoder is looked into, where there is no photo."""

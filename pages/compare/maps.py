@@ -13,25 +13,26 @@ from explainers.maps.agreement import disagreement, in_colours_of, k_of_regions,
 from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings
 from explainers.results.segmentations import Predictions, SegmentationResult
-from explainers.service.questions import Classify, Segment
+from explainers.service.questions import Classify, Question, Segment
 from models.photo import Photo
 from pages.common import charts, choices, link, plots
 from pages.common.live_view.live_view import Controls, Cover, Pane, Waiting, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.compare import panes
+from pages.compare import panes, similar
 from pages.compare.kept import keep
 from pages.compare.panes import Answers, Comparison, Opening, Questions
 
-CLUSTERS, DIFFERENCES = "clusters", "differences"
-SHOWN = {CLUSTERS: "Clusters", DIFFERENCES: "Where they differ"}
+CLUSTERS, DIFFERENCES, SIMILAR = "clusters", "differences", "similar"
+SHOWN = {CLUSTERS: "Clusters", DIFFERENCES: "Where they differ", SIMILAR: "Similar places"}
 _SIDE = 720  # px of the longer side on the screen
 _MIN_PANE = 260  # px; narrower, and panes stand below each other
 _SHOWN_HELP = (
     "Clusters: colours are matched to the first encoder by overlap, so one colour means much the same part everywhere.\n\n"
     "Where they differ: the more violet, the less a position's cluster has in common with the first encoder's cluster there "
-    "(one minus intersection over union)."
+    "(one minus intersection over union).\n\n"
+    "Similar places: what each encoder finds similar to the place under the pointer."
 )
 _EQUAL_HELP = (
     "At an equal number of clusters, encoders may cut a photo into quite different numbers of pieces. This chooses for each the "
@@ -72,11 +73,14 @@ def draw(comparison: Comparison) -> NaveSettings:
     """Draws every encoder's maps and predictions side by side; the settings behind them."""
 
     def questions_of(opening: Opening) -> Questions:
-        photo = comparison.photo
-        return {
-            "maps": Segment(opening.name, photo, comparison.settings_of[opening.place]),
+        photo, settings = comparison.photo, comparison.settings_of[opening.place]
+        questions: dict[str, Question] = {
+            "maps": Segment(opening.name, photo, settings),
             "classes": Classify(opening.name, photo),
         }
+        if st.session_state.get("shown") == SIMILAR:
+            questions |= similar.questions(opening, photo, settings)
+        return questions
 
     panes.watched("maps", comparison.openings, questions_of, partial(_draw, comparison))
     return comparison.settings
@@ -103,6 +107,10 @@ def _draw(comparison: Comparison, answers: Answers) -> None:
         )
         for n, (o, result) in enumerate(zip(ready, results, strict=True))
     }
+    if what == SIMILAR:
+        keep("segmentations", rows(list(shown.values())), pictures=similar.draw(comparison, answers))
+        link.write()
+        return
     if what == DIFFERENCES:
         pictures = _differences(photo, list(shown.values()))
         placed = ready

@@ -52,7 +52,7 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     )
     frames, notes = tuple(range(len(first.ks))), main_depths(first)
     place = st.container()
-    on_page = _page(len(photos))
+    on_page = page(len(photos))
     panes = [
         Pane(
             id=str(n),
@@ -82,11 +82,11 @@ def _colours(photos: Sequence[Photo], result: SegmentationsResult) -> tuple[str,
     return shown_colours(photo, labels, shown.n_clusters, shown.drawn_opacity)
 
 
-def _page(n_photos: int) -> range:
+def page(n_photos: int) -> range:
     """Draws the choice of a page where there are several; the places of the photos on it."""
     n_pages = -(-n_photos // N_PER_PAGE)
-    page = st.pagination(n_pages, key=f"page of {n_photos} photos") if n_pages > 1 else 1
-    return range((page - 1) * N_PER_PAGE, min(page * N_PER_PAGE, n_photos))
+    chosen = st.pagination(n_pages, key=f"page of {n_photos} photos") if n_pages > 1 else 1
+    return range((chosen - 1) * N_PER_PAGE, min(chosen * N_PER_PAGE, n_photos))
 
 
 def _identity(segmentation: Segmentation) -> tuple:

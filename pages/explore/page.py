@@ -1,5 +1,7 @@
 """Explore: which parts of one photo does one encoder treat alike? NAVE, with a live slider for the granularity."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.common import frame
@@ -11,7 +13,7 @@ notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from explainers.service.questions import Classify, Segment, SegmentTogether
     from pages.common import collection, door, jobs, link, photos
-    from pages.explore import appearance, collection_views, controls, views
+    from pages.explore import appearance, collection_views, controls, places_views, similar, views
 
 link.begin()
 photos.heed_older_links()
@@ -30,11 +32,26 @@ door.draw_refusals(notes, refusals)
 if photo is None and not several:
     door.nothing_yet("Take a picture with the camera in the sidebar, or choose another photo there.")
 info = door.opened_encoder(catalog, choice)
-top.name(f"{len(together)} photos" if photo is None else photo.name, catalog.entry(info.name).title)
 with st.sidebar:
     settings = controls.nave_settings(info)
+mode = similar.choose_mode()
+shown = "" if mode == similar.CLUSTERS else similar.MODES[mode].lower()
+top.name(f"{len(together)} photos" if photo is None else photo.name, catalog.entry(info.name).title, shown)
 
-jobs.give_up("depth" if several else "together")
+jobs.give_up("depth" if several or mode != similar.CLUSTERS else "together")
+if mode != similar.CLUSTERS:
+    looked_at = together if photo is None else (photo,)
+    components = jobs.answer_or_stop("components", similar.question(info.name, looked_at, settings))
+    similar.settle(mode, len(looked_at))
+    door.draw_link_notes(notes, photo_is_private=collection.is_private() if photo is None else photos.is_private())
+    if photo is None:
+        places_views.draw_set(together, components, mode)
+    else:
+        predictions = jobs.answer_or_stop("classes", Classify(info.name, photo))
+        remark = photos.outside_what_was_learnt(catalog.entry(info.name))
+        places_views.draw(photo, components, mode, partial(views.original, photo, predictions, remark))
+    st.stop()
+
 if photo is None:
     maps = jobs.answer_or_stop("together", SegmentTogether(info.name, together, settings))
     appearance.settle(maps.segmentations[0])

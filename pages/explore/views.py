@@ -57,12 +57,17 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions, 
         appearance.controls()
         appearance.legend(_colours(photo, result.segmentation))
     with right:
-        st.image(on_screen(photo), width="stretch", alt=f"The original: {photo.name}")
-        st.caption(f"{escaped(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
-        _class_predictions(predictions, remark)
+        original(photo, predictions, remark)
         st.markdown("**Download**")
         draw_downloads("download", _files(photo, result, shown), exports.files(result, shown.n_clusters))
     link.write()
+
+
+def original(photo: Photo, predictions: Predictions, remark: str) -> None:
+    """The photo as it is, and what the encoder takes it for with a remark on what that is worth."""
+    st.image(on_screen(photo), width="stretch", alt=f"The original: {photo.name}")
+    st.caption(f"{escaped(photo.name)} · {photo.pixels.shape[1]} × {photo.pixels.shape[0]} px")
+    _class_predictions(predictions, remark)
 
 
 def _live_picture(photo: Photo, result: SegmentationResult, shown: Appearance) -> None:

@@ -12,7 +12,8 @@ python -m tests.benchmarks to_gap     integrated gradients beside Captum's until
 python -m tests.benchmarks bench      segmentation maps beside scikit-learn, the bare encoder, others; memory; growth (make bench)
 python -m tests.benchmarks decoding   what reading a photo costs, file by file, and what is refused
 python -m tests.benchmarks first_visit  each page on a server that has just started, in Chromium: seconds to content
-python -m tests.benchmarks live       dragging the granularity in Chromium: event to frame, bytes, messages
+python -m tests.benchmarks live       dragging the granularity and pointing at places in Chromium: event to frame, bytes, messages
+python -m tests.benchmarks similar    similarity from a few bytes beside the cosine over all channels
 """
 
 import argparse
@@ -43,6 +44,7 @@ from tests.benchmarks import (
     segmentation_quality,
     segmentation_speed,
     significance,
+    similar_places,
 )
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table, precision_table
@@ -54,6 +56,7 @@ CLASSIFYING = ("scenes-cnn", "scenes-vit")
 GROUPS = {
     "quality": ("davis", "bsds"),
     "packaged": ("accuracy", "covering"),
+    "live": ("live", "pointing"),
     "truth": ("maps", "correlation", "watermark", "noise", "power"),
     "interventions": ("taken_away", "taken_away_noise", "taken_away_cost"),
     "bench": tuple(segmentation_speed.TABLES),
@@ -61,6 +64,10 @@ GROUPS = {
 # Photographs with ground truth, or real weights.
 NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "domains", "agreement", "precision", "stream"}
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
+
+
+def _existing_real() -> list[str]:
+    return [folder for folder in REAL_FOLDERS if Path(folder).is_dir()]
 
 
 def real_encoders() -> list[Encoder]:
@@ -96,6 +103,8 @@ TABLES = {
     "first_visit": lambda _: first_visit.first_visit_table(),
     "to_gap": lambda _: attribution_speed.to_gap_table(SHARED_FIXTURES / "weights"),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
+    "pointing": lambda _: live_view_speed.pointing_table(SHARED_FIXTURES / "weights"),
+    "similar": lambda _: with_service(lambda s: similar_places.similar_table(s, [LITE0.name, *CLASSIFYING, *_existing_real()])),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
     "precision": lambda _: precision_table(SHARED_FIXTURES, [*real_encoders(), *bundled_encoders()]),
     **{name: lambda _, table=table: table(SHARED_FIXTURES / "weights") for name, table in segmentation_speed.TABLES.items()},

@@ -1,6 +1,7 @@
 // Draws segmentations over their photo in the browser. The server hears of a slider when it is released, and of a selection.
 // data: {panes, frames, appearance: {frame, opacity, outlines, clusters_only, blink}, follow: {role: CSS class of a widget},
 //        selectable, palette, faded: [grey, share]}; a pane as in live_view.py, its photo and maps named as in live_bytes.js.
+// Views that compare places have data.places instead of clusters, and draw by live_places.js.
 //
 // A pane is four layers: the photo at its full resolution; a canvas of tints with one pixel per position of the map; outlines
 // at the resolution of the screen; and the mark around the cluster under the pointer.
@@ -14,6 +15,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const view = views.get(parentElement) ?? newView(parentElement);
   views.set(parentElement, view);
   view.select = (pane, clusters) => setTriggerValue("picked", { pane, clusters });
+  view.reportPin = (pin) => setTriggerValue("pinned", { pane: pin?.pane ?? "", place: pin?.place ?? null });
   view.wanted = data;
   listen(view);
   show(view);
@@ -21,7 +23,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function newView(parent) {
-  const view = { root: parent.querySelector(".view"), panes: new Map(), moving: {}, marked: null };
+  const view = { root: parent.querySelector(".view"), panes: new Map(), moving: {}, marked: null, pin: null, pointed: null };
   view.grid = view.root.querySelector(".panes");
   view.spoken = view.root.querySelector(".spoken");
   view.widgets = new MutationObserver(() => settle(view));
@@ -58,6 +60,7 @@ async function show(view) {
   if (view.wanted !== data || panes.includes(null)) return; // a newer call, or the bytes still to come, will show it
   view.data = data;
   if (panes.some(({ pane, described }) => pane.mapsName !== described.maps)) forget(view);
+  if (data.places) takePin(view);
   place(view, panes);
   watchWidgets(view);
   view.drawn = null;
@@ -71,8 +74,13 @@ async function readied(before, described) {
   const pane = before ?? newPane();
   const isNew = pane.mapsName !== described.maps;
   if ((!photo && pane.photoName !== described.photo) || (described.maps && isNew && !packed)) return null;
-  const maps = !described.maps ? [] : isNew ? unpacked(await inflated(packed), described.shape) : pane.maps;
+  const maps = !described.maps ? [] : isNew ? await opened(packed, described) : pane.maps;
   return { pane, described, photo, maps };
+}
+
+// The maps of a pane that shows clusters; of one that compares places, its field.
+async function opened(packed, { at, shape }) {
+  return at ? unpacked(await inflated(packed), shape) : [fieldOf(packed, shape)];
 }
 
 function place(view, panes) {
@@ -122,7 +130,7 @@ function dress(view, pane) {
   pane.sentence.textContent = sentence ?? "";
   pane.stage.style.aspectRatio = `${size[1]} / ${size[0]}`;
   pane.stage.dataset.pane = pane.described.id;
-  pane.overlap.hidden = view.data.panes.length < 2 || view.data.together;
+  pane.overlap.hidden = !view.data.places && (view.data.panes.length < 2 || view.data.together);
   if (maps) makeLive(view, pane);
   else pane.layers.setAttribute("aria-label", `${title}: ${sentence}`);
   view.sizes.observe(pane.stage);
@@ -135,14 +143,15 @@ function makeLive(view, pane) {
   stage.setAttribute("role", "application");
   stage.setAttribute("aria-roledescription", "live picture");
   stage.setAttribute("aria-description", KEYS);
+  stage.onkeyup = (event) => event.key === "o" && hold(view, false);
+  stage.onpointerdown = (event) => event.button === 0 && startHolding(view);
+  stage.oncontextmenu = (event) => view.held && event.preventDefault();
+  if (view.data.places) return makePlacesLive(view, pane);
   stage.onclick = (event) => click(view, pane, event);
   stage.onkeydown = (event) => press(view, pane, event);
-  stage.onkeyup = (event) => event.key === "o" && hold(view, false);
   stage.onblur = () => leave(view, pane);
   stage.onpointermove = (event) => event.pointerType !== "touch" && point(view, pane, event);
   stage.onpointerleave = (event) => event.pointerType !== "touch" && leave(view, pane);
-  stage.onpointerdown = (event) => event.button === 0 && startHolding(view);
-  stage.oncontextmenu = (event) => view.held && event.preventDefault();
 }
 
 // ---- Following the widgets -----------------------------------------------------------------------------------------
@@ -170,6 +179,7 @@ const isOn = (input) => input.checked;
 const READ = {
   frame: (input, value, { frames }) => frames[Math.round((value - input.min) / input.step)],
   opacity: (_, value) => value / 100,
+  threshold: (_, value) => value / 100,
   outlines: isOn,
   clusters_only: isOn,
   blink: isOn,
@@ -184,6 +194,7 @@ function settle(view) {
   if (view.appearance?.frame !== appearance.frame) forget(view);
   view.appearance = appearance;
   view.root.classList.toggle("blinking", appearance.blink);
+  view.root.classList.toggle("places", Boolean(view.data.places));
   redraw(view);
 }
 
@@ -243,6 +254,7 @@ function selection(map, pane) {
 }
 
 function drawPane(view, pane) {
+  if (view.data.places) return drawPlaces(view, pane);
   const map = shownMap(view, pane);
   tint(view, pane, map);
   trace(view, pane, map);

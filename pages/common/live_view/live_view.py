@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import streamlit as st
@@ -28,11 +28,11 @@ OnSelect = Callable[[str, tuple[int, ...]], None]
 _MAX_PHOTO_SIDE = 4096  # px; more than a browser can lay under the picture on every device
 _HERE = Path(__file__).parent
 
-_component = st.components.v2.component(
+component = st.components.v2.component(
     "live_view",
     html='<div class="view"><div class="panes"></div><p class="spoken" role="status" aria-live="polite"></p></div>',
     css=(_HERE / "live_view.css").read_text(),
-    js="".join((_HERE / name).read_text() for name in ("live_maps.js", "live_view.js")),
+    js="".join((_HERE / name).read_text() for name in ("live_maps.js", "live_places.js", "live_view.js")),
 )
 _store = st.components.v2.component("live_bytes", js=(_HERE / "live_bytes.js").read_text())
 
@@ -99,18 +99,17 @@ def live_view(
     ``frames`` are all values of the slider (or options of the select slider) in their order; a frame is not always a number
     of clusters. ``frame`` is drawn where no widget says otherwise.
     """
-    photos = {pane.photo.sha256: pane.photo for pane in panes}
-    stored = {sha256: _stored(f"{key} photo {i}", photo_file(photo)) for i, (sha256, photo) in enumerate(photos.items())}
+    photos = photos_stored(key, panes)
 
     def on_picked() -> None:
         picked = st.session_state[key].picked
         if picked and controls.on_select is not None:
             controls.on_select(picked["pane"], tuple(sorted(picked["clusters"])))
 
-    _component(
+    component(
         key=key,
         data={
-            "panes": [_described(f"{key} maps {i}", pane, stored) for i, pane in enumerate(panes)],
+            "panes": [_described(f"{key} maps {i}", pane, photos) for i, pane in enumerate(panes)],
             "frames": list(frames),
             "appearance": {"frame": frame, **asdict(cover), "blink": False},
             "follow": {role: f"st-key-{widget}" for role, widget in controls.follow.items()},
@@ -123,12 +122,12 @@ def live_view(
     )
 
 
-def _described(key: str, pane: Pane | Waiting, stored: Mapping[str, str]) -> dict:
-    photo = {"photo": stored[pane.photo.sha256], "size": list(pane.photo.shape), "id": pane.id, "title": pane.title}
+def _described(key: str, pane: Pane | Waiting, photos: Mapping[str, str]) -> dict:
+    photo = {"photo": photos[pane.photo.sha256], "size": list(pane.photo.shape), "id": pane.id, "title": pane.title}
     if isinstance(pane, Waiting):
         return photo | {"sentence": pane.sentence}
     return photo | {
-        "maps": _stored(key, packed(pane.maps)),
+        "maps": stored(key, packed(pane.maps)),
         "shape": list(pane.maps.shape),
         "at": list(pane.at),
         "alt": pane.alt,
@@ -138,7 +137,20 @@ def _described(key: str, pane: Pane | Waiting, stored: Mapping[str, str]) -> dic
     }
 
 
-def _stored(key: str, content: bytes) -> str:
+class HasPhoto(Protocol):
+    """A pane, whatever it shows of its photo."""
+
+    @property
+    def photo(self) -> Photo: ...
+
+
+def photos_stored(key: str, panes: Sequence[HasPhoto]) -> dict[str, str]:
+    """Has the browser keep the photos of some panes, each once; by hash, the names they have there."""
+    photos = {pane.photo.sha256: pane.photo for pane in panes}
+    return {sha256: stored(f"{key} photo {i}", photo_file(photo)) for i, (sha256, photo) in enumerate(photos.items())}
+
+
+def stored(key: str, content: bytes) -> str:
     """Has the browser keep some bytes, and returns the name they have there. The same bytes are sent only once."""
     name = hashlib.sha256(content).hexdigest()
     _store(key=key, data=name.encode() + content)

@@ -13,7 +13,7 @@ import pytest
 
 from explainers.interventions.settings import InterventionSettings
 from explainers.library import ConceptLibrary
-from explainers.nave.settings import NaveSettings
+from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.provenance import Provenance, Result
 from explainers.service import ExplainerService
 from explainers.service.answers import ANSWERS
@@ -25,6 +25,7 @@ from explainers.service.questions import (
     EncoderQuestion,
     ExplainClass,
     ExplainPhoto,
+    FindComponents,
     InterveneOnClass,
     InterveneOnPhoto,
     MapConcepts,
@@ -69,6 +70,7 @@ def questions(library: ConceptLibrary) -> list[Question]:
         MapConcepts(ENCODER, PHOTOS[0], *about),
         InterveneOnPhoto(ENCODER, PHOTOS[0], *about[:2], CHANGES),
         InterveneOnClass(ENCODER, PHOTOS, *about[:2], CHANGES),
+        FindComponents(ENCODER, PHOTOS, ComponentSettings(input_size=96)),
         MatchCheckpoint(Checkpoint("a.safetensors", (StoredTensor("fc.weight", "F32", (3, 8)),), 96, ""), json.dumps(config)),
         AddEncoder(Upload("mine", "{}", b""), PHOTOS[0]),
     ]

@@ -67,6 +67,15 @@ def opening(place: int, title: str) -> Opening:
 # --- the page -----------------------------------------------------------------------------------------------------------
 
 
+def test_each_encoder_shows_what_it_finds_similar_to_one_place(compare):
+    app = compare(shown="similar", at="0.3,0.6", alike="50")
+    protos = [element.proto for element in app.get("bidi_component")]
+    (view,) = [json.loads(proto.json) for proto in protos if proto.component_name == "live_view"]
+    assert not view["together"] and view["places"]["pin"]["place"] == [0.3, 0.6]
+    assert [pane["id"] for pane in view["panes"]] == ["pane0", "pane1"] and all("maps" in pane for pane in view["panes"])
+    assert app.query_params["at"] == "0.3,0.6" and app.query_params["alike"] == "50"
+
+
 def test_the_encoder_of_the_page_before_stands_first(service):
     app = app_at("compare")
     app.session_state["encoder"] = VIT

@@ -1,0 +1,181 @@
+"""Which places does an encoder see alike? Cosine similarity from a few principal components, small enough for a browser.
+
+    x_p  composite activation at a position p of a grid of an eighth of the input, less the mean of all positions
+    A    the first q principal axes of all x (q, D): orthonormal, most variance first
+    c_p  A x_p / |x_p| (q,): what is kept of a position, in bytes
+    cos  <x_p, x_q> / (|x_p| |x_q|): what is meant by similarity; <c_p, c_q> is what is computed of it
+
+Divided by the length of the whole activation, not by that of what is kept of it: what is left out counts as if two positions had
+nothing in common there, which is three times as near to the cosine of all channels on average (tests/benchmarks).
+
+Clusters do not depend on where the origin lies, cosines do. The mean of the positions is the one origin that takes no side: what
+two positions have in common on average counts as 0. Without it, activations that are never negative are nearly all alike. Of
+several photos looked at together, mean and axes are those of all their positions, so that similarity reaches from one photo to
+another and a colour means one thing in all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+
+from explainers.nave.composite import Composite, composites_of
+from explainers.nave.sample import evenly_spaced
+from explainers.nave.settings import SCALINGS
+
+GRID_STRIDE = 8  # px of the input along a position: 110 kB for a photo of 448 px
+N_COMPONENTS = 32
+N_COLOURS = 3  # components that are drawn as red, green and blue
+STRETCHED = (1, 99)  # percentiles between which a component becomes a colour
+MAX_SAMPLED = 4096  # positions from which mean and axes are taken; of a photo of 448 px all of them
+N_JUDGED = 16  # places whose similarity is compared with that of all channels
+N_EXTRA, N_POWERS = 16, 4  # directions and rounds of the randomised decomposition beyond what is kept
+CODE = 127  # stands for 1
+Place = tuple[float, float]  # shares of the width and of the height of an image
+NO_LENGTH = 1e-5  # of the root mean square length: what is shorter is rounding, and points nowhere
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """What is kept of the positions of one image."""
+
+    codes: np.ndarray  # (H, W, q) int8: c_p in 127ths; all zero at a position that equals the mean
+    colours: np.ndarray  # (H, W, 3) uint8: the first three components, stretched
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """H and W of the grid."""
+        return self.codes.shape[:2]
+
+    def at(self, place: Place) -> np.ndarray:
+        """The codes (q,) of the position at a place."""
+        col, row = (min(n - 1, max(0, int(share * n))) for share, n in zip(place, self.shape[::-1], strict=True))
+        return self.codes[row, col]
+
+    def similarity(self, codes: np.ndarray) -> np.ndarray:
+        """Cosine similarity of every position to one with these codes (q,), (H, W) in [-1, 1].
+
+        The same codes are the same activation: 1. A position that equals the mean is as alike to any other as two positions are
+        on average: 0.
+        """
+        products = self.codes.astype(np.float32) @ (codes.astype(np.float32) / CODE**2)
+        is_same = (self.codes == codes).all(2) & codes.any()
+        return np.where(is_same, np.float32(1), products.clip(-1, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class PrincipalComponents:
+    """The components of images that are looked at together, with what they are worth."""
+
+    images: tuple[Components, ...]
+    explained: tuple[float, ...]  # (q,): the share of the variance that lies along each axis
+    rank_correlation: float  # of the similarity with that of all channels, mean over some places
+
+
+def principal_components(
+    feature_maps: Sequence[Sequence[Tensor]], scaling: str, image_shapes: Sequence[tuple[int, int]]
+) -> PrincipalComponents:
+    """The components of several images together.
+
+    ``feature_maps`` holds per image one (C, h, w) per depth, ``image_shapes`` per image H and W, the encoder's input in pixels.
+    """
+    images = composites_of(feature_maps, SCALINGS[scaling], [component_grid(shape) for shape in image_shapes])
+    positions = evenly_spaced([image.n_positions for image in images], MAX_SAMPLED)
+    sample = torch.cat([image.at(idx.to(_device(image))) for image, idx in zip(images, positions, strict=True)])
+    mean = sample.mean(0)
+    axes, explained = principal_axes(sample - mean)
+    coordinates = [image.scores(axes, -(axes @ mean)).cpu().numpy() for image in images]
+    lengths = [_lengths(image, mean).cpu().numpy() for image in images]
+    kept = [Components(*pair) for pair in zip(_codes(coordinates, lengths), _colours(coordinates), strict=True)]
+    return PrincipalComponents(tuple(kept), explained, _rank_correlation(images, mean, lengths, kept))
+
+
+def component_grid(image_shape: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the grid on which the places of an image (H, W) are compared."""
+    height, width = (-(-side // GRID_STRIDE) for side in image_shape)
+    return height, width
+
+
+def principal_axes(centred: Tensor) -> tuple[Tensor, tuple[float, ...]]:
+    """The first principal axes (q, D) of centred activations (n, D), and the share of the variance along each (q,).
+
+    Halko, Martinsson, Tropp 2011. An axis has no sign of its own: its farthest position lies on the positive side. There are
+    N_COMPONENTS axes, or as many as there are positions or channels.
+    """
+    n, n_channels = centred.shape
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn(n_channels, min(N_COMPONENTS + N_EXTRA, n, n_channels), generator=generator)
+    basis = torch.linalg.qr(centred @ start.to(centred)).Q
+    for _ in range(N_POWERS):
+        basis = torch.linalg.qr(centred @ (centred.mT @ basis)).Q
+    axes = torch.linalg.svd(basis.mT @ centred, full_matrices=False).Vh[:N_COMPONENTS]
+    along = centred @ axes.mT
+    farthest = along.gather(0, along.abs().argmax(0, keepdim=True)).squeeze(0)
+    total = float(centred.square().sum())
+    shares = along.square().sum(0).double() / total if total > 0 else torch.zeros(len(axes))
+    return axes * torch.where(farthest < 0, -1, 1).unsqueeze(1), tuple(shares.tolist())
+
+
+def _device(image: Composite) -> torch.device:
+    return image.blocks[0].maps.device
+
+
+def _lengths(image: Composite, mean: Tensor) -> Tensor:
+    """|x_p| of every position, (H, W)."""
+    towards_mean = image.scores(-2 * mean.unsqueeze(0), mean.square().sum().unsqueeze(0))[0]
+    return (image.squared_norms() + towards_mean).clamp_min(0).sqrt()
+
+
+def _codes(coordinates: Sequence[np.ndarray], lengths: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Per image c_p in 127ths (H, W, q), from coordinates (q, H, W) and lengths (H, W)."""
+    typical = np.sqrt(np.mean(np.concatenate([of_image.ravel() for of_image in lengths]).astype(np.float64) ** 2))
+    codes = []
+    for along, length in zip(coordinates, lengths, strict=True):
+        shares = np.divide(along, length, out=np.zeros_like(along), where=length > NO_LENGTH * max(typical, 1e-30))
+        codes.append(np.ascontiguousarray((CODE * shares.clip(-1, 1)).round().astype(np.int8).transpose(1, 2, 0)))
+    return codes
+
+
+def _colours(coordinates: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Per image the first three components (H, W, 3) as bytes, stretched over all images together.
+
+    A component that is missing, or the same everywhere, is a middle grey's.
+    """
+    first = [along[:N_COLOURS].reshape(len(along[:N_COLOURS]), -1) for along in coordinates]
+    low, high = np.percentile(np.concatenate(first, axis=1), STRETCHED, axis=1)[..., None, None]
+    colours = []
+    for along in coordinates:
+        part = along[:N_COLOURS]
+        share = np.divide(part - low, high - low, out=np.full_like(part, 0.5), where=high > low).clip(0, 1)
+        missing = np.full((N_COLOURS - len(part), *part.shape[1:]), 0.5)
+        colours.append((255 * np.concatenate([share, missing]) + 0.5).astype(np.uint8).transpose(1, 2, 0).copy())
+    return colours
+
+
+def _rank_correlation(
+    images: Sequence[Composite], mean: Tensor, lengths: Sequence[np.ndarray], kept: Sequence[Components]
+) -> float:
+    """Mean over evenly spaced places of Spearman's correlation, over the positions of their image, of the similarity from the
+    components with the cosine of all channels; ``lengths`` holds |x_p| (H, W) per image."""
+    correlations = []
+    for image, idx, length, components in zip(
+        images, evenly_spaced([image.n_positions for image in images], N_JUDGED), lengths, kept, strict=True
+    ):
+        places = image.at(idx.to(_device(image))) - mean
+        products = image.scores(places, -(places @ mean)).cpu().numpy()
+        for flat, of_place in zip(idx.tolist(), products, strict=True):
+            full = np.divide(of_place, length, out=np.zeros_like(of_place), where=length > 0)
+            own = components.similarity(components.codes.reshape(-1, components.codes.shape[2])[flat])
+            correlations.append(spearman(full.ravel(), own.ravel()))
+    return float(np.mean(correlations))
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of values (n,) and (n,); where one of both is the same everywhere, 1 if both are, else 0."""
+    ranks = np.stack([rankdata(a), rankdata(b)])
+    if (np.ptp(ranks, axis=1) == 0).any():
+        return float((np.ptp(ranks, axis=1) == 0).all())
+    return float(np.corrcoef(ranks)[0, 1])

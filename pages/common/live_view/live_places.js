@@ -1,0 +1,262 @@
+// Draws which places of a photo are similar to the one under the pointer, and activations as colours.
+// live_view.py puts this file before live_view.js, so that all are one module; a view with data.places comes here.
+// data.places: {mode: "similar" or "colours", pin: {pane, place: [x, y], codes} or null, scale: 256 colours of similarities 0 to 1}
+//
+// A field is what is known of the positions of one photo: {codes: Int8Array (h * w * q), colours: Uint8Array (h * w * 3),
+// similar: Float32Array (h * w), w, h, q}, as in explainers/nave/components.py.
+// A place is [x, y], shares of the photo's width and height. view.pin is the one that stays, view.pointed the one that moves.
+
+const CODE = 127; // stands for 1
+const FINER = 4; // pixels that are drawn along a position of the field
+const PLACE_KEYS =
+  "Arrow keys move the place, with Shift farther. Enter pins it, Escape takes the pin away, O held down shows the original.";
+
+// ---- Similarity ----------------------------------------------------------------------------------------------------
+
+function fieldOf(bytes, [h, w, q]) {
+  const n = h * w;
+  const codes = new Int8Array(bytes.buffer, bytes.byteOffset, n * q);
+  return { codes, colours: bytes.subarray(n * q), similar: new Float32Array(n), w, h, q };
+}
+
+function positionAt({ w, h }, [x, y]) {
+  const at = (share, n) => Math.min(n - 1, Math.max(0, Math.floor(share * n)));
+  return at(y, h) * w + at(x, w);
+}
+
+function codesAt({ codes, q }, position) {
+  return codes.subarray(position * q, (position + 1) * q);
+}
+
+// Fills field.similar with the similarity of every position to one with these codes; the same codes are the same activation.
+function compareWith({ codes, similar, q }, other) {
+  const weights = Float32Array.from(other, (code) => code / CODE ** 2);
+  const isMean = other.every((code) => code === 0);
+  for (let i = 0, at = 0; i < similar.length; i++) {
+    let sum = 0;
+    let nSame = 0;
+    for (let c = 0; c < q; c++, at++) {
+      sum += codes[at] * weights[c];
+      if (nSame === c && codes[at] === other[c]) nSame++;
+    }
+    similar[i] = nSame === q && !isMean ? 1 : Math.min(1, Math.max(-1, sum));
+  }
+}
+
+// Mixes values bilinearly to FINER times as many rows and columns, each of which becomes a pixel.
+function spread(field, values, pixels, colourOf) {
+  const { w, h } = field;
+  const rows = (field.rows ??= taps(h));
+  const columns = (field.columns ??= taps(w));
+  const line = (field.line ??= new Float32Array(w));
+  for (let y = 0, i = 0; y < rows.first.length; y++) {
+    const [above, below, share] = [rows.first[y] * w, rows.second[y] * w, rows.share[y]];
+    for (let x = 0; x < w; x++) line[x] = values[above + x] + share * (values[below + x] - values[above + x]);
+    for (let x = 0; x < columns.first.length; x++, i++) {
+      const left = line[columns.first[x]];
+      pixels[i] = colourOf(left + columns.share[x] * (line[columns.second[x]] - left));
+    }
+  }
+}
+
+function taps(n) {
+  const at = Float32Array.from({ length: n * FINER }, (_, i) => Math.min(n - 1, Math.max(0, (i + 0.5) / FINER - 0.5)));
+  const first = Uint16Array.from(at, Math.floor);
+  return { first, second: first.map((i) => Math.min(n - 1, i + 1)), share: at.map((position, i) => position - first[i]) };
+}
+
+// ---- Drawing -------------------------------------------------------------------------------------------------------
+
+// Takes over a pin that the server names anew; one that it has named before may be older than what was done here since.
+function takePin(view) {
+  const named = JSON.stringify(view.data.places.pin);
+  if (named !== view.pinNamed) view.pin = view.data.places.pin;
+  view.pinNamed = named;
+}
+
+function shownPlace(view) {
+  const wanted = view.data.places.mode === "similar" ? view.pin ?? view.pointed : null;
+  return wanted && (wanted.codes?.length || view.panes.get(wanted.pane)?.maps.length) ? wanted : null;
+}
+
+function drawPlaces(view, pane) {
+  const [field] = pane.maps;
+  const { mode } = view.data.places;
+  const shown = shownPlace(view);
+  view.root.classList.toggle("similar", shown !== null);
+  pane.sentence.textContent = mode === "similar" && !shown && pane === view.panes.values().next().value ? "Point at the picture" : "";
+  if (mode === "colours") tintColours(view, pane, field);
+  else if (shown) tintSimilar(view, pane, field, shown);
+  else pane.tint.getContext("2d").clearRect(0, 0, pane.tint.width, pane.tint.height);
+  markPlace(view, pane, shown);
+  describePlaces(view, pane, field, shown);
+  Object.assign(pane.stage.dataset, { frame: 0, mode, place: shown ? shown.place.join() : "", pinned: view.pin !== null }); // for whoever watches
+}
+
+function tintColours({ appearance }, pane, { colours, w, h }) {
+  const pixels = canvasPixels(pane, w, h);
+  const alpha = Math.round(255 * appearance.opacity) << 24;
+  for (let i = 0, at = 0; i < pixels.length; i++) pixels[i] = alpha | colours[at++] | (colours[at++] << 8) | (colours[at++] << 16);
+  pane.tint.getContext("2d").putImageData(pane.image, 0, 0);
+}
+
+function tintSimilar(view, pane, field, shown) {
+  const { threshold } = view.appearance;
+  compareWith(field, comparedWith(view, pane, shown));
+  const colours = similarityColours(view);
+  const pixels = canvasPixels(pane, FINER * field.w, FINER * field.h);
+  spread(field, field.similar, pixels, (value) => (value < threshold ? 0 : colours[value > 0 ? (value * 255 + 0.5) | 0 : 0]));
+  pane.tint.getContext("2d").putImageData(pane.image, 0, 0);
+}
+
+// What a pane is compared with: the shown place of the pane that has it, or its codes where that pane is on another page; where
+// components mean something else in every pane, its own activation there.
+function comparedWith(view, pane, shown) {
+  const [field] = (view.data.together ? view.panes.get(shown.pane)?.maps : pane.maps) ?? [];
+  return field ? codesAt(field, positionAt(field, shown.place)) : shown.codes;
+}
+
+function similarityColours({ data, appearance }) {
+  const bytes = new Uint8ClampedArray(data.places.scale.flatMap((colour) => [...colour, 255 * appearance.opacity]));
+  return new Uint32Array(bytes.buffer);
+}
+
+function canvasPixels(pane, width, height) {
+  if (pane.image?.width !== width || pane.image.height !== height) {
+    pane.image = new ImageData(width, height);
+    pane.pixels = new Uint32Array(pane.image.data.buffer);
+  }
+  if (pane.tint.width !== width || pane.tint.height !== height) Object.assign(pane.tint, { width, height });
+  return pane.pixels;
+}
+
+// A ring around the place; a pinned one has a dot in it.
+function markPlace(view, pane, shown) {
+  const context = cleared(pane.mark, pane.stage);
+  if (!shown || (view.data.together && view.panes.get(shown.pane) !== pane)) return;
+  const { width, height } = context.canvas;
+  const [x, y] = [shown.place[0] * width, shown.place[1] * height];
+  const unit = Math.max(context.zoom, Math.min(width, height) / 400);
+  for (const [colour, weight] of [["rgb(20, 20, 20)", 4], ["rgb(255, 255, 255)", 1.8]]) {
+    Object.assign(context, { strokeStyle: colour, fillStyle: colour, lineWidth: weight * unit });
+    context.beginPath();
+    context.arc(x, y, 7 * unit, 0, 2 * Math.PI);
+    context.stroke();
+    if (!view.pin) continue;
+    context.beginPath();
+    context.arc(x, y, (weight / 2 + 0.6) * unit, 0, 2 * Math.PI);
+    context.fill();
+  }
+}
+
+// ---- Words ---------------------------------------------------------------------------------------------------------
+
+function describePlaces(view, pane, field, shown) {
+  const { threshold } = view.appearance;
+  const said = shown ? `${percent(shareOf(field, threshold))} of the photo is at least ${threshold.toFixed(2)} similar` : "";
+  pane.overlap.textContent = said && `${said} to ${inWords(shown.place)}${view.pin ? ", pinned" : ""}`;
+  const what = view.data.places.mode === "colours" ? "activations as colours" : said || "point at a place";
+  pane.layers.setAttribute("aria-label", `${pane.described.alt}: ${what}`);
+  pane.stage.setAttribute("aria-label", pane.described.alt);
+}
+
+function shareOf({ similar }, threshold) {
+  let n = 0;
+  for (let i = 0; i < similar.length; i++) if (similar[i] >= threshold) n++;
+  return n / similar.length;
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(share > 0.1 ? 0 : 1)} %`;
+}
+
+function inWords([x, y]) {
+  return `the place ${Math.round(100 * x)} % across, ${Math.round(100 * y)} % down`;
+}
+
+// ---- Pointing and pinning ------------------------------------------------------------------------------------------
+
+function makePlacesLive(view, pane) {
+  const { stage } = pane;
+  stage.setAttribute("aria-description", PLACE_KEYS);
+  stage.onclick = (event) => clickPlace(view, pane, event);
+  stage.onkeydown = (event) => pressPlace(view, pane, event);
+  stage.onblur = () => pointTo(view, null);
+  stage.onpointermove = (event) => event.pointerType !== "touch" && pointTo(view, placeUnder(pane, event));
+  stage.onpointerleave = (event) => event.pointerType !== "touch" && pointTo(view, null);
+}
+
+function placeUnder(pane, event) {
+  const box = pane.stage.getBoundingClientRect();
+  const share = (at, length) => Math.min(1, Math.max(0, Number((at / length).toFixed(3))));
+  return { pane: pane.described.id, place: [share(event.clientX - box.left, box.width), share(event.clientY - box.top, box.height)] };
+}
+
+function pointTo(view, pointed) {
+  if (!view.appearance || view.data.places.mode !== "similar") return;
+  view.pointed = pointed;
+  if (view.pin) tellPointed(view, pointed);
+  else redraw(view);
+}
+
+// With a pin, the place under the pointer is only compared with it.
+function tellPointed(view, pointed) {
+  for (const pane of view.panes.values()) {
+    if (pane.described.id !== pointed?.pane || !pane.maps.length) {
+      pane.tip.classList.remove("seen");
+      continue;
+    }
+    const [field] = pane.maps;
+    pane.tip.textContent = `${field.similar[positionAt(field, pointed.place)].toFixed(2)} similar to the pinned place`;
+    const { clientWidth, clientHeight } = pane.stage;
+    moveTip(pane, pointed.place[0] * clientWidth, pointed.place[1] * clientHeight, clientWidth);
+  }
+}
+
+function clickPlace(view, pane, event) {
+  if (view.wasHeld || !view.appearance) return (view.wasHeld = false);
+  if (view.data.places.mode !== "similar") return;
+  const clicked = placeUnder(pane, event);
+  const [field] = pane.maps;
+  const isPinned = view.pin?.pane === clicked.pane && positionAt(field, view.pin.place) === positionAt(field, clicked.place);
+  pinTo(view, isPinned ? null : clicked);
+}
+
+function pinTo(view, pin) {
+  view.pin = pin;
+  tellPointed(view, null);
+  redraw(view);
+  const { textContent } = view.panes.get(pin?.pane)?.overlap ?? {};
+  view.spoken.textContent = textContent ?? "No place is pinned.";
+  view.reportPin(pin);
+}
+
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+function pressPlace(view, pane, event) {
+  const { key } = event;
+  if (key === "o") return hold(view, true);
+  if (view.data.places.mode !== "similar" || !view.appearance) return;
+  if (key === "Escape" && view.pin) pinTo(view, null);
+  else if (key === "Escape") pointTo(view, null);
+  else if (key === "Enter" || key === " ") pinTo(view, view.pin ? null : view.pointed ?? centreOf(pane));
+  else if (STEPS[key]) step(view, pane, STEPS[key], event.shiftKey ? 5 : 1);
+  else return;
+  event.preventDefault();
+}
+
+function centreOf(pane) {
+  return { pane: pane.described.id, place: [0.5, 0.5] };
+}
+
+// From the middle of a position to that of one some columns and rows away. A pinned place goes along.
+function step(view, pane, [right, down], far) {
+  const from = [view.pin, view.pointed].find((place) => place?.pane === pane.described.id);
+  const [{ w, h }] = pane.maps;
+  const moved = (share, n, by) => Number(((Math.min(n - 1, Math.max(0, Math.floor(share * n) + by)) + 0.5) / n).toFixed(4));
+  const [x, y] = from ? [moved(from.place[0], w, right * far), moved(from.place[1], h, down * far)] : [0.5, 0.5];
+  const place = { pane: pane.described.id, place: [x, y] };
+  if (view.pin) return pinTo(view, place);
+  pointTo(view, place);
+  view.spoken.textContent = pane.overlap.textContent;
+}
