@@ -45,7 +45,7 @@ def draw_scale(remark: str = "") -> None:
     """Draws what the colours of similarities mean; a remark on what they are worth stands in the help."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption("Similarity 0", width="content")
-        st.image(scale(), width=192, alt="The scale of similarities: dark violet is 0, green 0.7, yellow 1")
+        st.image(scale(), width=140, alt="The scale of similarities: dark violet is 0, green 0.7, yellow 1")
         st.caption("1, the same", width="content", help=f"{SIMILARITY} {remark}".strip())
 
 

@@ -130,7 +130,7 @@ function dress(view, pane) {
   pane.sentence.textContent = sentence ?? "";
   pane.stage.style.aspectRatio = `${size[1]} / ${size[0]}`;
   pane.stage.dataset.pane = pane.described.id;
-  pane.overlap.hidden = !view.data.places && (view.data.panes.length < 2 || view.data.together);
+  pane.overlap.hidden = view.data.places ? view.data.places.mode === "colours" : view.data.panes.length < 2 || view.data.together;
   if (maps) makeLive(view, pane);
   else pane.layers.setAttribute("aria-label", `${title}: ${sentence}`);
   view.sizes.observe(pane.stage);
