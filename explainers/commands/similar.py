@@ -88,7 +88,7 @@ def run(parsed: argparse.Namespace) -> int:
     settings = ComponentSettings(parsed.depths, parsed.scaling, parsed.size)
     files = picture_files(parsed.images)
     stems = output_stems(files)
-    require_no_overwriting(files, stems, parsed.out)
+    require_no_overwriting(files, [parsed.out / f"{stem}.png" for stem in stems])
     require_writable(parsed.out / "summary.json")
     with running(len(files)) as work:
         info = work.answer(OpenEncoder(parsed.encoder))
