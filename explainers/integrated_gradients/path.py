@@ -6,13 +6,14 @@ Source: Sundararajan, Taly, Yan, *Axiomatic Attribution for Deep Networks*, ICML
     F      activation of a depth in the block's own layout, any shape
     t      share of the way from zero to F, in [0, 1]; a point of the path is t F
     G_t    gradient of the logit at t F
-    G      their trapezoidal mean; attribution = G * F
+    G      their mean (on the paper's points by the trapezoidal rule); attribution = G * F
     completeness gap   how far the attributions' sum is from logit(F) - logit(0)
 
 The uniform path of the paper serves where its gap is at most 1 % of the change of the logit. Else it can be refined (ours): the
 gap of every interval alone costs nothing, as its trapezoid against the difference of the logits at its ends, so the intervals
 with the largest gaps are cut until the sum is near enough. With LayerNorm after the activation nearly all of the change happens
-near zero, where uniform points leave gaps of several hundred per cent.
+near zero, where uniform points leave gaps of several hundred per cent. The mean over refined points is that of a smooth curve
+through them (quadrature.py).
 
 Only what comes after the tapped activation is run: ``logits_of`` finishes the network from there.
 """
@@ -24,6 +25,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from explainers.integrated_gradients.quadrature import smooth, trapezoidal
 from explainers.runtime.batches import in_batches
 from models.errors import BadSettings
 from models.progress import IGNORED, Progress
@@ -32,6 +34,7 @@ LogitsOf = Callable[[Tensor], Tensor]  # (n, *shape of F) -> (n, n_classes)
 
 CHUNK_SIZE = 26  # points of the path that go through the head together; 51 points make two chunks
 WANTED_GAP = 0.01  # of the logit change: a path with a larger gap is refined
+TRUSTED_GAP = 0.1  # of the trapezoids: refined points that leave more are too few for a smooth curve through them
 MAX_POINTS = 400  # of a refined path
 MIN_SHARE = 3e-5  # no point but zero is nearer to zero
 N_COARSE = 10  # intervals of the first look, where they are among those of the uniform path
@@ -86,7 +89,7 @@ def path_gradients(
         path.visit(uniform[:: n_steps // N_COARSE])
     if not path.shares or path.largest_gap() <= HOPELESS_GAP:
         path.visit(uniform)
-    while refined and path.largest_gap() > WANTED_GAP and (cuts := path.cuts()):
+    while refined and not path.adds_up() and (cuts := path.cuts()):
         path.visit(cuts)
     return path.summed_up()
 
@@ -103,7 +106,7 @@ class _Path:
         progress: Progress,
     ):
         self._logits_of, self._activation, self._class_idx, self._progress = logits_of, activation, class_idx, progress
-        self._uniform = dict(zip(uniform, _weights(uniform).tolist(), strict=True))  # share -> weight in the mean
+        self._uniform = dict(zip(uniform, trapezoidal(uniform).tolist(), strict=True))  # share -> weight in the mean
         self._uniform_mean = activation.new_zeros(len(class_idx), *activation.shape)  # as far as its points were visited
         self._slopes: dict[float, Tensor] = {}  # share -> (n_classes,): <G_t, F>, how the logits rise per share
         self._logits: dict[float, Tensor] = {}  # share -> (all classes,)
@@ -141,6 +144,15 @@ class _Path:
         """The completeness gap as a share of the logit's change, of the class in which it is largest."""
         return float(self._as_share(self._interval_gaps().sum(0)).max())
 
+    def adds_up(self) -> bool:
+        """Whether the completeness gap of every class is small enough."""
+        shares, trapezoids = self.shares, self.largest_gap()
+        if shares == list(self._uniform):
+            return trapezoids <= WANTED_GAP
+        slopes = torch.stack([self._slopes[share] for share in shares]).cpu()  # (n, n_classes)
+        gaps = torch.from_numpy(smooth(shares)) @ slopes - self._changes()
+        return trapezoids <= TRUSTED_GAP and float(self._as_share(gaps).max()) <= WANTED_GAP
+
     def cuts(self) -> list[float]:
         """Where to cut the intervals whose own gaps are largest; none where the path is as fine as it may get."""
         shares = self.shares
@@ -151,7 +163,7 @@ class _Path:
         return [middle for gap, middle in possible[:most] if gap >= possible[0][0] / 20]
 
     def summed_up(self) -> PathGradients:
-        """The trapezoidal mean over the points visited."""
+        """The mean over the points visited."""
         shares = self.shares
         mean = self._uniform_mean if shares == list(self._uniform) else self._weighted_mean(shares)
         logits, baseline_logits = self._logits[shares[-1]], self._logits[shares[0]]
@@ -160,8 +172,8 @@ class _Path:
         return PathGradients(self._class_idx, mean, self._final, logits, baseline_logits, tuple(gaps.tolist()), len(shares))
 
     def _weighted_mean(self, shares: list[float]) -> Tensor:
-        """The trapezoidal mean of the gradients at some points, (n_classes, *shape of F)."""
-        weights = dict(zip(shares, _weights(shares).tolist(), strict=True))
+        """The mean of the gradients on a smooth curve through some points, (n_classes, *shape of F)."""
+        weights = dict(zip(shares, smooth(shares).tolist(), strict=True))
         mean = torch.zeros_like(self._uniform_mean)
         for chunk, gradients in self._all_gradients(shares):
             of_chunk = torch.tensor([weights[share] for share in chunk]).to(gradients)
@@ -186,15 +198,12 @@ class _Path:
 
     def _as_share(self, gaps: Tensor) -> Tensor:
         """Gaps (..., n_classes) as shares of the change of each class's logit; infinite where only the gap is not zero."""
+        return torch.where(gaps == 0, 0, gaps.abs() / self._changes().abs())
+
+    def _changes(self) -> Tensor:
+        """How much the logit of every class rises from zero, (n_classes,)."""
         shares = self.shares
-        changes = (self._logits[shares[-1]] - self._logits[shares[0]])[list(self._class_idx)].double().cpu().abs()
-        return torch.where(gaps == 0, 0, gaps.abs() / changes)
-
-
-def _weights(shares: Sequence[float]) -> Tensor:
-    """How much every point counts in the trapezoidal rule over the intervals between them, (n,) float64."""
-    ends = torch.tensor([shares[0], *shares, shares[-1]], dtype=torch.float64)
-    return (ends[2:] - ends[:-2]) / 2
+        return (self._logits[shares[-1]] - self._logits[shares[0]])[list(self._class_idx)].double().cpu()
 
 
 def _cut(low: float, high: float) -> float | None:
