@@ -24,8 +24,9 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, downloads, exports, views
+from pages.explore import appearance, charts, concept_making, downloads, exports, views
 from pages.explore.appearance import Appearance
+from pages.explore.concept_making import Selection
 
 N_PER_PAGE = 12
 _N_SAMPLED, _SAMPLED_SIDE = 32, 160  # photos, and px of their longer side, from which colours are taken
@@ -69,6 +70,8 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     with place:
         live_view("together", panes, first.ks, shown.n_clusters, shown.cover, appearance.live_controls(together=True))
     appearance.controls()
+    maps = [segmentation.at(shown.n_clusters) for segmentation in result.segmentations]
+    concept_making.offer(partial(Selection.of_clusters, photos, maps, shown.only))
     draw_downloads("download set", _files(photos, result, shown), exports.files(result, shown.n_clusters))
     link.write()
 

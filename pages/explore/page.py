@@ -13,7 +13,7 @@ notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from explainers.service.questions import Classify, Segment, SegmentTogether
     from pages.common import collection, door, jobs, link, photos
-    from pages.explore import appearance, collection_views, controls, places_views, similar, views
+    from pages.explore import appearance, collection_views, concept_making, controls, places_views, similar, views
 
 link.begin()
 photos.heed_older_links()
@@ -34,6 +34,8 @@ if photo is None and not several:
 info = door.opened_encoder(catalog, choice)
 with st.sidebar:
     settings = controls.nave_settings(info)
+with notes:
+    concept_making.bar(info, photo)
 mode = similar.choose_mode()
 shown = "" if mode == similar.CLUSTERS else similar.MODES[mode].lower()
 top.name(f"{len(together)} photos" if photo is None else photo.name, catalog.entry(info.name).title, shown)

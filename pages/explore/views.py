@@ -29,8 +29,9 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, downloads, exports
+from pages.explore import appearance, charts, concept_making, downloads, exports
 from pages.explore.appearance import Appearance
+from pages.explore.concept_making import Selection
 
 _THUMBNAIL_SIDE = 480
 _QUALITY_HELP = (
@@ -56,6 +57,8 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions, 
         _live_picture(photo, result, shown)
         appearance.controls()
         appearance.legend(_colours(photo, result.segmentation))
+        maps = [result.segmentation.at(shown.n_clusters)]
+        concept_making.offer(partial(Selection.of_clusters, [photo], maps, shown.only))
     with right:
         original(photo, predictions, remark)
         st.markdown("**Download**")

@@ -2,6 +2,7 @@
 
 python -m tests.benchmarks quality    segmentation, with ../shared/fixtures; half an hour; --seeds 1 is a first look
 python -m tests.benchmarks packaged   the packaged encoder on photographs: classes and regions, with ../shared/fixtures
+python -m tests.benchmarks regions    concepts made from clusters of scenes, beside the starters and beside whole images
 python -m tests.benchmarks domains    the domain check on sets whose kinds are known, with ../shared/fixtures
 python -m tests.benchmarks truth      concept maps and attributions, with the bundled encoders
 python -m tests.benchmarks interventions  concepts taken away beside scenes rendered without them; noise; cost
@@ -36,6 +37,7 @@ from models.encoder.encoder import Encoder
 from tests.benchmarks import (
     attribution_speed,
     classification,
+    concept_regions,
     decoding_cost,
     domains,
     first_visit,
@@ -99,6 +101,7 @@ TABLES = {
     "taken_away": lambda _: over_bundled(intervention_truth.intervention_table, CLASSIFYING),
     "taken_away_noise": lambda _: over_bundled(intervention_truth.intervention_noise_table, CLASSIFYING),
     "taken_away_cost": lambda _: intervention_truth.cost_table(),
+    "regions": lambda _: over_bundled(concept_regions.regions_table, CLASSIFYING),
     "speed": lambda _: attribution_speed.speed_table(),
     "first_visit": lambda _: first_visit.first_visit_table(),
     "to_gap": lambda _: attribution_speed.to_gap_table(SHARED_FIXTURES / "weights"),

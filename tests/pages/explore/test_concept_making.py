@@ -1,0 +1,80 @@
+"""Selected clusters become a concept: made, judged, undone, and nothing where nothing is selected."""
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explainers.library.library import ConceptLibrary
+from explainers.visual_tcav.settings import ExplainSettings
+from pages.explore import concept_making
+from tests.pages.explore.test_explore import sentences
+
+FEW = ExplainSettings(n_null=3, n_bootstrap=5)  # a page needs figures, not good ones
+
+
+@pytest.fixture
+def library(service, tmp_path, monkeypatch) -> ConceptLibrary:
+    """An empty one for every test, behind the page."""
+    fresh = ConceptLibrary(tmp_path / "library", None)
+    monkeypatch.setattr(service.observatory, "library", fresh)
+    monkeypatch.setattr(concept_making, "SETTINGS", FEW)
+    return fresh
+
+
+def said(app: AppTest) -> str:
+    return (sentences(app) + " ".join(element.value for element in app.markdown)).replace("\\", "")
+
+
+def made(app: AppTest, name: str, counterpart: str = concept_making.REST) -> AppTest:
+    """Fills in the form as it is before any change."""
+    app.get_by_key("concept counterpart 0").set_value(counterpart).run()
+    field = next(field for field in app.text_input if field.key.startswith("concept name"))
+    field.set_value(name)
+    return app.button(key="make it 0").click().run()
+
+
+def test_nothing_selected_is_answered_with_what_to_do(explore, library):
+    app = explore()
+    assert "Nothing is selected. Click a cluster" in said(app)
+    assert not [button for button in app.button if str(button.key).startswith("make it")] and library.sets() == ()
+
+
+def test_clusters_of_one_photo_become_a_concept_with_the_rest_as_counterpart(explore, library):
+    app = explore(photo="coffee", k="6", only="0,2")
+    assert any(field.value == "coffee 0 2" for field in app.text_input)
+    app = made(app, "cup")
+    assert not app.exception and not app.error
+    concept, rest = library.get("cup"), library.get("not cup", "random")
+    assert len(concept.images) == concept.n_regions and len(rest.images) == rest.n_regions
+    assert {image.sha256 for image in concept.images} == {image.sha256 for image in rest.images}  # of one photo
+    together = np.sum([image.region.pixels for image in (*concept.images, *rest.images)], axis=0)
+    assert together.max() == 1 and together.mean() > 0.8  # apart from specks
+    assert library.overlap_of(*map(lambda s: concept_making.opened(library, s), (concept, rest))) == ()
+    assert f"'cup' is a concept now: {concept.counted}" in said(app)
+
+
+def test_what_was_made_is_judged_leads_to_explain_and_is_undone(explore, library):
+    app = made(explore(photo="coffee", k="6", only="0"), "cup")
+    for _ in range(100):
+        if "Held-out AUC" in said(app) or "badge" in said(app):
+            break
+        app.run()
+    assert "Few images" in said(app) or "badge" in said(app)
+    (to_explain,) = [link.proto for link in app.get("page_link") if link.proto.label == "Explain with it"]
+    assert "concepts=cup" in to_explain.query_string and "random=not+cup" in to_explain.query_string
+    app.button(key="undo").click().run()
+    assert library.sets() == () and "'cup' was removed again." in said(app)
+
+
+def test_a_name_that_is_taken_is_refused(explore, library):
+    made(explore(photo="coffee", k="6", only="0"), "cup")
+    app = made(explore(photo="coffee", k="6", only="1"), "cup")
+    assert "There is a concept 'cup' already. Choose another name." in said(app)
+    assert len(library.sets("concept")) == 1
+
+
+def test_a_set_gives_one_example_per_photo_and_other_photos_are_divided_into_boxes(explore, library):
+    app = made(explore(photos="set", set="scenes", n_scenes="2", k="4", only="0"), "ground", concept_making.OTHERS)
+    assert not app.exception and not app.error
+    assert len(library.get("ground").images) == 2
+    assert library.get("not ground", "random").counted == "108 regions"  # twelve scenes in nine boxes each
