@@ -259,6 +259,11 @@ class ConceptLibrary:
         there are none or they are damaged."""
         return self._store.load_cav(key) or self._starters.cav(key)
 
+    @property
+    def n_cavs(self) -> int:
+        """How many files of CAVs the library has, without those beside the starters."""
+        return self._store.n_cavs
+
     def save_cav(self, key: str, tensors: dict[str, Tensor], image_sets: Iterable[ImageSet] = ()) -> None:
         """Keeps tensors of any shape (...) under a key; a pack of one of the sets they were fitted on takes them along."""
         with self._store.lock():

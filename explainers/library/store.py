@@ -161,6 +161,11 @@ class Store:
             if fitted_on(data) & fingerprints:
                 yield path.stem, data
 
+    @property
+    def n_cavs(self) -> int:
+        """How many files of CAVs there are."""
+        return len(self._cavs())
+
     def _cavs(self) -> list[Path]:
         return sorted((self.folder / "cavs").glob("[!.]*.safetensors"))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from explainers.runtime.batches import is_out_of_memory
-from explainers.service import comparisons, components, concepts, encoders, interventions, photos
+from explainers.service import comparisons, components, concepts, encoders, interventions, look_alikes, photos
 from explainers.service.observatory import Observatory
 from explainers.service.questions import (
     AddEncoder,
@@ -16,6 +16,7 @@ from explainers.service.questions import (
     FindComponents,
     InterveneOnClass,
     InterveneOnPhoto,
+    LookAlikes,
     MapConcepts,
     MatchCheckpoint,
     MeasureCost,
@@ -42,6 +43,7 @@ ANSWERS: dict[type[Question], Answer] = {
     ExplainClass: concepts.explain_class,
     CheckConcepts: concepts.check_concepts,
     MapConcepts: concepts.map_concepts,
+    LookAlikes: look_alikes.look_alikes,
     InterveneOnPhoto: interventions.intervene_on_photo,
     InterveneOnClass: interventions.intervene_on_class,
     SegmentForComparison: comparisons.segment_for_comparison,

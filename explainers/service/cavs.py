@@ -84,6 +84,17 @@ def tested_concepts(inquiry: Inquiry, progress: Progress) -> dict[str, list[Test
     return {name: tested(name, of_depths) for name, of_depths in fits.concepts.items()}
 
 
+def kept_concepts(inquiry: Inquiry) -> dict[str, list[TestedConcept]]:
+    """What is on disk of ``tested_concepts``: concepts that have CAVs and pseudo-concepts at every depth. Nothing is fitted."""
+    tested, sizes, kept = {}, inquiry.null_sizes, _kept_concepts(inquiry)
+    of_sizes = {size: _kept_pseudo_concepts(inquiry, size) for size in {sizes[name] for name in kept}}
+    for name, fits in kept.items():
+        if of_sizes[sizes[name]]:
+            pairs = zip(fits, of_sizes[sizes[name]], strict=True)
+            tested[name] = [TestedConcept(fit, CavStack.of(fit, pseudo)) for fit, pseudo in pairs]
+    return tested
+
+
 def _complete(inquiry: Inquiry, null_sizes: Sequence[int], progress: Progress) -> Fits:
     """What is on disk, and what is not, fitted and kept; pseudo-concepts of the sizes named."""
     kept = Fits(_kept_concepts(inquiry), {size: kept for size in null_sizes if (kept := _kept_pseudo_concepts(inquiry, size))})

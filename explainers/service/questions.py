@@ -7,6 +7,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from explainers.interventions.settings import InterventionSettings
 from explainers.library.sets import OpenSet
 from explainers.nave.settings import ComponentSettings, NaveSettings
@@ -14,6 +16,7 @@ from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
 from explainers.results.components import ComponentsResult
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
+from explainers.results.look_alikes import LookAlikesResult
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.scheduler import Activity
 from explainers.visual_tcav.settings import ExplainSettings
@@ -313,6 +316,51 @@ class InterveneOnClass(PhotosQuestion[ClassIntervention]):
 
     def content(self, info: EncoderInfo) -> Hashable:
         return _hashes(self), _sets((*self.concepts, self.random)), self.settings.complete
+
+
+@dataclass(frozen=True)
+class PartMap:
+    """Which part of a photo every pixel belongs to, as bytes."""
+
+    shape: tuple[int, int]
+    data: bytes
+
+    @staticmethod
+    def of(labels: np.ndarray) -> "PartMap":
+        """From a map (H, W) uint8."""
+        height, width = labels.shape
+        return PartMap((int(height), int(width)), np.ascontiguousarray(labels, np.uint8).tobytes())
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The map, (H, W) uint8, read-only."""
+        return np.frombuffer(self.data, np.uint8).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class LookAlikes(PhotosQuestion[LookAlikesResult]):
+    """Which concepts the parts of some photos look like; works without a classifier.
+
+    Of concepts and random counterparts those count whose CAVs are at hand, unless they are to be fitted.
+    """
+
+    maps: tuple[PartMap, ...]  # one per photo
+    n_parts: int
+    concepts: tuple[OpenSet, ...]
+    randoms: tuple[OpenSet, ...]
+    settings: ExplainSettings
+    fit: bool = False
+    n_at_hand: int = 0  # CAVs that the library has: what is answered from these is asked again when there are more
+
+    verb = "comparing"
+
+    @property
+    def subject(self) -> str:
+        return f"{self.n_parts} clusters with {len(self.concepts)} concepts"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        sets = _sets((*self.concepts, *self.randoms))
+        return _hashes(self), self.maps, self.n_parts, sets, self.settings, self.fit, self.n_at_hand
 
 
 # --- the catalog --------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def in_words(domain: DomainCheck) -> str:
 
 def _form(library: ConceptLibrary, concept: ImageSet) -> None:
     """Draws the form for a random counterpart of photographs."""
-    others = [s for s in library.sets() if not library.is_rendered(s) and s.key != concept.key]
+    others = [s for s in library.sets() if not library.is_rendered(s) and not s.n_regions and s.key != concept.key]
     names = {CROPS: f"Parts of the {len(SAMPLES)} sample photos"} | {_id(s): f"{s.name} · {len(s.images)} images" for s in others}
     meaning = "Makes a random counterpart from photographs at hand."
     with popover("Counterpart of photographs", ":material/photo_library:", meaning):

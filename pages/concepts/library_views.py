@@ -8,7 +8,7 @@ from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageRef, ImageSet, Kind
 from models.errors import EncoderscopeError
 from pages.common.text import escaped
-from pages.concepts import editing, packs
+from pages.concepts import editing, marking, packs
 from pages.concepts.tiles import draw_tiles, tile
 
 N_PER_PAGE = 60
@@ -31,6 +31,7 @@ def images(library: ConceptLibrary, concept: ImageSet, random: ImageSet | None) 
     with st.container(horizontal=True, gap="small"):
         editing.add_images(library, shown)
         editing.remove_images(library, shown, selected)
+        marking.mark(library, shown, selected)
         editing.rename(library, shown)
         editing.delete(library, shown)
     on_page = _page_of(shown)
@@ -50,7 +51,9 @@ def _shown_set(concept: ImageSet, random: ImageSet | None) -> ImageSet:
         required=True,
         persist_state="session",
         label_visibility="collapsed",
-        format_func=lambda kind: f"{escaped(sets[kind].name)} · {len(sets[kind].images)}",
+        format_func=lambda kind: (
+            f"{escaped(sets[kind].name)} · {sets[kind].counted if sets[kind].n_regions else len(sets[kind].images)}"
+        ),
         help="The concept's images, or those of the random counterpart.",
     )
     return sets[kind or "concept"]
@@ -59,12 +62,12 @@ def _shown_set(concept: ImageSet, random: ImageSet | None) -> ImageSet:
 def _selected(image_set: ImageSet) -> list[str]:
     """The images selected of this set, as far as it still has them; another set starts with none."""
     of, ids = st.session_state.get(_SELECTED, (None, ()))
-    return [i.sha256 for i in image_set.images if i.sha256 in ids] if of == _identity(image_set) else []
+    return [i.content for i in image_set.images if i.content in ids] if of == _identity(image_set) else []
 
 
 def _select(image_set: ImageSet, on_page: set[str], ids: Sequence[str]) -> None:
     """Those selected on this page, besides those selected on others."""
-    elsewhere = [sha256 for sha256 in _selected(image_set) if sha256 not in on_page]
+    elsewhere = [content for content in _selected(image_set) if content not in on_page]
     st.session_state[_SELECTED] = _identity(image_set), (*elsewhere, *(i for i in ids if i in on_page))
 
 

@@ -15,8 +15,10 @@ from explainers.maps.regions import without_small_regions
 from explainers.nave.quality import cluster_table
 from explainers.nave.segmentation import Segmentation
 from explainers.results.files import as_csv, maps_zip
+from explainers.results.look_alikes import LookAlikesResult
 from explainers.results.segmentations import SegmentationsResult
 from explainers.results.tables import photos_cluster_rows
+from explainers.service.service import Job
 from models.photo import Photo
 from pages.common import link, plots
 from pages.common.downloads import Download, draw_downloads, file_stem
@@ -24,7 +26,7 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, concept_making, downloads, exports, views
+from pages.explore import appearance, charts, concept_making, downloads, exports, look_alikes, views
 from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
@@ -51,7 +53,8 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
         "The photos were clustered together: one colour means one thing in all of them. Hold a photo pressed to see the "
         "originals. Small regions are merged here; tables and files have them all."
     )
-    frames, notes = tuple(range(len(first.ks))), main_depths(first)
+    frames = tuple(range(len(first.ks)))
+    notes = look_alikes.noted(main_depths(first), first, shown.n_clusters, _look_alikes(photos, result))
     place = st.container()
     on_page = page(len(photos))
     panes = [
@@ -153,31 +156,32 @@ def _details(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     left, right = st.columns([2, 1], gap="medium")
     with left:
         st.header("Clusters", anchor=False)
-        _table(result, k, _colours(photos, result))
+        _table(photos, result, k)
     with right:
         views.granularities(result.segmentations[0], k)
 
 
-def _table(result: SegmentationsResult, k: int, colours: Sequence[str]) -> None:
+def _look_alikes(photos: Sequence[Photo], result: SegmentationsResult) -> Job[LookAlikesResult] | None:
+    """Which concepts the clusters of the present granularity look like."""
+    k = appearance.current().n_clusters
+    return look_alikes.asked(result.encoder, photos, [segmentation.at(k) for segmentation in result.segmentations], k)
+
+
+def _table(photos: Sequence[Photo], result: SegmentationsResult, k: int) -> None:
     """Colour, area, photos and regions of every cluster, and how much each depth shapes it."""
-    first = result.segmentations[0]
+    first, alike = result.segmentations[0], _look_alikes(photos, result)
     tables = [cluster_table(segmentation.at(k), k) for segmentation in result.segmentations]
     weights = np.array([np.prod(segmentation.shape) for segmentation in result.segmentations])
     areas = np.array([[row.area for row in table] for table in tables])
     rows = pd.DataFrame(
         {
-            "Colour": [views.swatch(colour) for colour in colours],
+            "Colour": [views.swatch(colour) for colour in _colours(photos, result)],
             "Cluster": range(k),
             "Area": 100 * (weights @ areas) / weights.sum(),
             "Photos": (areas > 0).sum(0),
             "Regions": [sum(table[idx].n_regions for table in tables) for idx in range(k)],
         }
     )
-    st.dataframe(
-        views.with_depth_shares(rows, first, k),
-        hide_index=True,
-        height="content",
-        alt="Clusters",
-        column_config=views.cluster_columns(first, float(rows["Area"].max()))
-        | {"Photos": st.column_config.NumberColumn(help="In how many photos this cluster occurs.", width=70)},
-    )
+    in_photos = st.column_config.NumberColumn(help="In how many photos this cluster occurs.", width=70)
+    views.draw_clusters(rows, first, k, look_alikes.words(alike, k), Photos=in_photos)
+    look_alikes.draw_remark(alike)

@@ -234,11 +234,11 @@ def _to_explain(change: Change, photo: Photo | None) -> None:
     """Draws the link to Explain with the concept chosen."""
     if not change.made:
         return
-    asked = {"encoder": st.session_state["encoder"], "concepts": change.made[0].name, "random": change.random_name}
+    query = {"encoder": st.session_state["encoder"], "concepts": change.made[0].name, "random": change.random_name}
     if photo is not None:
-        asked |= {key: str(st.session_state[key]) for key in ("photo", *(["scene"] if "scene" in st.session_state else []))}
+        query |= {key: str(st.session_state[key]) for key in ("photo", *(["scene"] if "scene" in st.session_state else []))}
     meaning = "Opens Explain with this concept: where it is, and what it contributes to the classes."
-    st.page_link("pages/explain/page.py", label="Explain with it", help=meaning, query_params=asked)
+    st.page_link("pages/explain/page.py", label="Explain with it", help=meaning, query_params=query)
 
 
 def _verdict(library: ConceptLibrary, info: EncoderInfo, change: Change) -> None:

@@ -17,6 +17,7 @@ from explainers.maps.regions import without_small_regions
 from explainers.nave.quality import cluster_table
 from explainers.nave.segmentation import Segmentation
 from explainers.results.files import as_csv, maps_npz
+from explainers.results.look_alikes import LookAlikesResult
 from explainers.results.segmentations import Predictions, SegmentationResult
 from explainers.results.tables import cluster_rows
 from explainers.service.questions import Segment
@@ -29,7 +30,7 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, concept_making, downloads, exports
+from pages.explore import appearance, charts, concept_making, downloads, exports, look_alikes
 from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
@@ -82,7 +83,7 @@ def _live_picture(photo: Photo, result: SegmentationResult, shown: Appearance) -
         maps=segmentation.labels,
         at=tuple(range(len(segmentation.ks))),
         alt=f"{photo.name}, seen by {result.encoder.name}",
-        notes=main_depths(segmentation),
+        notes=look_alikes.noted(main_depths(segmentation), segmentation, shown.n_clusters, _look_alikes(photo, result)),
         selected=shown.only,
     )
     live_view("picture", [pane], segmentation.ks, shown.n_clusters, shown.cover, appearance.live_controls())
@@ -193,19 +194,25 @@ def _tile(pixels: np.ndarray, segmentation: Segmentation, shown: Appearance, cap
 # --- details --------------------------------------------------------------------------------------------------------------
 
 
+def _look_alikes(photo: Photo, result: SegmentationResult) -> Job[LookAlikesResult] | None:
+    """Which concepts the clusters of the present granularity look like."""
+    k = appearance.current().n_clusters
+    return look_alikes.asked(result.encoder, [photo], [result.segmentation.at(k)], k)
+
+
 @st.fragment(key="details")
 def details(photo: Photo, result: SegmentationResult) -> None:
     """The clusters one by one, how good every granularity is, and where the positions lie."""
     segmentation, k = result.segmentation, appearance.current().n_clusters
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _clusters(segmentation, k, _colours(photo, segmentation))
+        _clusters(segmentation, k, _colours(photo, segmentation), _look_alikes(photo, result))
     with right:
         granularities(segmentation, k)
         _cloud(segmentation, k)
 
 
-def _clusters(segmentation: Segmentation, k: int, colours: Sequence[str]) -> None:
+def _clusters(segmentation: Segmentation, k: int, colours: Sequence[str], alike: Job[LookAlikesResult] | None) -> None:
     """The table of clusters: colour, area, regions, and how much each depth shapes it."""
     st.header("Clusters", anchor=False)
     rows = cluster_table(segmentation.at(k), k)
@@ -217,12 +224,21 @@ def _clusters(segmentation: Segmentation, k: int, colours: Sequence[str]) -> Non
             "Regions": [row.n_regions for row in rows],
         }
     )
+    draw_clusters(table, segmentation, k, look_alikes.words(alike, k))
+    look_alikes.draw_remark(alike)
+
+
+def draw_clusters(table: pd.DataFrame, segmentation: Segmentation, k: int, alike: Sequence[str], **columns) -> None:
+    """The table with what each cluster looks like, where any does, and how much each depth shapes it; ``columns`` are further
+    ones that it has."""
+    if any(alike):
+        table = table.assign(**{look_alikes.COLUMN: alike})
     st.dataframe(
         with_depth_shares(table, segmentation, k),
         hide_index=True,
         height="content",
         alt="Clusters",
-        column_config=cluster_columns(segmentation, float(table["Area"].max())),
+        column_config=cluster_columns(segmentation, float(table["Area"].max())) | columns,
     )
 
 
@@ -242,6 +258,7 @@ def cluster_columns(segmentation: Segmentation, largest_area: float) -> dict:
         "Cluster": st.column_config.NumberColumn(width=60),
         "Area": st.column_config.ProgressColumn(format="%.1f %%", max_value=largest_area, width=130),
         "Regions": st.column_config.NumberColumn(help="Connected pieces of this cluster.", width=70),
+        look_alikes.COLUMN: st.column_config.TextColumn(help=look_alikes.COLUMN_HELP, width=130),
         **dict.fromkeys((f"Depth {depth}" for depth in segmentation.settings.depths), percent),
     }
 
