@@ -16,6 +16,9 @@ erased      several CAVs at once: D their vectors, F = (D S^-1 D^T)^-1 D S^-1, w
 
 At s = 0 the amount is that of random images, not zero: an activation without any stripes is not one that is opposed to them.
 On prefix tokens M = 1: they stand for no place, so whatever of the concept is in them is meant.
+
+everywhere  M = 1 at every token, and of the amount only what random images do not have: max(<a, F_r> - m_r, 0). Most positions of
+            a photo have less than random images on average; filling them up would add the concept where it is not.
 """
 
 from dataclasses import dataclass
@@ -98,12 +101,19 @@ def _over_covariance(vectors: Tensor, residuals: Tensor) -> Tensor:
 
 def weights_of(maps: Tensor, n_prefix_tokens: int, where: Where) -> Tensor:
     """How far every token is changed, (J, P + H*W), from J concept maps (J, H, W): by the map, and 1 on P prefix tokens."""
+    if where == "everywhere":
+        return maps.new_ones(len(maps), n_prefix_tokens + maps[0].numel())
     on_map = maps.flatten(1) if where != "prefix" else torch.zeros_like(maps.flatten(1))
     prefix = on_map.new_full((len(maps), n_prefix_tokens), 0.0 if where == "map" else 1.0)
     return torch.cat([prefix, on_map], 1)
 
 
-def changes_of(components: Components, weights: Tensor, tokens: Tensor, idx: Tensor) -> Tensor:
-    """What components (by their ``idx``, (B,)) add to tokens (T, C), weighted by (J, T): (B, T, C); strength scales just that."""
+def changes_of(components: Components, weights: Tensor, tokens: Tensor, idx: Tensor, *, only_excess: bool = False) -> Tensor:
+    """What components (by their ``idx``, (B,)) add to tokens (T, C), weighted by (J, T): (B, T, C); strength scales just that.
+
+    With ``only_excess``, where a token has less of a component than random images, nothing.
+    """
     chosen = Components(components.patterns[idx], components.filters[idx], components.centres[idx])
-    return (weights[idx][..., None] * chosen.amounts(tokens)) @ chosen.patterns
+    amounts = chosen.amounts(tokens)
+    amounts = amounts.clamp_min(0) if only_excess else amounts
+    return (weights[idx][..., None] * amounts) @ chosen.patterns

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from explainers.visual_tcav.settings import ExplainSettings
 from models.errors import BadSettings
 
-Where = Literal["map", "prefix", "both"]
+Where = Literal["everywhere", "map", "prefix", "both"]
 Method = Literal["projection", "leace"]
 WHERES: tuple[Where, ...] = get_args(Where)
 METHODS: tuple[Method, ...] = get_args(Method)

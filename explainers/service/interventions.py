@@ -157,7 +157,8 @@ def measure(head: Head, concept: TestedConcept, settings: InterventionSettings, 
     maps = concept_maps(feature_map, cavs)
     weights = weights_of(maps, head.n_prefix_tokens, settings.where)
     components = components_of(cavs, concept, settings)
-    changes = partial(changes_of, components, weights, tokens)
+    only_excess = settings.where == "everywhere"
+    changes = partial(changes_of, components, weights, tokens, only_excess=only_excess)
     logits = logits_under(head.logits_of_tokens, tokens, changes, len(cavs), settings.strengths, progress)
     return Measured(*_of_classes(logits, settings.class_idx), float(maps[0].max()))
 

@@ -62,8 +62,8 @@ function draw(view) {
 
 function drawRow(row, { logits, probabilities, low, high }, place, unchanged) {
   const part = (name) => row.querySelector(`.${name}`);
-  part("share").textContent = `${percent(probabilities[place])}${change(100 * (probabilities[place] - probabilities[unchanged]), 1)}`;
-  part("logit").textContent = `logit ${logits[place].toFixed(2)}${change(logits[place] - logits[unchanged], 2)}`;
+  part("share").textContent = `${percent(probabilities[place])}${change(100 * (probabilities[place] - probabilities[unchanged]), 1, " pp")}`;
+  part("logit").textContent = `logit ${number(logits[place], 2)}${change(logits[place] - logits[unchanged], 2)}`;
   part("fill").style.width = `${100 * probabilities[place]}%`;
   part("before").style.left = `${100 * probabilities[unchanged]}%`;
   part("band").style.left = `${100 * low[place]}%`;
@@ -76,7 +76,9 @@ function inWords(strength) {
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
-function change(difference, digits) {
-  const rounded = Math.abs(difference).toFixed(digits);
-  return Number(rounded) === 0 ? "" : ` (${difference < 0 ? "−" : "+"}${rounded})`;
+const number = (value, digits) => value.toFixed(digits).replace("-", "−");
+
+function change(difference, digits, unit = "") {
+  const rounded = number(difference, digits);
+  return Number(difference.toFixed(digits)) === 0 ? "" : ` (${difference > 0 ? "+" : ""}${rounded}${unit})`;
 }

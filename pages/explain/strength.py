@@ -63,4 +63,4 @@ def _described(name: str, effect: Effect) -> dict:
 def in_short(response: Response) -> str:
     """What removing the concept does to the logit, and whether chance does as much."""
     star = STAR if response.significant else ""
-    return f"removed: logit {-response.drop:+.2f}, p {response.p_value:.3g}{star}".replace("-", "−")
+    return f"removed: logit {-response.drop:+.2f}, p {response.p_value:.3f}{star}".replace("-", "−")

@@ -25,10 +25,12 @@ _HELP = (
     "The concept's component is taken out of the activations at one depth, where the concept is seen, or made stronger, and the "
     "rest of the network finishes. Orange: the middle 95 % of what concepts made of random images do, shown as clearly."
 )
-_WHERES: dict[Where, str] = {"both": "Map and prefix", "map": "Map", "prefix": "Prefix tokens"}
+_WHERES: dict[Where, str] = {"everywhere": "Everywhere", "map": "On the map", "prefix": "Prefix tokens", "both": "Map and prefix"}
+_WITHOUT_PREFIX: tuple[Where, ...] = ("everywhere", "map")
 _WHERE_HELP = (
-    "Which tokens are changed: the positions of the map, as far as the concept is seen there; the class and register tokens, "
-    "which stand for no place and are changed as a whole; or both."
+    "Which activations are changed. Everywhere: at every position, and in class and register tokens, what goes beyond random "
+    "images. On the map: as far as the concept is seen at a position. Prefix tokens: the class and register tokens alone, which "
+    "stand for no place."
 )
 _METHODS: dict[Method, str] = {"projection": "Along the CAV", "leace": "LEACE"}
 _METHOD_HELP = (
@@ -40,11 +42,17 @@ _METHOD_HELP = (
 def settle(explanation: LocalExplanation) -> None:
     """Gives the controls of the section their values before its fragment."""
     depths = [facts.depth for facts in explanation.depths]
-    link.settle("take", explanation.concept_names[0], explanation.concept_names.__contains__, word="concept to take away")
+    link.settle("take", _most_telling(explanation), explanation.concept_names.__contains__, word="concept to take away")
     link.settle("take_depth", explanation.telling_depth, depths.__contains__, word="depth to take it from")
     link.settle("strength", STRENGTHS[0], STRENGTHS.__contains__)
-    link.settle("take_from", "both", _WHERES.__contains__, word="tokens to take it from")
-    link.settle("take_by", "projection", _METHODS.__contains__, word="way to take it away")
+    link.settle("take_from", InterventionSettings.where, _wheres(explanation).__contains__, word="tokens to take it from")
+    link.settle("take_by", InterventionSettings.method, _METHODS.__contains__, word="way to take it away")
+
+
+def _most_telling(explanation: LocalExplanation) -> str:
+    """The concept whose attribution stands out from chance most clearly, for the first class at the telling depth."""
+    at_depth = [c for c in explanation.concepts if c.depth == explanation.telling_depth]
+    return min(at_depth, key=lambda c: (c.estimates[0].corrected_p_value, -c.estimates[0].value)).concept
 
 
 @st.fragment(key="taken away")
@@ -61,8 +69,7 @@ def draw(photo: Photo, explanation: LocalExplanation, inquiry: Inquiry) -> None:
 
 def _controls(explanation: LocalExplanation, inquiry: Inquiry) -> tuple[str, InterventionSettings]:
     """Draws the choice of concept, depth, tokens and method; the concept's name, and what is asked."""
-    has_prefix = explanation.encoder.n_prefix_tokens > 0
-    with st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         concept = st.selectbox(
             "Concept taken away", explanation.concept_names, key="take", width=220, persist_state="session", help="One at a time."
         )
@@ -74,7 +81,7 @@ def _controls(explanation: LocalExplanation, inquiry: Inquiry) -> tuple[str, Int
             persist_state="session",
             help="Where in the network the activations are changed. From there on it computes as always.",
         )
-        where = _choice("Tokens changed", "take_from", _WHERES, _WHERE_HELP) if has_prefix else "both"
+        where = _choice("Changed", "take_from", _wheres(explanation), _WHERE_HELP)
         method = _choice("Taken away", "take_by", _METHODS, _METHOD_HELP)
     effort = inquiry.settings
     settings = InterventionSettings(
@@ -88,6 +95,12 @@ def _controls(explanation: LocalExplanation, inquiry: Inquiry) -> tuple[str, Int
     return concept, replace(settings, n_bootstrap=effort.n_bootstrap, input_size=effort.input_size, seed=effort.seed)
 
 
+def _wheres(explanation: LocalExplanation) -> dict[Where, str]:
+    """What can be changed, and its name; prefix tokens only where the encoder has them."""
+    has_prefix = explanation.encoder.n_prefix_tokens > 0
+    return {where: name for where, name in _WHERES.items() if has_prefix or where in _WITHOUT_PREFIX}
+
+
 def _choice(label: str, key: str, names: dict, meaning: str):
     """Draws a choice between a few values with names; the value chosen."""
     chosen = st.segmented_control(
@@ -97,10 +110,10 @@ def _choice(label: str, key: str, names: dict, meaning: str):
 
 
 def _shown(intervention: PhotoIntervention, scaled: ConceptIntervention) -> None:
-    if scaled.map_peak == 0:
+    if scaled.map_peak == 0 and intervention.settings.where in ("map", "both"):
         st.info(
             f"“{escaped(scaled.concept)}” is not seen on the map at depth {scaled.depth}, so nothing is changed there. "
-            "Choose another depth or concept above.",
+            "Choose another depth or concept above, or change activations everywhere.",
             icon=":material/visibility_off:",
         )
     left, right = st.columns(2, gap="large")

@@ -104,7 +104,8 @@ def causal_effects(encoder: Encoder, classes: Sequence[int], n_scenes: int) -> t
     effects, errors = [], []
     for class_idx in classes:
         scenes = scenes_of(class_idx, n_scenes)
-        drops = np.stack([logit_drops(encoder, scenes, concept, class_idx) for concept in CONCEPTS])
+        before = class_logits(encoder, scenes, class_idx)
+        drops = np.stack([logit_drops(encoder, scenes, before, concept, class_idx) for concept in CONCEPTS])
         effects.append(drops.mean(1))
         errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
     return np.array(effects), np.array(errors)
@@ -126,15 +127,22 @@ def _estimates(found: ClassExplanation, figure: str) -> np.ndarray:
     return np.array([[getattr(found.estimate_at(c, d), figure) for c in found.concept_names] for d in _shown(found)])
 
 
-def logit_drops(encoder: Encoder, scenes: Sequence[Scene], concept: str, class_idx: int) -> np.ndarray:
-    """Per scene (n,): how much the class's logit drops when it is rendered without the concept."""
+def logit_drops(encoder: Encoder, scenes: Sequence[Scene], before: np.ndarray, concept: str, class_idx: int) -> np.ndarray:
+    """Per scene (n,): how much the class's logit drops from ``before`` (n,) when it is rendered without the concept; scenes that
+    do not show it are not rendered again."""
+    changed = [(n, changed) for n, scene in enumerate(scenes) if (changed := without(scene, concept)) != scene]
+    drops = np.zeros(len(scenes))
+    if changed:
+        places = [n for n, _ in changed]
+        drops[places] = before[places] - class_logits(encoder, [scene for _, scene in changed], class_idx)
+    return drops
+
+
+def class_logits(encoder: Encoder, scenes: Sequence[Scene], class_idx: int) -> np.ndarray:
+    """The class's logit in every scene, (n,)."""
     size = encoder.info.preprocessing.input_size
-
-    def logits(shown: Sequence[Scene]) -> np.ndarray:
-        images = torch.stack([encoder.prepare(as_photo(scene), size) for scene in shown])
-        return encoder.logits(images)[:, class_idx].numpy()
-
-    return logits(scenes) - logits([without(scene, concept) for scene in scenes])
+    images = torch.stack([encoder.prepare(as_photo(scene), size) for scene in scenes])
+    return encoder.logits(images)[:, class_idx].numpy()
 
 
 def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) -> list[dict]:

@@ -9,7 +9,7 @@ taken_away_cost    what all strengths of all concepts and pseudo-concepts take, 
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 
 import numpy as np
@@ -26,6 +26,7 @@ from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, p_value
 from explainers.visual_tcav.stack import CavStack
 from models.catalog.catalog import Catalog
 from models.encoder.encoder import Encoder
+from models.photo import Photo
 from models.progress import IGNORED
 from models.scenes.scenes import CLASSES
 from tests.benchmarks.attribution_truth import (
@@ -40,10 +41,10 @@ from tests.benchmarks.attribution_truth import (
 from tests.benchmarks.significance import N_CONCEPT, fits_of, maps_of, photos_of
 
 VARIANTS = {  # what is tried: method, where
-    "projection, both": ("projection", "both"),
-    "projection, map": ("projection", "map"),
-    "LEACE, both": ("leace", "both"),
-    "LEACE, map": ("leace", "map"),
+    "projection, everywhere": ("projection", "everywhere"),
+    "projection, map and prefix": ("projection", "both"),
+    "LEACE, everywhere": ("leace", "everywhere"),
+    "LEACE, map and prefix": ("leace", "both"),
 }
 
 
@@ -81,11 +82,16 @@ def _drops(
     depths = (*encoder.info.default_depths, ALL_DEPTHS)
     drops = []
     for class_idx in range(len(CLASSES)):
-        photos = [as_photo(scene) for scene in scenes_of(class_idx, n_scenes)]
+        photos = _photos(class_idx, n_scenes)
         of_class = replace(settings, depths=depths[:-1], class_idx=(class_idx,), strengths=(0.0,), n_null=1, n_fitted=1)
         measured = service.intervene_on_class(name, photos, concepts=concepts, random=random, settings=of_class).result()
         drops.append([[measured.at(concept, depth).effect.change.drop for concept in CONCEPTS] for depth in depths])
     return depths, np.array(drops).transpose(1, 0, 2)
+
+
+@cache
+def _photos(class_idx: int, n_scenes: int) -> tuple[Photo, ...]:
+    return tuple(as_photo(scene) for scene in scenes_of(class_idx, n_scenes))
 
 
 def intervention_noise_table(service: ExplainerService, name: str, n_concepts: int = 160) -> list[dict]:

@@ -36,6 +36,15 @@ def test_where_decides_which_tokens_are_changed():
     assert weights_of(maps, 0, "both").tolist() == [[0.25, 1]]
 
 
+def test_everywhere_only_what_random_images_do_not_have_is_changed():
+    """The second token has 0.6 * 1 + 0.8 * 1 = 1.4 of it, less than 2.8: it is left alone."""
+    components, tokens = projected(torch.tensor([[3.0, 4.0]]), RANDOM), torch.tensor([[5.0, 10.0], [1.0, 1.0]])
+    weights = weights_of(torch.zeros(1, 1, 1), 1, "everywhere")
+    assert weights.tolist() == [[1, 1]]
+    change = changes_of(components, weights, tokens, torch.tensor([0]), only_excess=True)
+    torch.testing.assert_close(change, torch.tensor([[[8.2 * 0.6, 8.2 * 0.8], [0.0, 0.0]]]))
+
+
 def groups(n: int, n_channels: int, seed: int) -> list[torch.Tensor]:
     """Three sets of correlated activations that differ in their means: two concepts, and random images."""
     generator = torch.Generator().manual_seed(seed)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explainers.interventions.settings import InterventionSettings
 from explainers.library.library import ConceptLibrary
 from explainers.service.questions import ExplainClass, ExplainPhoto, InterveneOnPhoto
 from explainers.service.service import ExplainerService
@@ -219,14 +220,15 @@ def test_a_concept_is_taken_away_and_its_choice_is_in_the_link(explain, changes)
     app = explain()
     assert not app.exception and not app.error
     first = changes[-1]
-    assert [c.name for c in first.concepts] == ["noise, mostly"] and len(first.settings.depths) == 1
+    assert len(first.concepts) == len(first.settings.depths) == 1
+    app.selectbox("take").set_value("noise, mostly").run()
     assert (first.settings.n_null, first.settings.n_fitted) == (20, 20)
     app.selectbox("take").set_value("stripes").run()
     app.get_by_key("take_depth").set_value(3).run()
     app.get_by_key("take_by").set_value("leace").run()
     last = changes[-1]
     assert [c.name for c in last.concepts] == ["stripes"] and last.settings.depths == (3,) and last.settings.method == "leace"
-    assert (app.query_params["take"], app.query_params["take_by"]) == ("stripes", "leace")
+    assert app.selectbox("take").value == "stripes" and app.query_params["take_by"] == "leace"
     assert not app.exception and not app.error
 
 
@@ -235,17 +237,15 @@ def test_a_link_decides_what_is_taken_away(explain, changes):
     app = explain(depth="3", **link)
     assert not app.exception and not app.warning
     assert changes[-1].settings.depths == (2,) and changes[-1].settings.method == "leace"
-    assert {key: app.query_params.get(key) for key in ("take", "strength", "take_by")} == {
-        "take": "stripes",
-        "strength": "1.5",
-        "take_by": "leace",
-    }
+    assert {key: app.query_params[key] for key in ("strength", "take_by")} == {"strength": "1.5", "take_by": "leace"}
+    assert app.selectbox("take").value == "stripes"
 
 
 def test_prefix_tokens_are_offered_where_the_encoder_has_them(explain, changes):
-    assert not [control for control in explain().get("button_group") if control.key == "take_from"]
+    app = explain(take_from="prefix")
+    assert len(app.warning) == 1 and changes[-1].settings.where == InterventionSettings.where
     app = explain(encoder=VIT, depths="2", take_from="prefix")
-    assert not app.exception and changes[-1].settings.where == "prefix"
+    assert not app.exception and not app.warning and changes[-1].settings.where == "prefix"
 
 
 def test_a_bad_upload_is_refused_in_a_sentence_and_the_page_goes_on(explain):
