@@ -23,7 +23,7 @@ class InterventionSettings:
     depths: tuple[int, ...] = ()  # () means the encoder's default depths, as far as they can be attributed to
     class_idx: tuple[int, ...] = ()  # () means the three most probable classes
     strengths: tuple[float, ...] = STRENGTHS  # removed and unchanged are always among them
-    where: Where = "both"
+    where: Where = "everywhere"
     method: Method = "projection"
     n_null: int = 200  # pseudo-concepts
     n_fitted: int = 1000  # pseudo-concepts that are fitted, of which the first n_null take part; those of an explanation serve
