@@ -60,5 +60,9 @@ class BadConcept(EncoderscopeError):
     """A set of example images that cannot be made, named or read as asked, for the reasons given."""
 
 
+class UnreadableTruth(EncoderscopeError):
+    """A file holds no true masks or boxes of this photo that can be used."""
+
+
 class LibraryUnavailable(EncoderscopeError):
     """The folder of the concept library cannot be read or written."""

@@ -10,10 +10,11 @@ ROOT = Path(__file__).parents[1]
 
 SCIENCE = {"explainers/drawing", "explainers/maps", "explainers/nave", "explainers/visual_tcav", "explainers/interventions"}
 MODELS = {"models", "models/photo", "models/encoder", "models/catalog"}
-SERVED = {*SCIENCE, *MODELS, "explainers/runtime", "explainers/library", "explainers/results"}
+SERVED = {*SCIENCE, *MODELS, "explainers/runtime", "explainers/library", "explainers/truth", "explainers/results"}
 FOR_PAGES = {
     *("models", "models/photo", "models/catalog", "models/scenes"),
-    *(SCIENCE | {"explainers/runtime", "explainers/library", "explainers/results", "explainers/service"}),
+    *("explainers/runtime", "explainers/library", "explainers/truth", "explainers/results", "explainers/service"),
+    *SCIENCE,
 }
 
 MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that it may import; "" is the top level
@@ -31,6 +32,7 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "explainers/visual_tcav": {"models", "explainers/integrated_gradients"},
     "explainers/interventions": {"models", "explainers/runtime", "explainers/visual_tcav"},
     "explainers/library": {"models", "models/photo", "explainers/runtime"},
+    "explainers/truth": {"models", "explainers/drawing", "explainers/maps"},
     "explainers/results": {"models", "models/encoder", "models/photo", *SCIENCE},
     "explainers/service": {*SERVED, "explainers/integrated_gradients"},
     "explainers/commands": {*SERVED, "explainers/service"},

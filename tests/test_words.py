@@ -27,7 +27,14 @@ ALLOWED = {  # a word of the glossary's last column: the contexts in which it is
     "feature": [r"features? maps?", r"Feature Attribution", r"deep feature factorization"],  # a paper's title, a method's name
     "level": [r"significance levels?", r"gr[ae]y levels?"],
     "mask": [  # drawn by people, and what formats of other tools call so
-        *(r"(boolean|true|your) masks?", r"masks of objects", r"within the mask", r"the mask decides", r"(brush|PNG|RLE) masks?"),
+        *(
+            r"(boolean|true|your) masks?",
+            r"masks of objects",
+            r"within the mask",
+            r"the mask decides",
+            r"(brush|PNG|RLE) masks?",
+            r"masks (and|or) boxes",
+        ),
     ],
     "score": [r"TCAV scores?", r"score maps?"],  # the published name; <x, c> in the notation of composite.py
     "confidence": [r"confidence intervals?"],

@@ -63,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fit", choices=FITS, default=default.fit, help=" ".join(f"{k}: {v}" for k, v in FITS.items()))
     of_formats = " ".join(["npz (default): maps of every k.", *(f"{name}: {row.meaning}" for name, row in FORMATS.items())])
     parser.add_argument("--format", type=formats, default=(MAPS,), metavar="A,B", help=of_formats.replace("%", "%%"))
+    parser.add_argument("--truth", type=Path, metavar="FILE_OR_FOLDER", help="COCO, VOC or PNG drawn by people, to compare with")
     parser.add_argument("--at", type=int, metavar="K", help="k of overlay and exports (default: the middle of the range)")
     parser.add_argument("--together", action="store_true", help="cluster all images together; they are held in memory at once")
 
@@ -75,11 +76,13 @@ def run(parsed: argparse.Namespace) -> int:
     stems = output_stems(files)
     require_no_overwriting(files, pictures(parsed.out, stems, parsed.format))
     require_writable(parsed.out / "summary.json")
+    if parsed.truth is not None and not parsed.truth.exists():
+        raise EncoderscopeError(f"'{parsed.truth}' does not exist. Give --truth a file, or a folder of them.")
     with running(len(files)) as work:
         info = work.answer(OpenEncoder(parsed.encoder))
         settings = resolved(settings, info)
         require_valid(settings, len(info.depths))
-        outputs = Outputs(parsed.out, parsed.format, k_shown(settings.ks, parsed.at))
+        outputs = Outputs(parsed.out, parsed.format, k_shown(settings.ks, parsed.at), parsed.truth)
         make_folder(parsed.out)
         header = {"encoder": encoder_record(info), "versions": versions(), "encoderscope": __version__}
         summary_file = SummaryFile(parsed.out / "summary.json", **header, settings=settings, together=parsed.together)
@@ -162,9 +165,12 @@ def _written(
 
 def _is_written(run: _Segmenting, image: Image, result: Callable[[], SegmentationResult], *, alone: bool) -> bool:
     try:
-        run.summary.add(run.outputs.write(image, result(), alone=alone))
+        record = run.outputs.write(image, result(), alone=alone)
+        run.summary.add(record)
     except (EncoderscopeError, OSError) as error:
         run.failed(image.path, error)
         return False
+    if refusal := record.get("truth", {}).get("error"):
+        run.work.complain(f"{image.path}: {refusal}")
     run.work.image_done()
     return True

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from explainers.nave.segmentation import Segmentation
 from explainers.results.exported import Export, export_of
 from explainers.results.exports import FORMATS
 from explainers.results.files import write_bytes, write_maps, write_overlay
 from explainers.results.records import quality_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
-from models.errors import BadSettings
+from explainers.truth.matches import match_of, truth_record
+from explainers.truth.objects import Place
+from explainers.truth.reading import read_truth_file, truth_file
+from models.errors import BadSettings, UnreadableTruth
 from models.files import written_atomically
 from models.photo import Photo
 
@@ -32,7 +36,8 @@ class Outputs:
 
     folder: Path
     formats: tuple[str, ...]  # MAPS, and names of FORMATS
-    k: int  # of the overlay and the exports
+    k: int  # of the overlay, the exports and the comparison with a truth
+    truth: Path | None = None  # a file, or a folder of them
 
     def write(self, image: Image, result: SegmentationResult, *, alone: bool) -> dict[str, Any]:
         """Writes the files of one image and returns its line of the summary; exports only of images that are clustered alone."""
@@ -53,9 +58,21 @@ class Outputs:
             "overlay_k": self.k,
             "box": [box.left, box.top, box.width, box.height],
             "exports": self._write_exports(export) if alone else [],
+            **self._beside_truth(image, result.segmentation),
             **quality_record(result.segmentation),
             "seconds": result.seconds,
         }
+
+    def _beside_truth(self, image: Image, segmentation: Segmentation) -> dict[str, Any]:
+        """How the clusters fit what was drawn into the image, or why that cannot be said."""
+        if self.truth is None:
+            return {}
+        try:
+            file = truth_file(self.truth, image.path)
+            truth = read_truth_file(file, Place(image.path.name, image.photo.shape, segmentation.shape))
+        except UnreadableTruth as refusal:
+            return {"truth": {"error": str(refusal)}}
+        return {"truth": truth_record(truth, match_of(truth, segmentation.at(self.k), self.k), str(file))}
 
     def write_together(self, result: SegmentationsResult, images: Iterable[Image]) -> None:
         """Writes the exports of images that were clustered together: a cluster means one thing in all of them."""

@@ -30,7 +30,7 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, concept_making, downloads, exports, look_alikes
+from pages.explore import appearance, charts, concept_making, downloads, exports, look_alikes, truth_views
 from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
@@ -210,6 +210,7 @@ def details(photo: Photo, result: SegmentationResult) -> None:
     with right:
         granularities(segmentation, k)
         _cloud(segmentation, k)
+    truth_views.draw(photo, result, k)
 
 
 def _clusters(segmentation: Segmentation, k: int, colours: Sequence[str], alike: Job[LookAlikesResult] | None) -> None:

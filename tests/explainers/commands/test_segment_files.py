@@ -70,3 +70,20 @@ def test_an_unknown_format_is_named(encoder, photos, tmp_path, capsys):  # noqa:
     with pytest.raises(SystemExit) as ended:
         run(encoder, tmp_path / "out", photos[0], options=["--format", "coco,pascal"])
     assert ended.value.code == 2 and "'pascal' is not a format" in capsys.readouterr().err
+
+
+def test_a_truth_is_compared_with_beside_chance(encoder, photos, tmp_path, capsys):  # noqa: F811
+    drawn = tmp_path / "drawn"
+    drawn.mkdir()
+    Image.fromarray(np.where(np.arange(60)[:, None] < np.full(90, 30), 1, 0).astype(np.uint8)).save(drawn / "photo0.png")
+    assert run(encoder, tmp_path / "out", *photos[:2], options=["--truth", str(drawn), "--at", "2"]) == 0
+    with_truth, without = images_of(tmp_path / "out")
+    figures = with_truth["truth"]["objects"][0]["iou"]
+    assert figures["value"] > 0.9 > figures["chance"] and figures["p_value"] < 0.1  # the plain upper half is a cluster
+    assert with_truth["truth"]["adjusted_rand"]["value"] > 0.7 and with_truth["truth"]["n_clusters"] == 2
+    assert "photo1" in without["truth"]["error"] and "photo1.png" in capsys.readouterr().err
+
+
+def test_a_truth_that_is_not_there_is_refused_before_the_work(encoder, photos, tmp_path, capsys):  # noqa: F811
+    assert run(encoder, tmp_path / "out", photos[0], options=["--truth", str(tmp_path / "nowhere")]) == 2
+    assert "--truth" in capsys.readouterr().err and not (tmp_path / "out").exists()

@@ -412,3 +412,24 @@ def test_every_format_is_on_the_menu_with_its_meaning(explore):
     assert export_buttons(explore(k="4")) == {row.title: row.meaning for row in FORMATS.values()}
     together = {"photos": "set", "set": "scenes"}
     assert set(export_buttons(explore(**together))) == {row.title for row in FORMATS.values()}
+
+
+def test_masks_of_ones_own_stand_beside_the_clusters(explore):
+    app = explore(k="4", photo="coffee")
+    height, width = 400, 600
+    mask = np.zeros((height, width), np.uint8)
+    mask[100:300, 150:450] = 1
+    buffer = io.BytesIO()
+    Image.fromarray(mask).save(buffer, "PNG")
+    app.file_uploader("truth").upload("mask.png", buffer.getvalue()).run()
+    assert not app.exception and not app.error
+    table = app.dataframe[1].value
+    assert table["Object"].tolist() == ["value 1"] and 0 < table["IoU"][0] <= 1 and 0 < table["p-value"][0] <= 1
+    assert [metric.label for metric in app.metric] == ["Mean IoU", "Covering", "Adjusted Rand index"]
+    assert "by chance" in app.metric[0].delta
+
+
+def test_a_mask_of_another_photo_is_refused_in_a_sentence(explore):
+    app = explore(k="4", photo="coffee")
+    app.file_uploader("truth").upload("mask.png", png(30, 60)).run()
+    assert not app.exception and "mask.png" in app.error[0].value and "30 × 60 px" in app.error[0].value
