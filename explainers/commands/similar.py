@@ -151,8 +151,8 @@ def _write(run: _Comparing, image: _Image, result: ComponentsResult, n: int) -> 
         "maps": maps.name,
         "overlay": overlay.name,
         "similar_share": float((resized(similarity, image.photo.shape) >= run.threshold).mean()),
-        "n_components": len(components.explained),
-        "explained": sum(components.explained),
+        "n_components": components.images[n].codes.shape[2],
+        "kept": components.kept,
         "rank_correlation": components.rank_correlation,
         "seconds": result.seconds,
     }

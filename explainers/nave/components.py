@@ -1,12 +1,13 @@
 """Which places does an encoder see alike? Cosine similarity from a few principal components, small enough for a browser.
 
     x_p  composite activation at a position p of a grid of an eighth of the input, less the mean of all positions
-    A    the first q principal axes of all x (q, D): orthonormal, most variance first
+    A    the first q principal axes of all x_p / |x_p| (q, D): orthonormal; no others leave out less of all cosines together
     c_p  A x_p / |x_p| (q,): what is kept of a position, in bytes
     cos  <x_p, x_q> / (|x_p| |x_q|): what is meant by similarity; <c_p, c_q> is what is computed of it
 
 Divided by the length of the whole activation, not by that of what is kept of it: what is left out counts as if two positions had
-nothing in common there, which is three times as near to the cosine of all channels on average (tests/benchmarks).
+nothing in common there, which is three times as near to the cosine of all channels on average (tests/benchmarks). Colours are
+drawn from the first three principal components of the x_p themselves, lengths included, as is usual.
 
 Clusters do not depend on where the origin lies, cosines do. The mean of the positions is the one origin that takes no side: what
 two positions have in common on average counts as 0. Without it, activations that are never negative are nearly all alike. Of
@@ -35,7 +36,7 @@ N_JUDGED = 16  # places whose similarity is compared with that of all channels
 N_EXTRA, N_POWERS = 16, 4  # directions and rounds of the randomised decomposition beyond what is kept
 CODE = 127  # stands for 1
 Place = tuple[float, float]  # shares of the width and of the height of an image
-NO_LENGTH = 1e-5  # of the root mean square length: what is shorter is rounding, and points nowhere
+NO_LENGTH = 1e-3  # of the typical length before the mean is taken away: what is shorter is rounding, and points nowhere
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,8 @@ class PrincipalComponents:
     """The components of images that are looked at together, with what they are worth."""
 
     images: tuple[Components, ...]
-    explained: tuple[float, ...]  # (q,): the share of the variance that lies along each axis
+    kept: float  # the share of the squared lengths of all x_p / |x_p| that lies along the axes of the codes
+    explained: tuple[float, ...]  # (3,) at most: the share of the variance that lies along each axis of the colours
     rank_correlation: float  # of the similarity with that of all channels, mean over some places
 
 
@@ -86,11 +88,14 @@ def principal_components(
     positions = evenly_spaced([image.n_positions for image in images], MAX_SAMPLED)
     sample = torch.cat([image.at(idx.to(_device(image))) for image, idx in zip(images, positions, strict=True)])
     mean = sample.mean(0)
-    axes, explained = principal_axes(sample - mean)
-    coordinates = [image.scores(axes, -(axes @ mean)).cpu().numpy() for image in images]
+    shortest = NO_LENGTH * float(sample.square().sum(1).mean().sqrt())
+    axes, shares = principal_axes(_at_length_one(sample - mean, shortest))
+    colour_axes, explained = (part[:N_COLOURS] for part in principal_axes(sample - mean))
     lengths = [_lengths(image, mean).cpu().numpy() for image in images]
-    kept = [Components(*pair) for pair in zip(_codes(coordinates, lengths), _colours(coordinates), strict=True)]
-    return PrincipalComponents(tuple(kept), explained, _rank_correlation(images, mean, lengths, kept))
+    codes = _codes([_along(image, axes, mean) for image in images], lengths, shortest)
+    colours = _colours([_along(image, colour_axes, mean) for image in images])
+    components = tuple(Components(*pair) for pair in zip(codes, colours, strict=True))
+    return PrincipalComponents(components, sum(shares), explained, _rank_correlation(images, mean, lengths, components))
 
 
 def component_grid(image_shape: tuple[int, int]) -> tuple[int, int]:
@@ -99,22 +104,22 @@ def component_grid(image_shape: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def principal_axes(centred: Tensor) -> tuple[Tensor, tuple[float, ...]]:
-    """The first principal axes (q, D) of centred activations (n, D), and the share of the variance along each (q,).
+def principal_axes(vectors: Tensor) -> tuple[Tensor, tuple[float, ...]]:
+    """The first principal axes (q, D) of vectors (n, D) around 0, and the share of all squared lengths along each (q,).
 
     Halko, Martinsson, Tropp 2011. An axis has no sign of its own: its farthest position lies on the positive side. There are
     N_COMPONENTS axes, or as many as there are positions or channels.
     """
-    n, n_channels = centred.shape
+    n, n_channels = vectors.shape
     generator = torch.Generator().manual_seed(0)
     start = torch.randn(n_channels, min(N_COMPONENTS + N_EXTRA, n, n_channels), generator=generator)
-    basis = torch.linalg.qr(centred @ start.to(centred)).Q
+    basis = torch.linalg.qr(vectors @ start.to(vectors)).Q
     for _ in range(N_POWERS):
-        basis = torch.linalg.qr(centred @ (centred.mT @ basis)).Q
-    axes = torch.linalg.svd(basis.mT @ centred, full_matrices=False).Vh[:N_COMPONENTS]
-    along = centred @ axes.mT
+        basis = torch.linalg.qr(vectors @ (vectors.mT @ basis)).Q
+    axes = torch.linalg.svd(basis.mT @ vectors, full_matrices=False).Vh[:N_COMPONENTS]
+    along = vectors @ axes.mT
     farthest = along.gather(0, along.abs().argmax(0, keepdim=True)).squeeze(0)
-    total = float(centred.square().sum())
+    total = float(vectors.square().sum())
     shares = along.square().sum(0).double() / total if total > 0 else torch.zeros(len(axes))
     return axes * torch.where(farthest < 0, -1, 1).unsqueeze(1), tuple(shares.tolist())
 
@@ -123,34 +128,43 @@ def _device(image: Composite) -> torch.device:
     return image.blocks[0].maps.device
 
 
+def _at_length_one(centred: Tensor, shortest: float) -> Tensor:
+    """x_p / |x_p| of activations (n, D); zero where there is hardly any length."""
+    lengths = centred.norm(dim=1, keepdim=True)
+    return torch.where(lengths > shortest, centred / lengths.clamp_min(1e-30), 0)
+
+
+def _along(image: Composite, axes: Tensor, mean: Tensor) -> np.ndarray:
+    """<x_p, axis> at every position, (q, H, W)."""
+    return image.scores(axes, -(axes @ mean)).cpu().numpy()
+
+
 def _lengths(image: Composite, mean: Tensor) -> Tensor:
     """|x_p| of every position, (H, W)."""
     towards_mean = image.scores(-2 * mean.unsqueeze(0), mean.square().sum().unsqueeze(0))[0]
     return (image.squared_norms() + towards_mean).clamp_min(0).sqrt()
 
 
-def _codes(coordinates: Sequence[np.ndarray], lengths: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _codes(coordinates: Sequence[np.ndarray], lengths: Sequence[np.ndarray], shortest: float) -> list[np.ndarray]:
     """Per image c_p in 127ths (H, W, q), from coordinates (q, H, W) and lengths (H, W)."""
-    typical = np.sqrt(np.mean(np.concatenate([of_image.ravel() for of_image in lengths]).astype(np.float64) ** 2))
     codes = []
     for along, length in zip(coordinates, lengths, strict=True):
-        shares = np.divide(along, length, out=np.zeros_like(along), where=length > NO_LENGTH * max(typical, 1e-30))
+        shares = np.divide(along, length, out=np.zeros_like(along), where=length > max(shortest, 1e-30))
         codes.append(np.ascontiguousarray((CODE * shares.clip(-1, 1)).round().astype(np.int8).transpose(1, 2, 0)))
     return codes
 
 
 def _colours(coordinates: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Per image the first three components (H, W, 3) as bytes, stretched over all images together.
+    """Per image the first three components (H, W, 3) as bytes, stretched over all images together, from those (3, H, W).
 
     A component that is missing, or the same everywhere, is a middle grey's.
     """
-    first = [along[:N_COLOURS].reshape(len(along[:N_COLOURS]), -1) for along in coordinates]
+    first = [along.reshape(len(along), -1) for along in coordinates]
     low, high = np.percentile(np.concatenate(first, axis=1), STRETCHED, axis=1)[..., None, None]
     colours = []
     for along in coordinates:
-        part = along[:N_COLOURS]
-        share = np.divide(part - low, high - low, out=np.full_like(part, 0.5), where=high > low).clip(0, 1)
-        missing = np.full((N_COLOURS - len(part), *part.shape[1:]), 0.5)
+        share = np.divide(along - low, high - low, out=np.full_like(along, 0.5), where=high > low).clip(0, 1)
+        missing = np.full((N_COLOURS - len(along), *along.shape[1:]), 0.5)
         colours.append((255 * np.concatenate([share, missing]) + 0.5).astype(np.uint8).transpose(1, 2, 0).copy())
     return colours
 

@@ -62,5 +62,9 @@ def maps_file(result: ComponentsResult, pinned: Pinned) -> bytes:
 def settings_json(result: ComponentsResult, pinned: Pinned | None) -> bytes:
     """Everything that is needed to get the same picture again, and to check that it is the same."""
     about = {"photos": [photo_record(photo) for photo in result.provenance.photos], "pinned": pinned}
-    worth = {"explained": result.components.explained, "rank_correlation": result.components.rank_correlation}
+    worth = {
+        "kept": result.components.kept,
+        "explained": result.components.explained,
+        "rank_correlation": result.components.rank_correlation,
+    }
     return as_json(about | provenance_record(result.provenance) | worth | {"seconds": dict(result.seconds)})

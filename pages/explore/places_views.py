@@ -81,7 +81,7 @@ def _below(result: ComponentsResult, mode: PlacesMode) -> None:
     """Draws the scale or the recipe of the colours, and how strongly they cover."""
     components = result.components
     if mode == similar.SIMILAR:
-        places.draw_scale(_FIDELITY.format(n=len(components.explained), fidelity=components.rank_correlation))
+        places.draw_scale(_FIDELITY.format(n=components.images[0].codes.shape[2], fidelity=components.rank_correlation))
         st.caption("Point at a place. A click or Enter pins it, Escape takes the pin away, arrow keys move the place.")
     else:
         st.caption(recipe(result))
@@ -100,7 +100,7 @@ def _below(result: ComponentsResult, mode: PlacesMode) -> None:
 
 def recipe(result: ComponentsResult) -> str:
     """How the colours are made, in one sentence or two."""
-    settings, explained = result.settings, result.components.explained[:3]
+    settings, explained = result.settings, result.components.explained
     depths = f"depth {settings.depths[0]}" if len(settings.depths) == 1 else f"depths {', '.join(map(str, settings.depths))}"
     whose = "this photo" if len(result.photo_names) == 1 else "all these photos together"
     shares = ", ".join(f"{share:.0%}" for share in explained).replace("%", " %")

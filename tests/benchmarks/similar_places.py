@@ -26,7 +26,7 @@ def similar_table(service: ExplainerService, encoders: Sequence[str]) -> list[di
                 "photos": len(photos),
                 "depths": " ".join(map(str, together.settings.depths)),
                 "kB, most": max(image.codes.nbytes + image.colours.nbytes for image in images) / 1000,
-                "variance kept, mean": float(np.mean([sum(result.components.explained) for result in alone])),
+                "kept, mean": float(np.mean([result.components.kept for result in alone])),
                 "rank correlation, mean": float(np.mean([result.components.rank_correlation for result in alone])),
                 "rank correlation, least": min(result.components.rank_correlation for result in alone),
                 "rank correlation, together": together.components.rank_correlation,

@@ -7,7 +7,7 @@
 // A place is [x, y], shares of the photo's width and height. view.pin is the one that stays, view.pointed the one that moves.
 
 const CODE = 127; // stands for 1
-const FINER = 4; // pixels that are drawn along a position of the field
+const FINEST = 4; // pixels that are drawn along a position of the field at most; small panes get fewer
 const PLACE_KEYS =
   "Arrow keys move the place, with Shift farther. Enter pins it, Escape takes the pin away, O held down shows the original.";
 
@@ -30,39 +30,50 @@ function codesAt({ codes, q }, position) {
 
 // Fills field.similar with the similarity of every position to one with these codes; the same codes are the same activation.
 function compareWith({ codes, similar, q }, other) {
-  const weights = Float32Array.from(other, (code) => code / CODE ** 2);
-  const isMean = other.every((code) => code === 0);
-  for (let i = 0, at = 0; i < similar.length; i++) {
-    let sum = 0;
-    let nSame = 0;
-    for (let c = 0; c < q; c++, at++) {
-      sum += codes[at] * weights[c];
-      if (nSame === c && codes[at] === other[c]) nSame++;
-    }
-    similar[i] = nSame === q && !isMean ? 1 : Math.min(1, Math.max(-1, sum));
+  const own = productAt(other, 0, other, q);
+  for (let i = 0, at = 0; i < similar.length; i++, at += q) {
+    const product = productAt(codes, at, other, q);
+    const isSame = product >= own && own > 0 && isSameAt(codes, at, other);
+    similar[i] = isSame ? 1 : Math.min(1, Math.max(-1, product / CODE ** 2));
   }
 }
 
-// Mixes values bilinearly to FINER times as many rows and columns, each of which becomes a pixel.
-function spread(field, values, pixels, colourOf) {
-  const { w, h } = field;
-  const rows = (field.rows ??= taps(h));
-  const columns = (field.columns ??= taps(w));
-  const line = (field.line ??= new Float32Array(w));
+function productAt(codes, at, other, q) {
+  let sum = 0;
+  for (let c = 0; c < q; c++) sum += codes[at + c] * other[c];
+  return sum;
+}
+
+function isSameAt(codes, at, other) {
+  return other.every((code, c) => codes[at + c] === code);
+}
+
+// Mixes the similarities of a field bilinearly to ``finer`` times as many rows and columns, each of which becomes a pixel.
+function spread({ similar, w, h }, finer, pixels, { threshold, colours }) {
+  const [rows, columns, line] = [taps(h, finer), taps(w, finer), new Float32Array(w)];
   for (let y = 0, i = 0; y < rows.first.length; y++) {
     const [above, below, share] = [rows.first[y] * w, rows.second[y] * w, rows.share[y]];
-    for (let x = 0; x < w; x++) line[x] = values[above + x] + share * (values[below + x] - values[above + x]);
+    for (let x = 0; x < w; x++) line[x] = similar[above + x] + share * (similar[below + x] - similar[above + x]);
     for (let x = 0; x < columns.first.length; x++, i++) {
       const left = line[columns.first[x]];
-      pixels[i] = colourOf(left + columns.share[x] * (line[columns.second[x]] - left));
+      const value = left + columns.share[x] * (line[columns.second[x]] - left);
+      pixels[i] = value < threshold ? 0 : colours[value > 0 ? (value * 255 + 0.5) | 0 : 0];
     }
   }
 }
 
-function taps(n) {
-  const at = Float32Array.from({ length: n * FINER }, (_, i) => Math.min(n - 1, Math.max(0, (i + 0.5) / FINER - 0.5)));
-  const first = Uint16Array.from(at, Math.floor);
-  return { first, second: first.map((i) => Math.min(n - 1, i + 1)), share: at.map((position, i) => position - first[i]) };
+const keptTaps = new Map();
+
+// Which two of n values every one of finer * n is mixed from, and how much of the second.
+function taps(n, finer) {
+  const key = `${n} ${finer}`;
+  if (!keptTaps.has(key)) {
+    const at = Float32Array.from({ length: n * finer }, (_, i) => Math.min(n - 1, Math.max(0, (i + 0.5) / finer - 0.5)));
+    const first = Uint16Array.from(at, Math.floor);
+    const second = first.map((i) => Math.min(n - 1, i + 1));
+    keptTaps.set(key, { first, second, share: at.map((position, i) => position - first[i]) });
+  }
+  return keptTaps.get(key);
 }
 
 // ---- Drawing -------------------------------------------------------------------------------------------------------
@@ -103,10 +114,16 @@ function tintColours({ appearance }, pane, { colours, w, h }) {
 function tintSimilar(view, pane, field, shown) {
   const { threshold } = view.appearance;
   compareWith(field, comparedWith(view, pane, shown));
-  const colours = similarityColours(view);
-  const pixels = canvasPixels(pane, FINER * field.w, FINER * field.h);
-  spread(field, field.similar, pixels, (value) => (value < threshold ? 0 : colours[value > 0 ? (value * 255 + 0.5) | 0 : 0]));
+  const finer = (pane.finer ??= fineness(pane, field));
+  const pixels = canvasPixels(pane, finer * field.w, finer * field.h);
+  spread(field, finer, pixels, { threshold, colours: similarityColours(view) });
   pane.tint.getContext("2d").putImageData(pane.image, 0, 0);
+}
+
+// A pixel is drawn for every two of the screen. Kept until the size changes: asking for it between two panes makes the browser lay
+// out the whole page again.
+function fineness({ stage }, { w }) {
+  return Math.min(FINEST, Math.max(1, Math.round((stage.clientWidth * devicePixelRatio) / (2 * w))));
 }
 
 // What a pane is compared with: the shown place of the pane that has it, or its codes where that pane is on another page; where
@@ -116,9 +133,14 @@ function comparedWith(view, pane, shown) {
   return field ? codesAt(field, positionAt(field, shown.place)) : shown.codes;
 }
 
-function similarityColours({ data, appearance }) {
-  const bytes = new Uint8ClampedArray(data.places.scale.flatMap((colour) => [...colour, 255 * appearance.opacity]));
-  return new Uint32Array(bytes.buffer);
+// The scale with the opacity that is wanted, as pixels.
+function similarityColours(view) {
+  const { data, appearance } = view;
+  if (view.scaleOpacity !== appearance.opacity) {
+    const bytes = new Uint8ClampedArray(data.places.scale.flatMap((colour) => [...colour, 255 * appearance.opacity]));
+    Object.assign(view, { scaleOpacity: appearance.opacity, scale: new Uint32Array(bytes.buffer) });
+  }
+  return view.scale;
 }
 
 function canvasPixels(pane, width, height) {
@@ -132,8 +154,11 @@ function canvasPixels(pane, width, height) {
 
 // A ring around the place; a pinned one has a dot in it.
 function markPlace(view, pane, shown) {
+  const isHere = shown && (!view.data.together || view.panes.get(shown.pane) === pane);
+  if (!isHere && !pane.isMarked) return;
   const context = cleared(pane.mark, pane.stage);
-  if (!shown || (view.data.together && view.panes.get(shown.pane) !== pane)) return;
+  pane.isMarked = isHere;
+  if (!isHere) return;
   const { width, height } = context.canvas;
   const [x, y] = [shown.place[0] * width, shown.place[1] * height];
   const unit = Math.max(context.zoom, Math.min(width, height) / 400);
@@ -154,7 +179,8 @@ function markPlace(view, pane, shown) {
 function describePlaces(view, pane, field, shown) {
   const { threshold } = view.appearance;
   const said = shown ? `${percent(shareOf(field, threshold))} of the photo is at least ${threshold.toFixed(2)} similar` : "";
-  pane.overlap.textContent = said && `${said} to ${inWords(shown.place)}${view.pin ? ", pinned" : ""}`;
+  const isElsewhere = view.data.together && shown?.pane !== pane.described.id;
+  pane.overlap.textContent = said && !isElsewhere ? `${said} to ${inWords(shown.place)}${view.pin ? ", pinned" : ""}` : said;
   const what = view.data.places.mode === "colours" ? "activations as colours" : said || "point at a place";
   pane.layers.setAttribute("aria-label", `${pane.described.alt}: ${what}`);
   pane.stage.setAttribute("aria-label", pane.described.alt);
@@ -167,7 +193,7 @@ function shareOf({ similar }, threshold) {
 }
 
 function percent(share) {
-  return `${(100 * share).toFixed(share > 0.1 ? 0 : 1)} %`;
+  return `${(100 * share).toFixed(share > 0.1 || share === 0 ? 0 : 1)} %`;
 }
 
 function inWords([x, y]) {

@@ -27,7 +27,10 @@ function newView(parent) {
   view.grid = view.root.querySelector(".panes");
   view.spoken = view.root.querySelector(".spoken");
   view.widgets = new MutationObserver(() => settle(view));
-  view.sizes = new ResizeObserver(() => redraw(view));
+  view.sizes = new ResizeObserver(() => {
+    for (const pane of view.panes.values()) pane.finer = null;
+    redraw(view);
+  });
   return view;
 }
 

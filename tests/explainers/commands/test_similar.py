@@ -49,7 +49,7 @@ def test_map_overlay_and_summary_of_every_image(encoder, photos, tmp_path):
     record = summary["images"][1]
     assert record["similar_share"] == pytest.approx((similarity >= 0.6).mean(), abs=0.01)
     assert (record["maps"], record["overlay"]) == ("photo1.npz", "photo1.png")
-    assert 0 < record["explained"] <= 1.001 and 0.9 < record["rank_correlation"] <= 1
+    assert 0 < record["kept"] <= 1.001 and 0.9 < record["rank_correlation"] <= 1
 
 
 def test_the_map_is_the_one_that_the_service_answers(encoder, photos, tmp_path):

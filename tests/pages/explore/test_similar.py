@@ -24,12 +24,12 @@ from tests.pages.hand_made import grey_photo, provenance
 CODES = np.array([[[127, 0], [-127, 0]], [[127, 0], [0, 127]]], np.int8)
 COLOURS = np.array([[[255, 0, 0], [0, 0, 255]], [[255, 0, 0], [0, 255, 0]]], np.uint8)
 IMAGE = Components(CODES, COLOURS)
-COMPONENTS = PrincipalComponents((IMAGE,), (0.5, 0.25), 0.99)
+COMPONENTS = PrincipalComponents((IMAGE,), 0.9, (0.5, 0.25), 0.99)
 PIN = Pinned(0, (0.1, 0.1), 0.5)
 
 
 def result_for(*photos) -> ComponentsResult:
-    components = PrincipalComponents((IMAGE,) * len(photos), (0.5, 0.25), 0.99)
+    components = PrincipalComponents((IMAGE,) * len(photos), 0.9, (0.5, 0.25), 0.99)
     return ComponentsResult(provenance(ComponentSettings((1, 3)), *photos), components)
 
 
@@ -129,7 +129,7 @@ def test_the_pinned_region_is_what_is_similar_enough():
 
 def test_the_region_of_another_photo_is_similar_to_the_place_of_the_first():
     other = Components(CODES[:, ::-1].copy(), COLOURS)
-    both = PrincipalComponents((IMAGE, other), (0.5, 0.25), 0.99)
+    both = PrincipalComponents((IMAGE, other), 0.9, (0.5, 0.25), 0.99)
     assert similar.pinned_mask(both, PIN, 1, (2, 2)).tolist() == [[False, True], [False, True]]
 
 
