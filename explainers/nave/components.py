@@ -90,12 +90,14 @@ def principal_components(
     mean = sample.mean(0)
     shortest = NO_LENGTH * float(sample.square().sum(1).mean().sqrt())
     axes, shares = principal_axes(_at_length_one(sample - mean, shortest))
-    colour_axes, explained = (part[:N_COLOURS] for part in principal_axes(sample - mean))
+    colour_axes, explained = principal_axes(sample - mean)
     lengths = [_lengths(image, mean).cpu().numpy() for image in images]
     codes = _codes([_along(image, axes, mean) for image in images], lengths, shortest)
-    colours = _colours([_along(image, colour_axes, mean) for image in images])
+    colours = _colours([_along(image, colour_axes[:N_COLOURS], mean) for image in images])
     components = tuple(Components(*pair) for pair in zip(codes, colours, strict=True))
-    return PrincipalComponents(components, sum(shares), explained, _rank_correlation(images, mean, lengths, components))
+    return PrincipalComponents(
+        components, sum(shares), explained[:N_COLOURS], _rank_correlation(images, mean, lengths, components)
+    )
 
 
 def component_grid(image_shape: tuple[int, int]) -> tuple[int, int]:
