@@ -81,7 +81,7 @@ def _draw_whole(match: TruthMatch) -> None:
 
 def _draw_table(rows: list[dict]) -> None:
     """A line per object."""
-    percent = st.column_config.ProgressColumn(format="%.2f", max_value=1, width=120)
+    percent = st.column_config.ProgressColumn(format="%.2f", max_value=1, width=90)
     st.dataframe(
         pd.DataFrame(rows).rename(
             columns={"object": "Object", "cluster": "Cluster", "iou": "IoU", "chance": "Chance", "p_value": "p-value"}
@@ -92,7 +92,7 @@ def _draw_table(rows: list[dict]) -> None:
         column_config={
             "Cluster": st.column_config.NumberColumn(help="The cluster that fits best.", width=70),
             "IoU": percent,
-            "Chance": st.column_config.NumberColumn(format="%.2f", help="What the map gives at places of chance.", width=80),
-            "p-value": st.column_config.NumberColumn(format="%.2f", help="How often chance is as good.", width=80),
+            "Chance": st.column_config.NumberColumn(format="%.2f", help="What the map gives at places of chance.", width=70),
+            "p-value": st.column_config.NumberColumn(format="%.2f", help="How often chance is as good.", width=70),
         },
     )
