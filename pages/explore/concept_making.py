@@ -39,9 +39,10 @@ _OWN_WORDS = {
 _N_SCENES, _FIRST_SCENE = 12, 90_000  # scenes to compare scenes with
 _LEDGER = Ledger("explore")
 _COLOURS = {"none": "green", "some": "blue", "serious": "orange"}
-_NOTHING_SELECTED = (
+NOTHING_SELECTED = (
     "Nothing is selected. Click a cluster on the picture, or press its number under “Show only”; then it can become a concept."
 )
+NOTHING_PINNED = "No place is pinned. Click a place on the picture; then all that is similar to it can become a concept."
 _COUNTERPART_HELP = (
     "What the concept is compared with. A CAV stands for whatever sets the two apart, so both should be of the same kind: the "
     "rest of the same photos differs from the selection in the selection alone; other photos add variety."
@@ -76,19 +77,26 @@ class Selection:
         word = f"{of_photos[0].name.rsplit('.', 1)[0]} {indices}" if len(of_photos) == 1 else f"cluster {indices}"
         return Selection(of_photos, *parts_of(maps, clusters), word[-MAX_NAME:].strip())
 
+    @staticmethod
+    def of_masks(of_photos: Sequence[Photo], inside: Sequence[np.ndarray], word: str) -> "Selection | None":
+        """The parts inside of a boolean mask (H, W) per photo; None where nothing is."""
+        if not any(of_photo.any() for of_photo in inside):
+            return None
+        return Selection(of_photos, *parts_of([of_photo.astype(np.uint8) for of_photo in inside], [1]), word)
+
 
 # --- the form -------------------------------------------------------------------------------------------------------------
 
 
-def offer(selected: Callable[[], Selection | None]) -> None:
-    """Draws the button and its form; ``selected`` gives None where nothing is."""
+def offer(selected: Callable[[], Selection | None], nothing: str = NOTHING_SELECTED) -> None:
+    """Draws the button and its form; where ``selected`` gives None, ``nothing`` says what to do."""
     meaning = "Keeps what is selected as a concept: its regions become the examples. Then Explain says what it contributes."
     with st.popover(
         "Make this a concept", icon=":material/category:", help=meaning, key=_LEDGER.fresh("make concept"), width="content"
     ):
         selection = selected()
         if selection is None:
-            st.info(_NOTHING_SELECTED, icon=":material/arrow_back:")
+            st.info(nothing, icon=":material/arrow_back:")
         else:
             _form(jobs.service().library, selection)
 

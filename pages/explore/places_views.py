@@ -13,9 +13,12 @@ from models.photo import Photo
 from pages.common import link, places
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.live_view.live_places import Look, Pin, PlacesControls, PlacesMode, PlacesPane, PlacesRole, live_places
+from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import collection_views, place_downloads, similar
+from pages.explore import collection_views, concept_making, place_downloads, similar
+from pages.explore.concept_making import Selection
 
+_MASK_SIDE = 448  # px of the longer side of the grid on which a pinned region is kept
 _FIDELITY = (
     "The browser works it out from {n} principal components. Rank correlation with the similarity over all channels: "
     "{fidelity:.3f}."
@@ -31,6 +34,7 @@ def draw(photo: Photo, result: ComponentsResult, mode: PlacesMode, beside: Calla
             places.draw_threshold()
         _live([photo], result, mode, range(1), together=False)
         _below(result, mode)
+        _offer_concept([photo], result, mode)
     with right:
         beside()
         _downloads([photo], result, mode)
@@ -48,6 +52,7 @@ def draw_set(photos: Sequence[Photo], result: ComponentsResult, mode: PlacesMode
     with place:
         _live(photos, result, mode, on_page, together=True)
     _below(result, mode)
+    _offer_concept(photos, result, mode)
     _downloads(photos, result, mode)
     link.write()
 
@@ -96,6 +101,22 @@ def _below(result: ComponentsResult, mode: PlacesMode) -> None:
         help="How strongly the colours cover the photo.",
     )
     blink.toggle("Blink", key="blink", persist_state="session", help="Shows the photo and its colours in turn.")
+
+
+def _offer_concept(photos: Sequence[Photo], result: ComponentsResult, mode: PlacesMode) -> None:
+    """Draws the button that makes the pinned region a concept."""
+    if mode == similar.SIMILAR:
+        concept_making.offer(partial(_selection, photos, result), concept_making.NOTHING_PINNED)
+
+
+def _selection(photos: Sequence[Photo], result: ComponentsResult) -> Selection | None:
+    """The pinned region in every photo; None while no place is pinned."""
+    pinned = similar.pinned()
+    if pinned is None:
+        return None
+    shapes = [on_screen(photo, _MASK_SIDE).shape[:2] for photo in photos]
+    masks = [similar.pinned_mask(result.components, pinned, n, shape) for n, shape in enumerate(shapes)]
+    return Selection.of_masks(photos, masks, "like a place")
 
 
 def recipe(result: ComponentsResult) -> str:

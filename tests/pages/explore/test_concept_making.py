@@ -78,3 +78,13 @@ def test_a_set_gives_one_example_per_photo_and_other_photos_are_divided_into_box
     assert not app.exception and not app.error
     assert len(library.get("ground").images) == 2
     assert library.get("not ground", "random").counted == "108 regions"  # twelve scenes in nine boxes each
+
+
+def test_a_pinned_region_becomes_a_concept(explore, library):
+    app = explore(photo="coffee", show="similar")
+    assert "No place is pinned. Click a place" in said(app)
+    app = made(explore(photo="coffee", show="similar", at="0.5,0.5", alike="60"), "like the middle")
+    assert not app.exception and not app.error
+    concept, rest = library.get("like the middle"), library.get("not like the middle", "random")
+    assert concept.n_regions == len(concept.images) >= 1 and rest.n_regions == len(rest.images) >= 1
+    assert any(image.region.pixels[len(image.region.pixels) // 2, image.region.shape[1] // 2] for image in concept.images)
