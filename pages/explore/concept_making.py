@@ -246,7 +246,7 @@ def _to_explain(change: Change, photo: Photo | None) -> None:
     if photo is not None:
         query |= {key: str(st.session_state[key]) for key in ("photo", *(["scene"] if "scene" in st.session_state else []))}
     meaning = "Opens Explain with this concept: where it is, and what it contributes to the classes."
-    st.page_link("pages/explain/page.py", label="Explain with it", help=meaning, query_params=query)
+    st.page_link("pages/explain/page.py", label="Explain with it", icon=":material/neurology:", help=meaning, query_params=query)
 
 
 def _verdict(library: ConceptLibrary, info: EncoderInfo, change: Change) -> None:
