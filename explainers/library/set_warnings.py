@@ -45,9 +45,11 @@ def overlap(
 def _too_few(image_set: ImageSet) -> str | None:
     n = len(image_set.images)
     if n < HARDLY_ENOUGH:
-        return f"'{image_set.name}' has {_images(n)}: hardly enough to say anything. {RECOMMENDED} or more are recommended."
+        return (
+            f"'{image_set.name}' has {image_set.counted}: hardly enough to say anything. {RECOMMENDED} or more are recommended."
+        )
     if n < RECOMMENDED:
-        return f"'{image_set.name}' has {n} images; {RECOMMENDED} or more are recommended."
+        return f"'{image_set.name}' has {image_set.counted}; {RECOMMENDED} or more are recommended."
     return None
 
 

@@ -1,6 +1,7 @@
 """A region of an image of the library: drawn as a box, or all of it again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def mark(library: ConceptLibrary, image_set: ImageSet, selected: Sequence[str]) 
             st.info("No image is selected. Select one below, then draw a box around what shows the concept.")
             return
         try:
-            url = picture(library, image, _SIDE_PX)
+            url = picture(library, replace(image, region=None), _SIDE_PX)
         except EncoderscopeError as error:
             st.error(escaped(str(error)), icon=":material/error:")
             return
