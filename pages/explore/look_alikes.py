@@ -23,7 +23,8 @@ _FIT = "look alikes.fit"
 COLUMN = "Looks like"
 COLUMN_HELP = (
     "The concept of the library that the cluster's activation points to most, with the cosine, where that is more than "
-    "chance gives: beyond the middle 95 % of pseudo-concepts. One in forty concepts stands out by chance alone."
+    "chance gives: beyond the middle 95 % of pseudo-concepts. One in forty concepts stands out by chance alone, and a concept "
+    "whose images are of another kind than the photo, such as rendered ones beside a photograph, may mislead."
 )
 
 
