@@ -32,15 +32,9 @@ _DEPTHS_HELP = (
 
 
 @st.fragment(key="local")
-def draw(photo: Photo, explanation: LocalExplanation, remark: str, *, is_opened: bool) -> None:
-    """Concept maps, attributions, depths, table and downloads of one photo; of one opened from a class, at the class's depth.
-
-    ``remark`` is on what the encoder's answer is worth, if there is something to say.
-    """
+def draw(photo: Photo, explanation: LocalExplanation, *, is_opened: bool) -> None:
+    """Concept maps, attributions, depths, table and downloads of one photo; of one opened from a class, at the class's depth."""
     depths = [facts.depth for facts in explanation.depths]
-    _headline(explanation, is_opened=is_opened)
-    if remark:
-        st.caption(f":material/info: {escaped(remark)}")
     left, right = st.columns([2, 3], gap="large", vertical_alignment="bottom")
     with left, st.container(horizontal=True, gap="large", vertical_alignment="bottom"):
         depth = st.session_state["depth"] if is_opened else appearance.depth(depths)
@@ -59,15 +53,20 @@ def draw(photo: Photo, explanation: LocalExplanation, remark: str, *, is_opened:
     link.write()
 
 
-def _headline(explanation: LocalExplanation, *, is_opened: bool) -> None:
+def headline(explanation: LocalExplanation, remark: str, *, is_opened: bool) -> None:
+    """What the photo is seen as; of one opened from a class, its name as well, and the way back.
+
+    ``remark`` is on what the encoder's answer is worth, if there is something to say.
+    """
     shares = zip(explanation.class_names, explanation.probabilities, strict=True)
     classes = " · ".join(f"{escaped(name)} {probability:.1%}" for name, probability in shares)
     if is_opened:
         st.divider()
-        if st.button("Close this image", icon=":material/close:", on_click=_close_image, help="Returns to the whole class."):
-            link.rerun()  # the whole page: this fragment disappears
+        st.button("Close this image", icon=":material/close:", on_click=_close_image, help="Returns to the whole class.")
         st.markdown(f"**{escaped(explanation.photo_name)}**")
     st.markdown(f":gray[Seen as] {classes}")
+    if remark:
+        st.caption(f":material/info: {escaped(remark)}")
 
 
 def _close_image() -> None:
