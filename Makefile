@@ -18,7 +18,7 @@ app: $(VENV)/.installed
 test: $(VENV)/.installed-dev browser
 	$(BIN)/ruff check .
 	$(BIN)/ty check --python $(VENV) app.py pages explainers models
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -rfER
 
 # The tests that run in seconds: no browser, no walk over all architectures.
 quick: $(VENV)/.installed-dev
