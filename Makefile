@@ -5,7 +5,7 @@ PORT ?= 8501
 VENV := .venv
 BENCH_PACKAGES := grad-cam==1.5.7 matplotlib
 BIN := $(VENV)/bin
-# Processes that `make test` runs side by side, with one thread each.
+# Processes that `make test` runs side by side, with one thread each; it begins with the browser tests, which take longest.
 WORKERS ?= 2
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
@@ -18,7 +18,7 @@ app: $(VENV)/.installed
 test: $(VENV)/.installed-dev browser
 	$(BIN)/ruff check .
 	$(BIN)/ty check --python $(VENV) app.py pages explainers models
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -rfER
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -rfER
 
 # The tests that run in seconds: no browser, no walk over all architectures.
 quick: $(VENV)/.installed-dev
