@@ -29,7 +29,7 @@ def test_bands_are_named_and_chosen(server, open_page, width, scheme):
     page.locator(".stage[data-frame]").wait_for(timeout=PICTURE_SECONDS * 1000)
     if width < 600:
         page.get_by_test_id("stExpandSidebarButton").click()
-    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
+    page.get_by_test_id("stSidebar").locator("[data-testid=stFileUploader] input[type=file]").set_input_files(
         {"name": "scene.tif", "mimeType": "image/tiff", "buffer": many_bands()}
     )
     expect(page.get_by_text("The file has 6 bands; 1, 2, 3 are shown as red, green and blue.")).to_be_visible()

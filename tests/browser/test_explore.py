@@ -77,7 +77,7 @@ def photo_file(width: int, height: int) -> bytes:
 
 
 def upload(page: Page, name: str, content: bytes) -> None:
-    page.get_by_test_id("stFileUploader").locator("input[type=file]").set_input_files(
+    page.get_by_test_id("stSidebar").locator("[data-testid=stFileUploader] input[type=file]").set_input_files(
         {"name": name, "mimeType": "image/png", "buffer": content}
     )
 

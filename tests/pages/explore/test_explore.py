@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from explainers.results.exports import FORMATS
-from explainers.service.questions import Segment
+from explainers.service.questions import LookAlikes, Segment
 from models.errors import OutOfMemory
 from pages.common import uploads
 from pages.common.text import escaped
@@ -365,11 +365,13 @@ def test_of_too_many_uploads_the_first_are_taken_and_it_is_said(explore, monkeyp
     assert [pane["title"] for pane in view["panes"]] == ["0.png", "1.png"]
 
 
-def test_moving_the_slider_of_a_set_asks_for_nothing(explore, service, monkeypatch):
+def test_moving_the_slider_of_a_set_segments_nothing_again(explore, service, monkeypatch):
     app = explore(photos="set", n_scenes="2")
-    monkeypatch.setattr(service, "ask", None)
+    questions, ask = [], service.ask
+    monkeypatch.setattr(service, "ask", lambda question, view: questions.append(type(question)) or ask(question, view))
     app.slider("k").set_value(4).run()
     assert not app.exception and len(app.dataframe[0].value) == 4
+    assert set(questions) <= {LookAlikes}  # what the other clusters look like
 
 
 def test_what_a_link_to_a_set_asks_in_vain_is_said(explore):
