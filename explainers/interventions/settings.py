@@ -1,6 +1,6 @@
 """What decides an intervention besides encoder, photos, concepts and random counterpart."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from explainers.visual_tcav.settings import ExplainSettings
@@ -22,7 +22,7 @@ class InterventionSettings:
 
     depths: tuple[int, ...] = ()  # () means the encoder's default depths, as far as they can be attributed to
     class_idx: tuple[int, ...] = ()  # () means the three most probable classes
-    strengths: tuple[float, ...] = STRENGTHS  # removed and unchanged are always among them
+    strengths: tuple[float, ...] = STRENGTHS  # each once, in order; removed and unchanged are always among them
     where: Where = "everywhere"
     method: Method = "projection"
     n_null: int = 200  # pseudo-concepts
@@ -30,6 +30,9 @@ class InterventionSettings:
     n_bootstrap: int = 100  # replicates of a fit, and of the images behind the interval of a class
     input_size: int = 0  # 0 means the size the encoder was trained at
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strengths", tuple(sorted({REMOVED, UNCHANGED, *map(float, self.strengths)})))
 
     @property
     def of_fits(self) -> ExplainSettings:
@@ -43,11 +46,6 @@ class InterventionSettings:
             input_size=self.input_size,
             seed=self.seed,
         )
-
-    @property
-    def complete(self) -> "InterventionSettings":
-        """With every strength once, in order, removed and unchanged among them."""
-        return replace(self, strengths=tuple(sorted({REMOVED, UNCHANGED, *map(float, self.strengths)})))
 
 
 def require_valid(settings: InterventionSettings) -> None:

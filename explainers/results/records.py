@@ -34,15 +34,20 @@ def explanation_record(
 
     ``failed`` says of every file that could not be explained why.
     """
-    record: Record = {"schema": EXPLANATION_SCHEMA}
-    explained = images[0][1] if images else of_class
-    if explained is not None:
-        record |= provenance_record(explained.provenance)
-        record |= {"concept_sets": [asdict(used) for used in explained.sets], "random_set": asdict(explained.random)}
+    record = _framed(EXPLANATION_SCHEMA, images[0][1] if images else of_class)
     record["images"] = [{"file": file, **_photo_record(explanation)} for file, explanation in images]
     if of_class is not None:
         record["global"] = _class_record(of_class)
     return record | {"failed": dict(failed or {})}
+
+
+def _framed(schema: str, result: LocalExplanation | ClassExplanation | PhotoIntervention | ClassIntervention | None) -> Record:
+    """What a file about concepts begins with: its schema, and the provenance and the sets of one of its results."""
+    record: Record = {"schema": schema}
+    if result is not None:
+        record |= provenance_record(result.provenance)
+        record |= {"concept_sets": [asdict(used) for used in result.sets], "random_set": asdict(result.random)}
+    return record
 
 
 def _photo_record(explanation: LocalExplanation) -> Record:
@@ -122,11 +127,7 @@ def intervention_record(
 
     ``failed`` says of every file that could not be changed why.
     """
-    record: Record = {"schema": INTERVENTION_SCHEMA}
-    measured = images[0][1] if images else of_class
-    if measured is not None:
-        record |= provenance_record(measured.provenance)
-        record |= {"concept_sets": [asdict(used) for used in measured.sets], "random_set": asdict(measured.random)}
+    record = _framed(INTERVENTION_SCHEMA, images[0][1] if images else of_class)
     record["images"] = [{"file": file, **_changed_photo_record(intervention)} for file, intervention in images]
     if of_class is not None:
         record["global"] = _changed_class_record(of_class)

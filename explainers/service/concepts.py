@@ -54,11 +54,7 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
     inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
     tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
-    image = encoder.prepare(photo, settings.input_size)
-    logits = encoder.logits(image[None])[0]
-    require_finite_answer(encoder.info, f"'{photo.name}'", logits)
-    of_classes = probabilities(logits)
-    class_idx = settings.class_idx or tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
+    image, logits, class_idx = prepared(encoder, photo, settings.input_size, settings.class_idx)
     facts, contributed = _followed(inquiry, tested, image, class_idx, progress.part(FIT_SHARE, 1.0))
     at_depths = [
         _at_depth(concept, depth, of_depth)
@@ -76,7 +72,7 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
         *sets_used(inquiry),
         class_idx=class_idx,
         class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
-        probabilities=tuple(float(of_classes[idx]) for idx in class_idx),
+        probabilities=tuple(probabilities(logits)[list(class_idx)].tolist()),
         depths=facts,
         concepts=holm_corrected(with_domains(at_depths, domains)),
         over_depths=holm_corrected(over_depths),
@@ -87,11 +83,7 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
 def explain_class(question: ExplainClass, observatory: Observatory, progress: Progress) -> ClassExplanation:
     """What each concept contributes to one class over many photos of it."""
     encoder, photos = observatory.encoder(question.encoder_name, progress), question.photos
-    if len(question.settings.class_idx) != 1:
-        n_classes = len(question.settings.class_idx)
-        raise BadSettings(f"{n_classes} classes were named; a class explanation is about exactly one.")
-    if not photos:
-        raise TooFewExamples("There are no images of the class; at least 1 is needed, 10 or more are better. Add images.")
+    require_images_of_one_class(photos, question.settings.class_idx, "a class explanation")
     settings, refused = attributable(question.settings, encoder, question.concepts)
     started = time.perf_counter()
     inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
@@ -118,6 +110,28 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
         largest_gaps={of_photos[0].depth: max(f.gap_share(0) for f in of_photos) for of_photos in zip(*facts, strict=True)},
         refused_depths=refused,
     )
+
+
+def require_images_of_one_class(photos: Sequence[Photo], class_idx: Sequence[int], what: str) -> None:
+    """Raises BadSettings unless exactly one class is named, and TooFewExamples without an image; ``what`` names the question."""
+    if len(class_idx) != 1:
+        raise BadSettings(f"{len(class_idx)} classes were named; {what} is about exactly one.")
+    if not photos:
+        raise TooFewExamples("There are no images of the class; at least 1 is needed, 10 or more are better. Add images.")
+
+
+def prepared(
+    encoder: Encoder, photo: Photo, input_size: int, class_idx: tuple[int, ...]
+) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    """The photo as the encoder sees it (3, H, W), its logits (all classes,), and the classes: the most probable unless named.
+
+    Raises UnsupportedEncoder where the logits are not finite.
+    """
+    image = encoder.prepare(photo, input_size)
+    logits = encoder.logits(image[None])[0]
+    require_finite_answer(encoder.info, f"'{photo.name}'", logits)
+    of_classes = probabilities(logits)
+    return image, logits, class_idx or tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
 
 
 def check_concepts(question: CheckConcepts, observatory: Observatory, progress: Progress) -> HealthReport:

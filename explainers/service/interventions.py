@@ -26,16 +26,21 @@ from explainers.results.interventions import (
 )
 from explainers.results.provenance import provenance_of
 from explainers.service.cavs import Inquiry, TestedConcept, tested_concepts
-from explainers.service.concepts import FIT_SHARE, Tested, attributable, on_device, sets_used
+from explainers.service.concepts import (
+    FIT_SHARE,
+    Tested,
+    attributable,
+    on_device,
+    prepared,
+    require_images_of_one_class,
+    sets_used,
+)
 from explainers.service.observatory import Observatory
 from explainers.service.questions import InterveneOnClass, InterveneOnPhoto
 from explainers.visual_tcav.cav import Cavs, concept_maps
-from explainers.visual_tcav.settings import N_CLASSES
 from models.encoder import Encoder
-from models.encoder.encoder import require_finite_answer
 from models.encoder.heads import Head
 from models.encoder.labels import class_logits, class_name, probabilities
-from models.errors import BadSettings, TooFewExamples
 from models.photo import Photo
 from models.progress import Progress
 
@@ -57,11 +62,7 @@ def intervene_on_photo(question: InterveneOnPhoto, observatory: Observatory, pro
     inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings.of_fits)
     tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
-    image = encoder.prepare(photo, settings.input_size)
-    logits = encoder.logits(image[None])[0]
-    require_finite_answer(encoder.info, f"'{photo.name}'", logits)
-    of_classes = probabilities(logits)
-    class_idx = settings.class_idx or tuple(of_classes.topk(min(N_CLASSES, len(of_classes))).indices.tolist())
+    image, logits, class_idx = prepared(encoder, photo, settings.input_size, settings.class_idx)
     settings = replace(settings, class_idx=class_idx)
     measured = _measured(encoder, image, tested, settings, progress.part(FIT_SHARE, 1.0))
     at_depths, over_depths = [], []
@@ -75,7 +76,7 @@ def intervene_on_photo(question: InterveneOnPhoto, observatory: Observatory, pro
         refused_depths=refused,
         class_idx=class_idx,
         class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
-        probabilities=tuple(of_classes[list(class_idx)].tolist()),
+        probabilities=tuple(probabilities(logits)[list(class_idx)].tolist()),
         logits=tuple(class_logits(logits)[list(class_idx)].tolist()),
         concepts=corrected(at_depths),
         over_depths=corrected(over_depths),
@@ -85,11 +86,7 @@ def intervene_on_photo(question: InterveneOnPhoto, observatory: Observatory, pro
 def intervene_on_class(question: InterveneOnClass, observatory: Observatory, progress: Progress) -> ClassIntervention:
     """How far one class falls on average over many photos of it if a concept is removed."""
     encoder, photos = observatory.encoder(question.encoder_name, progress), question.photos
-    if len(question.settings.class_idx) != 1:
-        n_classes = len(question.settings.class_idx)
-        raise BadSettings(f"{n_classes} classes were named; an intervention over many photos is about exactly one.")
-    if not photos:
-        raise TooFewExamples("There are no images of the class; at least 1 is needed, 10 or more are better. Add images.")
+    require_images_of_one_class(photos, question.settings.class_idx, "an intervention over many photos")
     settings, refused = _usable(question.settings, encoder, question.concepts)
     started = time.perf_counter()
     inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings.of_fits)
@@ -120,7 +117,7 @@ def _usable(
     """The settings with the depths, the size and the strengths that are meant, and why other depths are refused."""
     require_valid(settings)
     of_fits, refused = attributable(settings.of_fits, encoder, concepts)
-    return replace(settings.complete, depths=of_fits.depths, input_size=of_fits.input_size), refused
+    return replace(settings, depths=of_fits.depths, input_size=of_fits.input_size), refused
 
 
 # --- measuring ----------------------------------------------------------------------------------------------------------

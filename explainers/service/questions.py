@@ -216,28 +216,20 @@ class MeasureCost(PhotoQuestion[Cost]):
 
 
 @dataclass(frozen=True)
-class ExplainPhoto(PhotoQuestion[LocalExplanation]):
-    """Where each concept is seen in a photo, and what it contributes to some classes, at several depths."""
-
+class _ConceptsInPhoto(PhotoQuestion[Answer]):
     concepts: tuple[OpenSet, ...]
     random: OpenSet
-    settings: ExplainSettings
-
-    verb = "explaining"
+    settings: ExplainSettings | InterventionSettings
 
     def content(self, info: EncoderInfo) -> Hashable:
         return _hashes(self), _sets((*self.concepts, self.random)), self.settings
 
 
 @dataclass(frozen=True)
-class ExplainClass(PhotosQuestion[ClassExplanation]):
-    """What each concept contributes to one class over many photos of it; ``settings.class_idx`` names that class."""
-
+class _ConceptsInPhotos(PhotosQuestion[Answer]):
     concepts: tuple[OpenSet, ...]
     random: OpenSet
-    settings: ExplainSettings
-
-    verb = "explaining"
+    settings: ExplainSettings | InterventionSettings
 
     @property
     def subject(self) -> str:
@@ -245,6 +237,24 @@ class ExplainClass(PhotosQuestion[ClassExplanation]):
 
     def content(self, info: EncoderInfo) -> Hashable:
         return _hashes(self), _sets((*self.concepts, self.random)), self.settings
+
+
+@dataclass(frozen=True)
+class ExplainPhoto(_ConceptsInPhoto[LocalExplanation]):
+    """Where each concept is seen in a photo, and what it contributes to some classes, at several depths."""
+
+    settings: ExplainSettings
+
+    verb = "explaining"
+
+
+@dataclass(frozen=True)
+class ExplainClass(_ConceptsInPhotos[ClassExplanation]):
+    """What each concept contributes to one class over many photos of it; ``settings.class_idx`` names that class."""
+
+    settings: ExplainSettings
+
+    verb = "explaining"
 
 
 @dataclass(frozen=True)
@@ -266,11 +276,9 @@ class CheckConcepts(EncoderQuestion[HealthReport]):
 
 
 @dataclass(frozen=True)
-class MapConcepts(PhotoQuestion[ConceptMaps]):
+class MapConcepts(_ConceptsInPhoto[ConceptMaps]):
     """Where each concept is seen in a photo, at every depth unless some are named; works without a classifier."""
 
-    concepts: tuple[OpenSet, ...]
-    random: OpenSet
     settings: ExplainSettings
 
     verb = "mapping"
@@ -279,43 +287,26 @@ class MapConcepts(PhotoQuestion[ConceptMaps]):
     def subject(self) -> str:
         return f"{len(self.concepts)} concepts in '{self.photo.name}'"
 
-    def content(self, info: EncoderInfo) -> Hashable:
-        return _hashes(self), _sets((*self.concepts, self.random)), self.settings
-
-
-# --- interventions ------------------------------------------------------------------------------------------------------
-
 
 @dataclass(frozen=True)
-class InterveneOnPhoto(PhotoQuestion[PhotoIntervention]):
+class InterveneOnPhoto(_ConceptsInPhoto[PhotoIntervention]):
     """What changes for some classes if each concept is removed from a photo, or made stronger, at several depths."""
 
-    concepts: tuple[OpenSet, ...]
-    random: OpenSet
     settings: InterventionSettings
 
     verb = "changing"
-
-    def content(self, info: EncoderInfo) -> Hashable:
-        return _hashes(self), _sets((*self.concepts, self.random)), self.settings.complete
 
 
 @dataclass(frozen=True)
-class InterveneOnClass(PhotosQuestion[ClassIntervention]):
+class InterveneOnClass(_ConceptsInPhotos[ClassIntervention]):
     """How far one class falls on average over many photos of it if a concept is removed; ``settings.class_idx`` names it."""
 
-    concepts: tuple[OpenSet, ...]
-    random: OpenSet
     settings: InterventionSettings
 
     verb = "changing"
 
-    @property
-    def subject(self) -> str:
-        return f"{len(self.photos)} images"
 
-    def content(self, info: EncoderInfo) -> Hashable:
-        return _hashes(self), _sets((*self.concepts, self.random)), self.settings.complete
+# --- parts --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from models.errors import EncoderscopeError
+from pages.common import link
 from pages.common.text import escaped
 
 
@@ -29,6 +30,17 @@ class Ledger:
         """Shows the change from now on, and starts all forms afresh."""
         st.session_state[f"{self.page}.change"] = change
         st.session_state[f"{self.page}.n_changes"] = self._n_changes() + 1
+
+    def attempt(self, change: Callable[[], Any]) -> None:
+        """Makes the change and draws the page anew; a refusal is shown where the form is."""
+        try:
+            with st.spinner("Working on the library …"):
+                done = change()
+        except EncoderscopeError as error:
+            st.error(escaped(str(error)), icon=":material/error:")
+            return
+        self.show(done)
+        link.rerun()
 
     def fresh(self, key: str) -> str:
         """The key of a widget that is emptied by every change."""

@@ -1,6 +1,6 @@
 """A change to the concept library: made, shown with the files it refused, and undone (ledger.py)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,14 +9,13 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageSet, Refusal
-from models.errors import EncoderscopeError
-from pages.common import link, uploads
+from pages.common import uploads
 from pages.common.ledger import Ledger
 from pages.common.text import escaped
 from pages.concepts import choice
 
 _LEDGER = Ledger("concepts")
-fresh = _LEDGER.fresh
+fresh, attempt = _LEDGER.fresh, _LEDGER.attempt
 _N_IN_VIEW = 4  # refused files, beyond which their list scrolls
 
 
@@ -29,18 +28,6 @@ class Change:
     before: tuple[ImageSet, ...] = ()  # restored when undone
     made: tuple[ImageSet, ...] = ()  # deleted when undone
     refused: tuple[Refusal, ...] = ()
-
-
-def attempt(change: Callable[[], Change]) -> None:
-    """Makes the change and draws the page anew; a refusal is shown where the form is."""
-    try:
-        with st.spinner("Working on the library …"):
-            done = change()
-    except EncoderscopeError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
-        return
-    _LEDGER.show(done)
-    link.rerun()
 
 
 def within_limit(files: Sequence[UploadedFile]) -> tuple[list[tuple[str, bytes]], tuple[Refusal, ...]]:

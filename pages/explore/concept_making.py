@@ -20,7 +20,7 @@ from explainers.service.service import Job
 from explainers.visual_tcav.nulls import MIN_RANDOM
 from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog import EncoderInfo
-from models.errors import BadConcept, EncoderscopeError, UnknownConcept
+from models.errors import BadConcept, UnknownConcept
 from models.photo import Photo
 from pages.common import jobs, link, photos, thread
 from pages.common.concept_controls import opened
@@ -122,7 +122,7 @@ def _form(library: ConceptLibrary, selection: Selection) -> None:
     n_random = len(existing[counterpart].images) if counterpart in existing else n_random
     st.caption(_what_happens(selection, n_random))
     if st.button("Make it", type="primary", key=_LEDGER.fresh("make it"), help="Can be undone."):
-        _attempt(partial(_make, library, selection, name, counterpart, others))
+        _LEDGER.attempt(partial(_make, library, selection, name, counterpart, others))
 
 
 def _what_happens(selection: Selection, n_random: int) -> str:
@@ -135,17 +135,6 @@ def _what_happens(selection: Selection, n_random: int) -> str:
     if n_photos == 1:
         return sentence + "All of one photo: enough to try, but no verdict can go beyond it. Several photos together are better."
     return sentence + "10 or more photos are needed for a verdict, 30 are better." if n < 10 else sentence
-
-
-def _attempt(change: Callable[[], Change]) -> None:
-    try:
-        with st.spinner("Working on the library …"):
-            done = change()
-    except EncoderscopeError as error:
-        st.error(escaped(str(error)), icon=":material/error:")
-        return
-    _LEDGER.show(done)
-    link.rerun()
 
 
 def _make(library: ConceptLibrary, selection: Selection, name: str, counterpart: str, others: Sequence[Photo]) -> Change:

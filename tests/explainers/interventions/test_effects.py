@@ -58,8 +58,8 @@ def test_a_class_has_the_mean_over_its_images():
 
 
 def test_removed_and_unchanged_are_always_among_the_strengths():
-    assert InterventionSettings(strengths=(2.0, 0.5, 2.0)).complete.strengths == (0.0, 0.5, 1.0, 2.0)
-    assert InterventionSettings().complete.strengths == STRENGTHS and len(STRENGTHS) == 9
+    assert InterventionSettings(strengths=(2.0, 0.5, 2.0)).strengths == (0.0, 0.5, 1.0, 2.0)
+    assert InterventionSettings().strengths == STRENGTHS and len(STRENGTHS) == 9
 
 
 @pytest.mark.parametrize(
