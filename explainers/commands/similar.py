@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depths", type=depths, default=(), help="as in 2,5,8; shallow is 0 (default: the encoder's own)")
     parser.add_argument("--size", type=int, default=default.input_size, help="input size in pixels (default: %(default)s)")
     parser.add_argument("--scaling", choices=SCALINGS, default=default.scaling, help="of the depths (default: %(default)s)")
-    parser.add_argument("--threshold", type=float, default=0.4, help="what is less similar is not drawn (default: %(default)s)")
+    parser.add_argument("--threshold", type=cosine, default=0.4, help="what is less similar is not drawn (default: %(default)s)")
     parser.add_argument(
         "--together", action="store_true", help="compare all images with that place of the first one; they are held in memory"
     )
@@ -81,6 +81,17 @@ def place(text: str) -> Place:
     if not (0 <= x <= 1 and 0 <= y <= 1):
         raise argparse.ArgumentTypeError(f"'{text}' is not a place like 0.4,0.65: shares of the width and of the height")
     return x, y
+
+
+def cosine(text: str) -> float:
+    """A cosine similarity, from -1 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a similarity from -1 to 1")
+    return value
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -31,9 +31,7 @@ def read_coco(data: bytes, place: Place) -> Truth:
         of_image = [thing for thing in record["annotations"] if thing["image_id"] == image["id"] and not thing.get("iscrowd")]
         objects = [_object(thing, names.get(thing.get("category_id"), "object")[:80], shape, place) for thing in of_image]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UnreadableTruth(
-            f"It is not a COCO file with images, annotations and categories ({type(error).__name__})."
-        ) from error
+        raise UnreadableTruth("It is not a COCO file with images, annotations and categories.") from error
     return Truth(require_objects(objects), np.zeros(place.map_shape, dtype=bool))
 
 

@@ -88,3 +88,11 @@ def test_what_is_not_a_place_is_refused(encoder, photos, tmp_path, capsys, place
 def test_a_depth_that_is_not_there_is_refused_before_anything_is_written(encoder, photos, tmp_path, capsys):
     assert run(encoder, tmp_path / "out", photos[0], options=["--depths", "77"]) == 2
     assert "77" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("threshold", ["nan", "2", "much"])
+def test_what_is_not_a_similarity_is_refused(encoder, photos, tmp_path, capsys, threshold):
+    options = ["--encoder", str(encoder), "--at", "0.5,0.5", "--threshold", threshold, "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="2"):
+        main(["similar", str(photos[0]), *options])
+    assert "similarity from -1 to 1" in capsys.readouterr().err and not (tmp_path / "out").exists()
