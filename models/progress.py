@@ -5,6 +5,7 @@ more; both may raise, which ends the work. A step that is a part of something la
 """
 
 from collections.abc import Callable
+from typing import Any
 
 Tell = Callable[[float | None, str], None]  # share done in [0, 1] or None while unknown; what is being done
 
@@ -12,9 +13,15 @@ Tell = Callable[[float | None, str], None]  # share done in [0, 1] or None while
 class Progress:
     """Where a step of work reports to. Without arguments: nobody listens, and nobody stops it."""
 
-    def __init__(self, tell: Tell = lambda share, doing: None, check: Callable[[], None] = lambda: None):
-        """``check`` raises when the work should stop; it is called before every report."""
-        self._tell, self.check = tell, check
+    def __init__(
+        self,
+        tell: Tell = lambda share, doing: None,
+        check: Callable[[], None] = lambda: None,
+        show: Callable[[Any], None] = lambda so_far: None,
+    ):
+        """``check`` raises when the work should stop; it is called before every report. ``show`` takes what the answer is so
+        far, of the answer's own type, for who wants to see it before it is whole."""
+        self._tell, self.check, self.show = tell, check, show
 
     def report(self, share: float | None, doing: str = "") -> None:
         """How far the step is, 0 to 1, and what it is doing; raises if nobody waits for it any more."""

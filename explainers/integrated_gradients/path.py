@@ -10,14 +10,18 @@ Source: Sundararajan, Taly, Yan, *Axiomatic Attribution for Deep Networks*, ICML
     completeness gap   how far the attributions' sum is from logit(F) - logit(0)
 
 The uniform path of the paper serves where its gap is at most 1 % of the change of the logit. Else it can be refined (ours): the
-gap of every interval alone costs nothing, as its trapezoid against the difference of the logits at its ends, so the intervals
-with the largest gaps are cut until the sum is near enough. With LayerNorm after the activation nearly all of the change happens
-near zero, where uniform points leave gaps of several hundred per cent. The mean over refined points is that of a smooth curve
-through them (quadrature.py).
+gap of every interval alone costs nothing, as its part of the mean against the difference of the logits at its ends, so the
+intervals with the largest gaps are cut until the sum is near enough.
+
+With LayerNorm after the activation nearly all of the change happens near zero, where uniform points leave gaps of several hundred
+per cent. A first look at a few of them shows that; then the others are left out, and the path begins with points even over the
+logarithm of t, the mean being that of a smooth curve through them (quadrature.py). A small completeness gap alone can be luck,
+for gaps of opposite sign cancel. So the gaps of all intervals must be small together, too, each without its sign.
 
 Only what comes after the tapped activation is run: ``logits_of`` finishes the network from there.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,7 +29,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from explainers.integrated_gradients.quadrature import smooth, trapezoidal
+from explainers.integrated_gradients.quadrature import Rule, evenly_between, smooth_curve, trapezoids
 from explainers.runtime.batches import in_batches
 from models.errors import BadSettings
 from models.progress import IGNORED, Progress
@@ -34,12 +38,14 @@ LogitsOf = Callable[[Tensor], Tensor]  # (n, *shape of F) -> (n, n_classes)
 
 CHUNK_SIZE = 26  # points of the path that go through the head together; 51 points make two chunks
 WANTED_GAP = 0.01  # of the logit change: a path with a larger gap is refined
-TRUSTED_GAP = 0.1  # of the trapezoids: refined points that leave more are too few for a smooth curve through them
+SMALL_GAPS = 0.05  # of the logit change: the gaps of all intervals of a smooth curve, each without its sign
 MAX_POINTS = 400  # of a refined path
-MIN_SHARE = 3e-5  # no point but zero is nearer to zero
-N_COARSE = 10  # intervals of the first look, where they are among those of the uniform path
-HOPELESS_GAP = 0.1  # of the first look: then uniform points are not worth finishing
-N_CUT = 12  # intervals that are cut at a time
+MIN_SHARE = 3e-5  # no two points are nearer to each other
+N_COARSE = 5  # intervals of the first look, where they are among those of the uniform path
+HOPELESS_GAP = 1.0  # of the first look: then uniform points are not worth finishing
+SMOOTH_GAP = 0.1  # of the uniform path: where it leaves more, what is missed is no mere kink
+N_NEAR_ZERO = 5  # points that a smooth curve begins with before the first of the first look
+N_CUT = 4  # intervals that are cut at a time
 KEPT_BYTES = 2**28  # of gradients that are held for their final weights; beyond it they are computed twice
 
 
@@ -77,7 +83,8 @@ def path_gradients(
 ) -> PathGradients:
     """Averaged gradients of several classes, which share the points of the path, for an activation of any shape.
 
-    Uniform points as in the paper; with ``refined``, more of them where the uniform ones leave a gap of more than WANTED_GAP.
+    Uniform points as in the paper; with ``refined``, more of them where they leave a gap of more than WANTED_GAP, or others
+    where a first look at some leaves more than HOPELESS_GAP.
     Chunks that do not fit into memory are halved; between chunks, ``progress`` may end the work. Raises BadSettings for a path
     without steps.
     """
@@ -89,6 +96,9 @@ def path_gradients(
         path.visit(uniform[:: n_steps // N_COARSE])
     if not path.shares or path.largest_gap() <= HOPELESS_GAP:
         path.visit(uniform)
+    if refined and path.largest_gap() > SMOOTH_GAP:
+        path.rule = smooth_curve
+        path.visit(evenly_between(0, path.shares[1], max(0, min(N_NEAR_ZERO, MAX_POINTS - len(path.shares)))))
     while refined and not path.adds_up() and (cuts := path.cuts()):
         path.visit(cuts)
     return path.summed_up()
@@ -106,12 +116,13 @@ class _Path:
         progress: Progress,
     ):
         self._logits_of, self._activation, self._class_idx, self._progress = logits_of, activation, class_idx, progress
-        self._uniform = dict(zip(uniform, trapezoidal(uniform).tolist(), strict=True))  # share -> weight in the mean
+        self._uniform = dict(zip(uniform, trapezoids(uniform).sum(0).tolist(), strict=True))  # share -> weight in the mean
         self._uniform_mean = activation.new_zeros(len(class_idx), *activation.shape)  # as far as its points were visited
         self._slopes: dict[float, Tensor] = {}  # share -> (n_classes,): <G_t, F>, how the logits rise per share
         self._logits: dict[float, Tensor] = {}  # share -> (all classes,)
         self._gradients: dict[float, Tensor] = {}  # share -> (n_classes, *shape of F), as long as they fit
         self._final = activation
+        self.rule: Rule = trapezoids  # how the mean is taken
 
     @property
     def shares(self) -> list[float]:
@@ -145,22 +156,28 @@ class _Path:
         return float(self._as_share(self._interval_gaps().sum(0)).max())
 
     def adds_up(self) -> bool:
-        """Whether the completeness gap of every class is small enough."""
-        shares, trapezoids = self.shares, self.largest_gap()
-        if shares == list(self._uniform):
-            return trapezoids <= WANTED_GAP
-        slopes = torch.stack([self._slopes[share] for share in shares]).cpu()  # (n, n_classes)
-        gaps = torch.from_numpy(smooth(shares)) @ slopes - self._changes()
-        return trapezoids <= TRUSTED_GAP and float(self._as_share(gaps).max()) <= WANTED_GAP
+        """Whether the completeness gap of every class is small enough, and of a smooth curve every interval's as well."""
+        gaps = self._interval_gaps()
+        small = float(self._as_share(gaps.sum(0)).max()) <= WANTED_GAP
+        return small and (self.rule is trapezoids or float(self._as_share(gaps.abs().sum(0)).max()) <= SMALL_GAPS)
 
     def cuts(self) -> list[float]:
-        """Where to cut the intervals whose own gaps are largest; none where the path is as fine as it may get."""
+        """Where to cut the intervals whose own gaps are largest; none where the path is as fine as it may get, or where what lies
+        in intervals too short to cut is too much already."""
         shares = self.shares
         gaps = self._as_share(self._interval_gaps()).amax(1).tolist()
-        middles = [_cut(low, high) for low, high in pairwise(shares)]
+        middles = [self._cut(low, high) for low, high in pairwise(shares)]
+        if sum(gap for gap, middle in zip(gaps, middles, strict=True) if middle is None) > SMALL_GAPS:
+            return []
         possible = sorted(((gap, middle) for gap, middle in zip(gaps, middles, strict=True) if middle is not None), reverse=True)
         most = min(N_CUT, MAX_POINTS - len(shares))
-        return [middle for gap, middle in possible[:most] if gap >= possible[0][0] / 20]
+        return [middle for gap, middle in possible[:most] if gap >= possible[0][0] / 4]
+
+    def _cut(self, low: float, high: float) -> float | None:
+        """Where to cut an interval: in the middle as the rule sees it; None if it is too short."""
+        if high - low < 2 * MIN_SHARE:
+            return None
+        return (low + high) / 2 if self.rule is trapezoids else evenly_between(low, high, 1)[0]
 
     def summed_up(self) -> PathGradients:
         """The mean over the points visited."""
@@ -168,12 +185,12 @@ class _Path:
         mean = self._uniform_mean if shares == list(self._uniform) else self._weighted_mean(shares)
         logits, baseline_logits = self._logits[shares[-1]], self._logits[shares[0]]
         changes = (logits - baseline_logits)[list(self._class_idx)]
-        gaps = ((mean * self._activation).flatten(1).sum(1) - changes).abs()
+        gaps = ((mean * self._activation).flatten(1).sum(1) - changes).abs().nan_to_num(nan=math.inf, posinf=math.inf)
         return PathGradients(self._class_idx, mean, self._final, logits, baseline_logits, tuple(gaps.tolist()), len(shares))
 
     def _weighted_mean(self, shares: list[float]) -> Tensor:
-        """The mean of the gradients on a smooth curve through some points, (n_classes, *shape of F)."""
-        weights = dict(zip(shares, smooth(shares).tolist(), strict=True))
+        """The mean of the gradients at some points as the rule takes it, (n_classes, *shape of F)."""
+        weights = dict(zip(shares, self.rule(shares).sum(0).tolist(), strict=True))
         mean = torch.zeros_like(self._uniform_mean)
         for chunk, gradients in self._all_gradients(shares):
             of_chunk = torch.tensor([weights[share] for share in chunk]).to(gradients)
@@ -189,30 +206,21 @@ class _Path:
             yield chunk, gradients
 
     def _interval_gaps(self) -> Tensor:
-        """Per interval and class its trapezoid minus the change of the logit between its ends, (n_intervals, n_classes)."""
+        """Per interval and class its part of the sum minus the change of the logit between its ends, (n_intervals, n_classes)."""
         shares = self.shares
-        at = torch.tensor(shares, dtype=torch.float64)
-        slopes = torch.stack([self._slopes[share] for share in shares]).cpu()
+        slopes = torch.stack([self._slopes[share] for share in shares]).cpu()  # (n, n_classes)
         logits = torch.stack([self._logits[share][list(self._class_idx)] for share in shares]).double().cpu()
-        return at.diff().unsqueeze(1) * (slopes[1:] + slopes[:-1]) / 2 - logits.diff(dim=0)
+        return torch.from_numpy(self.rule(shares)) @ slopes - logits.diff(dim=0)
 
     def _as_share(self, gaps: Tensor) -> Tensor:
-        """Gaps (..., n_classes) as shares of the change of each class's logit; infinite where only the gap is not zero."""
-        return torch.where(gaps == 0, 0, gaps.abs() / self._changes().abs())
+        """Gaps (..., n_classes) as shares of the change of each class's logit; infinite where only the gap is not zero, or
+        where gradients overflow."""
+        return torch.where(gaps == 0, 0, (gaps.abs() / self._changes().abs()).nan_to_num(nan=math.inf, posinf=math.inf))
 
     def _changes(self) -> Tensor:
         """How much the logit of every class rises from zero, (n_classes,)."""
         shares = self.shares
         return (self._logits[shares[-1]] - self._logits[shares[0]])[list(self._class_idx)].double().cpu()
-
-
-def _cut(low: float, high: float) -> float | None:
-    """Where to cut an interval: in equal proportions if it spans octaves, else in the middle; None if it is too short."""
-    if high - low < 2 * MIN_SHARE:
-        return None
-    if low == 0:
-        return max(high / 8, MIN_SHARE)
-    return (low * high) ** 0.5 if high > 4 * low else (low + high) / 2
 
 
 def _gradients(logits_of: LogitsOf, activation: Tensor, shares: Tensor, class_idx: Sequence[int]) -> tuple[Tensor, Tensor]:

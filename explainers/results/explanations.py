@@ -205,10 +205,10 @@ class ConceptMaps(ConceptResult):
     maps: Mapping[tuple[str, int], np.ndarray]  # by concept and depth: (h, w) float32 in [0, 1]
 
 
-def holm_corrected(concepts: Sequence[OfPhoto]) -> tuple[OfPhoto, ...]:
-    """With p-values corrected over everything given, class by class."""
+def holm_corrected(concepts: Sequence[OfPhoto], n_to_come: int = 0) -> tuple[OfPhoto, ...]:
+    """With p-values corrected over everything given and over ``n_to_come`` more that are not known yet, class by class."""
     n_classes = len(concepts[0].estimates) if concepts else 0
-    by_class = [holm([c.estimates[row].p_value for c in concepts]) for row in range(n_classes)]
+    by_class = [holm([c.estimates[row].p_value for c in concepts], n_to_come) for row in range(n_classes)]
     return tuple(
         replace(c, estimates=tuple(replace(f, corrected_p_value=by_class[row][n]) for row, f in enumerate(c.estimates)))
         for n, c in enumerate(concepts)

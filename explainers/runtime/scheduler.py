@@ -83,6 +83,11 @@ class Job(Generic[T]):
         """What is being done, in a few words."""
         return self._computation.progress()[1]
 
+    @property
+    def so_far(self) -> T | None:
+        """The answer as far as it is known before it is whole; None where nothing is, or where the work does not say."""
+        return self._computation.so_far
+
     def result(self, timeout: float | None = None) -> T:
         """Waits for the result; raises the error family's members, or TimeoutError after ``timeout`` seconds."""
         if not self._settled.wait(timeout):
@@ -182,6 +187,7 @@ class _Computation(Generic[T]):
         self.started = False
         self.fraction: float | None = None
         self.message = "Waiting for its turn"
+        self.so_far: T | None = None
         self.value: T  # once the work is done without an error
         self.error: EncoderscopeError | None = None
 
@@ -191,7 +197,7 @@ class _Computation(Generic[T]):
 
     def run(self, work: Callable[[Progress], T]) -> None:
         """Leaves a value or an error; raises nothing."""
-        progress = Progress(self._report, self._check)
+        progress = Progress(self._report, self._check, self._show)
         try:
             progress.check()
             self.started = True
@@ -207,6 +213,9 @@ class _Computation(Generic[T]):
 
     def _report(self, share: float | None, doing: str) -> None:
         self.fraction, self.message = share, doing
+
+    def _show(self, so_far: T) -> None:
+        self.so_far = so_far
 
     def _check(self) -> None:
         """Raises Cancelled if nobody waits for the result any more."""

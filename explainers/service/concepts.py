@@ -31,6 +31,7 @@ from explainers.service.questions import CheckConcepts, ExplainClass, ExplainPho
 from explainers.visual_tcav import concept_map
 from explainers.visual_tcav.attribution import Contributions, Evidence, contributions, evidence_of
 from explainers.visual_tcav.cav import Cavs
+from explainers.visual_tcav.domain import DomainCheck
 from explainers.visual_tcav.estimates import Estimate, class_estimate, estimates_of
 from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
 from explainers.visual_tcav.stack import CavStack
@@ -44,6 +45,7 @@ from models.progress import IGNORED, Progress
 FIT_SHARE = 0.5  # of the progress bar: fitting CAVs
 
 Tested = Mapping[str, Sequence[TestedConcept]]  # by concept name, one per depth
+Followed = tuple[DepthFacts, Mapping[str, Contributions]]  # of a photo at one depth
 
 
 def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Progress) -> LocalExplanation:
@@ -55,29 +57,25 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
     tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
     image, logits, class_idx = prepared(encoder, photo, settings.input_size, settings.class_idx)
-    facts, contributed = _followed(inquiry, tested, image, class_idx, progress.part(FIT_SHARE, 1.0))
-    at_depths = [
-        _at_depth(concept, depth, of_depth)
-        for name, of_depths in tested.items()
-        for concept, depth, of_depth in zip(of_depths, settings.depths, contributed[name], strict=True)
-    ]
-    over_depths = [
-        ConceptOverDepths(name, _estimates(of_depths[0].stack, Contributions.over_depths(contributed[name])))
-        for name, of_depths in tested.items()
-    ]
-    domains = domain_checks(inquiry, progress)
-    seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
-    return LocalExplanation(
-        provenance_of(encoder.info, (photo,), replace(settings, class_idx=class_idx), seconds),
+    blank = LocalExplanation(
+        provenance_of(encoder.info, (photo,), replace(settings, class_idx=class_idx)),
         *sets_used(inquiry),
         class_idx=class_idx,
         class_names=tuple(class_name(encoder.info.class_names, idx) for idx in class_idx),
         probabilities=tuple(probabilities(logits)[list(class_idx)].tolist()),
-        depths=facts,
-        concepts=holm_corrected(with_domains(at_depths, domains)),
-        over_depths=holm_corrected(over_depths),
+        depths=(),
+        concepts=(),
+        over_depths=(),
         refused_depths=refused,
     )
+    followed: dict[int, Followed] = {}
+    for n, depth in enumerate(reversed(settings.depths)):  # deep ones take least, and tell most of a class
+        progress.report(FIT_SHARE + (1 - FIT_SHARE) * n / len(settings.depths), f"Following the evidence from depth {depth}")
+        followed[depth] = _followed_from(inquiry, tested, depth, image, class_idx, progress.silent())
+        progress.show(_with_depths(blank, tested, followed))
+    whole = _with_depths(blank, tested, followed, domain_checks(inquiry, progress))
+    seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
+    return replace(whole, provenance=replace(whole.provenance, seconds=seconds))
 
 
 def explain_class(question: ExplainClass, observatory: Observatory, progress: Progress) -> ClassExplanation:
@@ -248,21 +246,44 @@ def evidence_at(
     return evidence_of(path, activation, class_idx, head.map_of)
 
 
-def _followed(
-    inquiry: Inquiry, tested: Tested, image: Tensor, class_idx: Sequence[int], progress: Progress
-) -> tuple[tuple[DepthFacts, ...], dict[str, list[Contributions]]]:
-    """What holds for an image (3, H, W) at every depth, and what every concept contributes there, by concept."""
-    encoder, settings = inquiry.encoder, inquiry.settings
-    facts: list[DepthFacts] = []
-    contributed: dict[str, list[Contributions]] = {name: [] for name in tested}
-    for n, depth in enumerate(settings.depths):
-        progress.report(n / len(settings.depths), f"Following the evidence from depth {depth}")
-        evidence = evidence_at(encoder, image, depth, class_idx, settings.n_steps, progress.silent())
-        shares = evidence.class_shares, evidence.off_map_shares
-        facts.append(DepthFacts(depth, *shares, evidence.logit_changes, evidence.completeness_gaps))
-        for name, of_depths in tested.items():
-            contributed[name].append(contributions(evidence, on_device(of_depths[n].stack.cavs, evidence.feature_map)))
-    return tuple(facts), contributed
+def _followed_from(
+    inquiry: Inquiry, tested: Tested, depth: int, image: Tensor, class_idx: Sequence[int], progress: Progress
+) -> Followed:
+    """What holds for an image (3, H, W) at one of the depths, and what every concept contributes there."""
+    evidence = evidence_at(inquiry.encoder, image, depth, class_idx, inquiry.settings.n_steps, progress)
+    shares = evidence.class_shares, evidence.off_map_shares
+    facts = DepthFacts(depth, *shares, evidence.logit_changes, evidence.completeness_gaps)
+    stacks = {name: of_depths[inquiry.settings.depths.index(depth)].stack.cavs for name, of_depths in tested.items()}
+    return facts, {name: contributions(evidence, on_device(stack, evidence.feature_map)) for name, stack in stacks.items()}
+
+
+def _with_depths(
+    blank: LocalExplanation,
+    tested: Tested,
+    followed: Mapping[int, Followed],
+    domains: Mapping[str, DomainCheck] | None = None,
+) -> LocalExplanation:
+    """The explanation with the depths that were followed so far, and with their mean once they are all; p-values are corrected
+    for those to come as well."""
+    depths = blank.settings.depths
+    n_to_come = len(tested) * (len(depths) - len(followed))
+    at_depths = [
+        _at_depth(concept, depth, followed[depth][1][name])
+        for name, of_depths in tested.items()
+        for concept, depth in zip(of_depths, depths, strict=True)
+        if depth in followed
+    ]
+    over_depths = [
+        ConceptOverDepths(name, _estimates(of_depths[0].stack, Contributions.over_depths([followed[d][1][name] for d in depths])))
+        for name, of_depths in tested.items()
+        if n_to_come == 0
+    ]
+    return replace(
+        blank,
+        depths=tuple(followed[depth][0] for depth in depths if depth in followed),
+        concepts=holm_corrected(with_domains(at_depths, domains or {}), n_to_come),
+        over_depths=holm_corrected(over_depths),
+    )
 
 
 def _contributions_to_class(
@@ -276,11 +297,11 @@ def _contributions_to_class(
     for done, photo in enumerate(photos):
         progress.report(done / len(photos), f"Explaining '{photo.name}'")
         image = inquiry.encoder.prepare(photo, settings.input_size)
-        of_depths, of_photo = _followed(inquiry, tested, image, settings.class_idx, progress.silent())
-        facts.append(of_depths)
-        for name, of_concept in of_photo.items():
-            for n, of_depth in enumerate(of_concept):
-                contributed[name][n].append(replace(of_depth, concept_map=of_depth.concept_map[:0]))
+        of_depths = [_followed_from(inquiry, tested, d, image, settings.class_idx, progress.silent()) for d in settings.depths]
+        facts.append(tuple(of_depth for of_depth, _ in of_depths))
+        for n, (_, of_concepts) in enumerate(of_depths):
+            for name, of_concept in of_concepts.items():
+                contributed[name][n].append(replace(of_concept, concept_map=of_concept.concept_map[:0]))
     return facts, contributed
 
 

@@ -8,6 +8,8 @@ encoder fingerprint, hashes of photos and settings.
 """
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +63,7 @@ from models.errors import BadSettings
 from models.photo import Photo
 from models.progress import Progress
 
+NICENESS = 5  # of the worker: pages, and a browser on the same machine, go before it, and cost it little
 RESULT_SHARE = 0.25  # of the cache's bytes; feature maps get the rest
 
 
@@ -374,6 +377,8 @@ def _n_threads() -> int:
 
 
 def _set_up_worker(n_threads: int) -> None:
+    if sys.platform == "linux":  # where a thread has a priority of its own, which the threads of torch inherit
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
     torch.backends.cudnn.allow_tf32 = False  # its rounding, 5e-4, moves borders of maps: a GPU shall draw what a CPU draws
     torch.set_num_threads(n_threads)
     torch.get_num_threads()  # a thread takes the number over when it first asks for it; later changes elsewhere pass it by

@@ -49,10 +49,13 @@ def two_sided_p_value(observed: float, null: Sequence[float] | np.ndarray, centr
     return p_value(abs(observed - centre), np.abs(np.asarray(null) - centre))
 
 
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P-values corrected for being several, in the order given; never above 1."""
+def holm(p_values: Sequence[float], n_to_come: int = 0) -> tuple[float, ...]:
+    """P-values corrected for being several, in the order given; never above 1.
+
+    ``n_to_come`` more are not known yet and count as 1: once they are, no corrected p-value is larger than it was before.
+    """
     order = np.argsort(p_values, kind="stable")
-    steps = (len(p_values) - np.arange(len(p_values))) * np.asarray(p_values, float)[order]
+    steps = (len(p_values) + n_to_come - np.arange(len(p_values))) * np.asarray(p_values, float)[order]
     corrected = np.empty(len(p_values))
     corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return tuple(corrected.tolist())

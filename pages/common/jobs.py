@@ -6,6 +6,7 @@ service is asked only when the question of a view changes, and then cancels what
 
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
@@ -86,11 +87,11 @@ def _left_behind() -> dict[str, dict[str, tuple[Question, Job]]]:
     return {}
 
 
-def result_or_stop(view: str, job: Job[T]) -> T:
-    """The job's result, as `answer_or_stop` waits for it."""
-    place = st.empty()
+def result_or_stop(view: str, job: Job[T], draw_so_far: Callable[[T], None] | None = None) -> T:
+    """The job's result, as `answer_or_stop` waits for it; ``draw_so_far`` draws meanwhile what is known of it already."""
+    place, below = st.empty(), st.empty()
     try:
-        _watch(view, job, place)
+        _watch(view, job, place, below, draw_so_far)
         return job.result()
     except Cancelled:
         place.info("Stopped. Change a setting, or start again.", icon=":material/stop_circle:")
@@ -101,17 +102,26 @@ def result_or_stop(view: str, job: Job[T]) -> T:
     st.stop()
 
 
-def _watch(view: str, job: Job, place: DeltaGenerator) -> None:
-    """Shows the progress until the job is done, then clears the place."""
+def _watch(view: str, job: Job[T], place: DeltaGenerator, below: DeltaGenerator, draw_so_far: Callable[[T], None] | None) -> None:
+    """Shows the progress until the job is done, and below it what is known so far, then clears both places.
+
+    Only what has changed is sent: a browser that draws the same bar anew takes the core that the work needs.
+    """
     asked_at = time.monotonic()
-    stoppable = False
-    bar = None
+    bar, said, drawn = None, None, None
     while not job.done:
-        if not stoppable and time.monotonic() - asked_at > _PATIENCE_SECONDS:
-            stoppable, bar = True, _bar_with_stop(view, job, place)
-        (bar or place).progress(job.fraction or 0.0, text=escaped(job.message))
+        if bar is None and time.monotonic() - asked_at > _PATIENCE_SECONDS:
+            bar, said = _bar_with_stop(view, job, place), None
+        if (says := (job.fraction or 0.0, escaped(job.message))) != said:
+            said = says
+            (bar or place).progress(said[0], text=said[1])
+        if draw_so_far is not None and (so_far := job.so_far) is not None and so_far is not drawn:
+            drawn = so_far
+            with below.container():
+                draw_so_far(so_far)
         time.sleep(_POLL_SECONDS)
     place.empty()
+    below.empty()
 
 
 def _bar_with_stop(view: str, job: Job, place: DeltaGenerator) -> DeltaGenerator:

@@ -1,5 +1,7 @@
 """Explain: where does an encoder see a concept, and what does it contribute to a class? Visual-TCAV, for a photo or a class."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.common import frame
@@ -51,7 +53,7 @@ if photo is not None:
     explaining = jobs.asked("explain a photo", inquiry.of_photo(photo))
     if not explaining.done:
         jobs.give_up(taken_away.VIEW)
-    explanation = jobs.result_or_stop("explain a photo", explaining)
+    explanation = jobs.result_or_stop("explain a photo", explaining, partial(photo_views.draw_so_far, photo))
     appearance.settle(explanation, is_opened=scope == A_CLASS)
     taken_away.settle(explanation)
     remark = photos.outside_what_was_learnt(service.catalog.entry(info.name)) if scope == ONE_PHOTO else ""

@@ -43,7 +43,7 @@ def draw(photo: Photo, explanation: LocalExplanation, *, is_opened: bool) -> Non
     _maps(photo, explanation, depths if depth == ALL_DEPTHS else [depth], heat)
     st.header("What each concept contributes", anchor=False, help=_BARS_HELP)
     st.markdown(f"{views.ATTRIBUTION} Full colour, ★: more than chance would give. Orange bands: 95 % of what chance gives.")
-    _bars(explanation, depth)
+    _bars(explanation, depth, "bars")
     _advise_steps(explanation)
     views.domain_doubts(explanation)
     views.set_warnings(explanation.all_warnings)
@@ -51,6 +51,20 @@ def draw(photo: Photo, explanation: LocalExplanation, *, is_opened: bool) -> Non
     _one_class(explanation)
     views.downloads(explanation, partial(report.of_photo, photo, explanation, depth, heat))
     link.write()
+
+
+def draw_so_far(photo: Photo, explanation: LocalExplanation) -> None:
+    """What is known while shallower depths are still followed: the maps and bars of the first depth that is done, without
+    controls."""
+    depth = explanation.depths[-1].depth
+    headline(explanation, "", is_opened=False)
+    _maps(photo, explanation, [depth], HeatAppearance())
+    st.header("What each concept contributes", anchor=False)
+    st.markdown(
+        f"**Depth {depth}**; the others follow. Full colour, ★: more than chance would give, whatever they show. Orange bands: "
+        "95 % of what chance gives."
+    )
+    _bars(explanation, depth, f"so far {len(explanation.depths)}")
 
 
 def headline(explanation: LocalExplanation, remark: str, *, is_opened: bool) -> None:
@@ -90,13 +104,14 @@ def _maps(photo: Photo, explanation: LocalExplanation, depths: Sequence[int], he
                 st.image(drawn, caption=caption, width="stretch", alt=f"{name} at depth {depth}")
 
 
-def _bars(explanation: LocalExplanation, depth: ShownDepth) -> None:
+def _bars(explanation: LocalExplanation, depth: ShownDepth, place: str) -> None:
+    """Draws the bars of every class; ``place`` tells these charts from those of another place of the page."""
     with st.grid(min(len(explanation.class_idx), 3), min_column_width=280, gap="medium"):
         for row, name in enumerate(explanation.class_names):
             with st.container():
                 st.markdown(f"**{escaped(name)}** :gray[{explanation.probabilities[row]:.1%}]")
                 figure = charts.attributions(explanation, row, depth)
-                key = f"bars {explanation.class_idx[row]}"
+                key = f"{place} {explanation.class_idx[row]}"
                 plots.draw(figure, key=key, alt=f"What each concept contributes to {name}")
 
 

@@ -94,7 +94,7 @@ def to_gap_table(weights: Path) -> list[dict]:
     rows = []
     for architecture, depths in TO_GAP.items():
         folder = weights / architecture
-        encoder = Encoder.from_folder(folder, architecture) if folder.is_dir() else Encoder.from_timm(architecture)
+        encoder = Encoder.from_folder(folder, name=architecture) if folder.is_dir() else Encoder.from_timm(architecture)
         image = encoder.prepare(read_sample("chelsea"), encoder.info.preprocessing.input_size)
         class_idx = int(encoder.logits(image[None])[0].argmax())
         for depth in depths:

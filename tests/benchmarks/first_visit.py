@@ -31,7 +31,12 @@ class Visit:
 VISITS = (
     Visit("Explore", "", ".stage[data-frame]", ".st-key-probabilities .js-plotly-plot"),
     Visit("Concepts", "concepts", ".tile img, [role=group] img", ".st-key-health .js-plotly-plot"),
-    Visit("Explain", "explain", "img[alt*=' at depth ']", ".st-key-over-depths .js-plotly-plot"),
+    Visit(
+        "Explain",
+        "explain",
+        ":is([class*='st-key-so-far-'], [class*='st-key-bars-']) .js-plotly-plot",  # of the first depth, or of all
+        ".st-key-over-depths .js-plotly-plot",
+    ),
     Visit("Compare", "compare", ".stage[data-frame]", ".st-key-probabilities-1 .js-plotly-plot"),
 )
 

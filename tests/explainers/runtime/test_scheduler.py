@@ -92,6 +92,21 @@ def test_a_job_comes_back_at_once_and_tells_how_far_it_is(scheduler, worker):
     assert job.result(PATIENCE) == "done" and job.done
 
 
+def test_what_is_known_so_far_can_be_seen_before_the_work_is_done(scheduler, later):
+    def work(progress):
+        progress.show("half")
+        seen.append(job.so_far)
+        progress.part(0, 1).show("of a step, which is not the answer")
+        seen.append(job.so_far)
+        return "whole"
+
+    seen = []
+    job = request(scheduler, "key", work, later, "x")
+    assert job.so_far is None
+    later.run_all()
+    assert seen == ["half", "half"] and job.result() == "whole"
+
+
 def test_identical_requests_in_flight_are_computed_once(scheduler, later):
     n_runs = []
     first, second = (request(scheduler, "a", counted(n_runs), later, "testing") for _ in range(2))

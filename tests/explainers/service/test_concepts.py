@@ -15,11 +15,13 @@ from explainers.library.regions import region_of
 from explainers.library.sets import Example
 from explainers.results.explanations import ALL_DEPTHS
 from explainers.service import concepts as explaining
+from explainers.service.questions import ExplainPhoto
 from explainers.service.service import ExplainerService
 from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import holm
 from models.errors import BadSettings, TooFewExamples
 from models.photo import photo_from_array
+from models.progress import Progress
 from models.scenes.scenes import CLASS_NAMES, SceneOptions, render, sample_scene
 
 ENCODER = "scenes-cnn"
@@ -98,6 +100,24 @@ def test_over_all_depths_figures_are_means_and_corrected_for_the_concepts_alone(
                 assert getattr(figure, value) == pytest.approx(np.mean([getattr(f, value) for f in of_depths]), abs=1e-9)
             assert figure.interval[0] <= figure.value <= max(f.interval[1] for f in of_depths)
         assert [f.corrected_p_value for f in together] == list(holm([f.p_value for f in together]))
+
+
+def test_deep_depths_are_shown_first_and_no_star_is_taken_back(service, library, explanation):
+    """What is found on the way is the whole explanation but for the depths to come, which p-values are corrected for already."""
+    photo, seen = scene(1, class_idx=RED_DISC), []
+    about = asked(library, "crimson", "azure")
+    question = ExplainPhoto(ENCODER, photo, about["concepts"], about["random"], SETTINGS)
+    explaining.explain_photo(question, service.observatory, Progress(show=seen.append))
+    first, whole = seen
+    assert [[facts.depth for facts in found.depths] for found in seen] == [[4], [3, 4]]
+    assert first.over_depths == () and len(whole.over_depths) == 2 and first.class_names == explanation.class_names
+    for name in ("crimson", "azure"):
+        np.testing.assert_array_equal(first.at(name, 4).concept_map, explanation.at(name, 4).concept_map)
+        for before, after in zip(first.at(name, 4).estimates, explanation.at(name, 4).estimates, strict=True):
+            assert (before.value, before.p_value) == (after.value, after.p_value)
+            assert before.corrected_p_value >= after.corrected_p_value
+    p_values = [c.estimates[0].p_value for c in first.concepts]
+    assert [c.estimates[0].corrected_p_value for c in first.concepts] == list(holm(p_values, n_to_come=2))
 
 
 def test_red_speaks_for_the_red_disc_more_than_blue_does(explanation):

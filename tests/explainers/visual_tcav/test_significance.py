@@ -36,6 +36,14 @@ def test_holm():
     assert holm([]) == ()
 
 
+def test_a_p_value_corrected_before_all_are_known_can_only_fall():
+    known, to_come = [0.01, 0.2, 0.004], [0.012, 0.9, 0.0001]
+    before, after = holm(known, n_to_come=3), holm([*known, *to_come])[:3]
+    assert before == pytest.approx((0.05, 0.8, 0.024))
+    assert all(b >= a for b, a in zip(before, after, strict=True)) and before != after
+    assert all(holm([*known, other], n_to_come=2)[:3] <= before for other in to_come)
+
+
 def test_the_interval_leaves_out_the_tails():
     assert confidence_interval(range(101), coverage=0.9) == pytest.approx((5, 95))
 

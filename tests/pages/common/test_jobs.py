@@ -1,6 +1,7 @@
 """Between page and service: one question per change, progress while waiting, a refusal as a sentence."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -28,6 +29,15 @@ class StandInJob:
 
     def cancel(self) -> None:
         self.cancelled = True
+
+
+class GrowingJob(StandInJob):
+    """Knows more after a while."""
+
+    @property
+    def so_far(self):
+        self.known = getattr(self, "known", iter([None, "one", "one"]))
+        return next(self.known, "two")
 
 
 class StandInService:
@@ -91,3 +101,30 @@ def test_what_was_stopped_can_be_started_again(opened):
     assert len(asked) == 1  # not by itself
     app.button("again answer").click().run()
     assert app.text[0].value == "42" and len(asked) == 2
+
+
+def growing_page():
+    import streamlit as st
+
+    from pages.common import jobs
+
+    def draw(so_far):
+        st.session_state.setdefault("drawn", []).append(so_far)
+
+    job = jobs.asked("answer", None)
+    st.text(jobs.result_or_stop("answer", job, draw))
+
+
+def test_what_is_known_so_far_is_drawn_once_each_and_gone_in_the_end(monkeypatch):
+    service = StandInService(lambda: GrowingJob("whole", n_looks=4))
+    monkeypatch.setattr(jobs, "service", lambda: service)
+    page = AppTest.from_function(growing_page).run(timeout=30)
+    assert page.session_state["drawn"] == ["one", "two"]
+    assert [text.value for text in page.text] == ["whole"]
+
+
+def test_a_bar_that_says_the_same_is_not_sent_again(monkeypatch):
+    sent = []
+    place = SimpleNamespace(progress=lambda *args, **kwargs: sent.append(args), empty=lambda: None)
+    jobs._watch("view", StandInJob("whole", n_looks=5), place, place, None)
+    assert sent == [(0.4,)]
