@@ -23,8 +23,9 @@ from huggingface_hub.errors import (
 )
 from tqdm import tqdm
 
-from models.catalog.formats import PICKLED_NAMES, WEIGHTS_NAMES, only_pickled
-from models.errors import EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
+from models.catalog.formats import PICKLED_NAMES, WEIGHTS_INDEX, WEIGHTS_NAMES, only_pickled
+from models.catalog.weights import part_names
+from models.errors import BadCheckpoint, EncoderUnavailable, UnknownEncoder, UnsupportedEncoder
 from models.progress import IGNORED, Progress
 
 QUESTION_TIMEOUT_S = 5
@@ -47,8 +48,9 @@ def cached_file(repo: str, filename: str) -> Path | None:
 
 
 def cached_weights(repo: str) -> Path | None:
-    """The weights of a repository on this machine, if they are there."""
-    return next((path for name in WEIGHTS_NAMES if (path := cached_file(repo, name))), None)
+    """The weights of a repository, if they are on this machine: one file, or the index of parts that are all there."""
+    found = next((path for name in (*WEIGHTS_NAMES, WEIGHTS_INDEX) if (path := cached_file(repo, name))), None)
+    return found if found and all(cached_file(repo, part) for part in _parts(found)) else None
 
 
 def cached_repos() -> list[str]:
@@ -60,8 +62,21 @@ def cached_repos() -> list[str]:
 
 
 def load_weights(repo: str, progress: Progress = IGNORED) -> Path:
-    """The safetensors file of a repository, fetched if need be."""
-    return cached_weights(repo) or _fetch_first(repo, WEIGHTS_NAMES, progress)
+    """The safetensors file of a repository, or the index of several beside it, fetched if need be."""
+    if on_disk := cached_weights(repo):
+        return on_disk
+    found = cached_file(repo, WEIGHTS_INDEX) or _fetch_first(repo, (*WEIGHTS_NAMES, WEIGHTS_INDEX), progress)
+    for part in _parts(found):
+        load_file(repo, part, progress)
+    return found
+
+
+def _parts(weights: Path) -> Sequence[str]:
+    """The files that an index names; none if it is damaged, which is said when the encoder is built, or if it is no index."""
+    try:
+        return part_names(weights) if weights.name == WEIGHTS_INDEX else ()
+    except BadCheckpoint:
+        return ()
 
 
 def load_file(repo: str, filename: str, progress: Progress = IGNORED) -> Path:

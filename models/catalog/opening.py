@@ -86,7 +86,7 @@ def open_timm(name: str, device: Device, progress: Progress) -> Encoder:
 
 
 def open_hub(name: str, device: Device, progress: Progress) -> Encoder:
-    """The encoder in a hub repository: a snapshot of it, once its two files are there, is a folder like any other."""
+    """The encoder in a hub repository: a snapshot of it, once its files are there, is a folder like any other."""
     repo = name.removeprefix(HUB_PREFIX)
     config = hub.load_file(repo, CONFIG, progress)
     known_architecture(config_in(config.parent), name)

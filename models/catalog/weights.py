@@ -19,11 +19,17 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     if whole is not None:
         return (whole,)
     index = folder / WEIGHTS_INDEX
-    return tuple(folder / name for name in _parts(index)) if index.is_file() else ()
+    if not index.is_file():
+        return ()
+    files = tuple(folder / name for name in part_names(index))
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise BadCheckpoint(f"'{missing[0]}' is missing: '{index.name}' names it as a part of the weights. Copy it there, too.")
+    return files
 
 
-def _parts(index: Path) -> list[str]:
-    """The names of the files in an index, each once."""
+def part_names(index: Path) -> list[str]:
+    """The names of the files in an index, each once; raises BadCheckpoint if it is damaged or leads out of its folder."""
     if index.stat().st_size > MAX_HEADER_BYTES:
         raise BadCheckpoint(f"'{index.name}' is larger than any index of weights is. Save the weights again.")
     places = json_object(index.read_bytes(), f"'{index.name}'").get("weight_map")
@@ -36,9 +42,6 @@ def _parts(index: Path) -> list[str]:
                 f"'{index.name}' names {json.dumps(name)[:80]}, which is not the name of a safetensors file beside it. "
                 "Save the weights again."
             )
-    missing = [name for name in names if not (index.parent / name).is_file()]
-    if missing:
-        raise BadCheckpoint(f"'{missing[0]}' is missing: '{index.name}' names it as a part of the weights. Copy it there, too.")
     return names
 
 

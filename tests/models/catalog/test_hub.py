@@ -20,7 +20,8 @@ from safetensors.torch import save
 from tests.models.catalog.standin_hub import StandInHub
 
 ROOT = Path(__file__).parents[3]
-TINY, TIMM = "hf-hub:team/tiny", "test_resnet.r160_in1k"
+TINY, TIMM, PARTS = "hf-hub:team/tiny", "test_resnet.r160_in1k", "hf-hub:team/parts"
+INDEX = "model.safetensors.index.json"
 MODEL_ARGS = {"embed_dim": 24, "depth": 3, "num_heads": 3, "img_size": 64, "num_classes": 3}
 OPEN_ALL = """
 import json, sys, torch
@@ -66,6 +67,15 @@ def repository(**changes: bytes | None) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if content is not None}
 
 
+def in_parts(left_out: str = "") -> dict[str, bytes]:
+    """The same encoder with its tensors in two files and an index, of which one may be left out."""
+    weights = tiny_vit().state_dict()
+    where = {name: f"model-{1 + n % 2}-of-2.safetensors" for n, name in enumerate(weights)}
+    files = {part: save({name: weights[name] for name in weights if where[name] == part}) for part in set(where.values())}
+    files |= repository(model__safetensors=None) | {INDEX: json.dumps({"weight_map": where}).encode()}
+    return {name: content for name, content in files.items() if name != left_out}
+
+
 REFUSED = {  # repository: (its files, the error, what the message says)
     "pickled": (repository(model__safetensors=None, pytorch_model__bin=b"pickle"), "UnsupportedEncoder", "pickle"),
     "empty": (repository(model__safetensors=None), "UnsupportedEncoder", "no model.safetensors"),
@@ -74,6 +84,8 @@ REFUSED = {  # repository: (its files, the error, what the message says)
     "unheard": (repository(config__json=b'{"architecture": "vit_unheard"}'), "UnsupportedEncoder", "vit_unheard"),
     "page": (repository(config__json=b"<html>"), "EncoderUnavailable", "not a readable JSON"),
     "broken": (repository(model__safetensors=b"\0" * 100), "EncoderUnavailable", "not a safetensors file"),
+    "part": (in_parts("model-2-of-2.safetensors"), "UnsupportedEncoder", "has no model-2-of-2.safetensors"),
+    "index": (in_parts() | {INDEX: b"{"}, "EncoderUnavailable", "not readable JSON"),
     "foreign": (repository(model__safetensors=save({"a": torch.zeros(2)})), "EncoderUnavailable", "do not fit"),
 }
 
@@ -92,14 +104,14 @@ class Runs:
 def runs(tmp_path_factory) -> Runs:
     cache = tmp_path_factory.mktemp("hub")
     resnet = {"model.safetensors": save(seeded("test_resnet").state_dict())}
-    repositories = {"team/tiny": repository(), f"timm/{TIMM}": resnet}
+    repositories = {"team/tiny": repository(), "team/parts": in_parts(), f"timm/{TIMM}": resnet}
     repositories |= {f"team/{name}": files for name, (files, _, _) in REFUSED.items()}
     with StandInHub(repositories) as hub:
         refused = [f"hf-hub:team/{name}" for name in REFUSED]
-        online = open_all(cache, hub.url, TINY, TIMM, *refused, "hf-hub:team/none", "hf-hub:no/such/name")
+        online = open_all(cache, hub.url, TINY, TIMM, PARTS, *refused, "hf-hub:team/none", "hf-hub:no/such/name")
         n_requests = sum("/team/tiny/" in request for request in hub.requests)
-    stopped = open_all(cache, hub.url, TINY, TIMM, "hf-hub:team/absent")
-    offline = open_all(cache, hub.url, TINY, TIMM, "hf-hub:team/absent", HF_HUB_OFFLINE="1")
+    stopped = open_all(cache, hub.url, TINY, TIMM, PARTS, "hf-hub:team/absent")
+    offline = open_all(cache, hub.url, TINY, TIMM, PARTS, "hf-hub:team/absent", HF_HUB_OFFLINE="1")
     return Runs(online, stopped, offline, n_requests)
 
 
@@ -128,7 +140,11 @@ def test_a_timm_name_opens_from_the_hub(runs):
     torch.testing.assert_close(torch.tensor(opened["logits"]), seeded("test_resnet")(torch.ones(1, 3, 64, 96)))
 
 
-@pytest.mark.parametrize("name", [TINY, TIMM])
+def test_weights_in_parts_are_put_together(runs):
+    assert runs.online[PARTS]["logits"] == runs.online[TINY]["logits"] and runs.online[PARTS]["state"] == "on disk"
+
+
+@pytest.mark.parametrize("name", [TINY, TIMM, PARTS])
 def test_without_the_hub_it_opens_from_the_disk(runs, name):
     assert runs.stopped[name]["logits"] == runs.offline[name]["logits"] == runs.online[name]["logits"]
     assert runs.stopped[name]["steps"] == [[None, "reading weights"]]
