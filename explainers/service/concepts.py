@@ -72,7 +72,8 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
     for n, depth in enumerate(reversed(settings.depths)):  # deep ones take least, and tell most of a class
         progress.report(FIT_SHARE + (1 - FIT_SHARE) * n / len(settings.depths), f"Following the evidence from depth {depth}")
         followed[depth] = _followed_from(inquiry, tested, depth, image, class_idx, progress.silent())
-        progress.show(_with_depths(blank, tested, followed))
+        if n == 0 and len(settings.depths) > 1:
+            progress.show(_with_depths(blank, tested, followed))
     whole = _with_depths(blank, tested, followed, domain_checks(inquiry, progress))
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return replace(whole, provenance=replace(whole.provenance, seconds=seconds))

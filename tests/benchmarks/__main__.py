@@ -12,6 +12,7 @@ python -m tests.benchmarks speed      integrated gradients beside Captum's at eq
 python -m tests.benchmarks to_gap     integrated gradients beside Captum's until they add up to 1 % (pip install captum)
 python -m tests.benchmarks bench      segmentation maps beside scikit-learn, the bare encoder, others; memory; growth (make bench)
 python -m tests.benchmarks decoding   what reading a photo costs, file by file, and what is refused
+python -m tests.benchmarks path       how far attributions on the path are from those on many points
 python -m tests.benchmarks first_visit  each page on a server that has just started, in Chromium: seconds to content
 python -m tests.benchmarks live       dragging the granularity and pointing at places in Chromium: event to frame, bytes, messages
 python -m tests.benchmarks similar    similarity from a few bytes beside the cosine over all channels
@@ -34,6 +35,8 @@ from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
 from models.catalog.packaged import LITE0
 from models.encoder.encoder import Encoder
+from models.photo import Photo, read_photo_file
+from models.photo.samples import read_sample
 from tests.benchmarks import (
     attribution_speed,
     classification,
@@ -64,7 +67,7 @@ GROUPS = {
     "bench": tuple(segmentation_speed.TABLES),
 }
 # Photographs with ground truth, or real weights.
-NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "domains", "agreement", "precision", "stream"}
+NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "domains", "agreement", "precision", "stream", "path"}
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
 
@@ -105,6 +108,7 @@ TABLES = {
     "speed": lambda _: attribution_speed.speed_table(),
     "first_visit": lambda _: first_visit.first_visit_table(),
     "to_gap": lambda _: attribution_speed.to_gap_table(SHARED_FIXTURES / "weights"),
+    "path": lambda _: attribution_speed.path_table(SHARED_FIXTURES / "weights", path_photos()),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "pointing": lambda _: live_view_speed.pointing_table(SHARED_FIXTURES / "weights"),
     "similar": lambda _: with_service(lambda s: similar_places.similar_table(s, [LITE0.name, *CLASSIFYING, *_existing_real()])),
@@ -130,6 +134,12 @@ def as_markdown(rows: Sequence[dict]) -> str:
     ]
     lines = [names, ["---"] * len(names), *cells]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def path_photos() -> dict[str, Photo]:
+    """Three sample photos and a fixture by name."""
+    samples = {name: read_sample(name) for name in ("chelsea", "coffee", "rocket")}
+    return samples | {"zebra": read_photo_file(SHARED_FIXTURES / "images/imagenet_sample/340_n02391049_zebra.JPEG")}
 
 
 def why_skipped(name: str) -> str | None:

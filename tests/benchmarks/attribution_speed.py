@@ -4,23 +4,32 @@ speed    at equal points, beside LayerIntegratedGradients; and what a further co
          share of ours
 to_gap   until the completeness gap is at most 1 %, both sides free to choose their points: Captum's take Gauss-Legendre points,
          as few of a doubling series as reach it (only that last try is timed), from its own baseline (the activation of a black
-         image) through the whole network, and from ours (no activation at all) through the head that we made
+         image) through the whole network, and from ours (no activation at all) through the head that we made; random weights
+         get random biases as well, for without any a transformer's gradients at zero overflow
+path     how far the attributions of every activation are from those on many points (relative L1 distance): ours, and those of
+         Gauss-Legendre points of the same path, as few as reach a gap of 1 %
 
 Needs captum, which nothing else does: `pip install captum` into the virtual environment first.
 """
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from explainers.integrated_gradients import path_gradients
 from explainers.integrated_gradients.path import CHUNK_SIZE, WANTED_GAP
+from explainers.integrated_gradients.quadrature import evenly_between
 from explainers.service.concepts import evidence_at
 from explainers.visual_tcav.attribution import contributions, evidence_of
 from explainers.visual_tcav.cav import Cavs
+from models.catalog import Catalog
 from models.encoder.encoder import Encoder
+from models.encoder.heads import Head
+from models.photo import Photo
 from models.photo.samples import read_sample
 
 N_STEPS = 50
@@ -94,7 +103,7 @@ def to_gap_table(weights: Path) -> list[dict]:
     rows = []
     for architecture, depths in TO_GAP.items():
         folder = weights / architecture
-        encoder = Encoder.from_folder(folder, name=architecture) if folder.is_dir() else Encoder.from_timm(architecture)
+        encoder = Encoder.from_folder(folder, name=architecture) if folder.is_dir() else _with_biases(architecture)
         image = encoder.prepare(read_sample("chelsea"), encoder.info.preprocessing.input_size)
         class_idx = int(encoder.logits(image[None])[0].argmax())
         for depth in depths:
@@ -115,6 +124,65 @@ def to_gap_table(weights: Path) -> list[dict]:
             rows.append(row)
             print(row, flush=True)
     return rows
+
+
+def _with_biases(architecture: str) -> Encoder:
+    """An encoder with random weights and biases, the latter as large as those of a trained network."""
+    encoder, generator = Encoder.from_timm(architecture), torch.Generator().manual_seed(0)
+    for name, parameter in encoder.model.named_parameters():
+        if name.endswith("bias"):
+            parameter.data.normal_(0, 0.1, generator=generator)
+    return encoder
+
+
+PATHS = {"deit_tiny_patch16_224": (2, 5, 8, 10)}  # of which the path is measured: encoder, depths
+FEW = (10, 20, 40, 80)  # Gauss-Legendre points
+PANELS, NODES = 20, 8  # of the many points: Gauss-Legendre, panel by panel, even over the logarithm of the share
+
+
+def path_table(weights: Path, photos: dict[str, Photo]) -> list[dict]:
+    """Per encoder, photograph and depth: points, gap and distance of our path, and of Gauss-Legendre points, in per cent."""
+    rows = []
+    for name, depths in PATHS.items():
+        encoder = Catalog().open(str(weights / name))
+        for photo_name, photo in photos.items():
+            image = encoder.prepare(photo, encoder.info.preprocessing.input_size)
+            class_idx = int(encoder.logits(image[None])[0].argmax())
+            for depth in depths:
+                head = encoder.head_from(depth)(image)
+                rows.append({"encoder": name, "photo": photo_name, "depth": depth, **_path_row(head, class_idx)})
+                print(rows[-1], flush=True)
+    return rows
+
+
+def _path_row(head: Head, class_idx: int) -> dict:
+    activation = head.activation[0].float()
+    path = path_gradients(head.logits_of, activation, [class_idx], N_STEPS, refined=True)
+    edges = [0.0, *evenly_between(0, 1, PANELS - 1), 1.0]
+    panels = [_legendre(head, activation, class_idx, NODES, ends) * (ends[1] - ends[0]) for ends in pairwise(edges)]
+    many, change = torch.stack(panels).sum(0), path.logit_changes[0]
+    n, theirs, gap = 0, many, float("inf")
+    for n in FEW:
+        theirs = _legendre(head, activation, class_idx, n, (0.0, 1.0))
+        gap = abs(float((theirs * activation).sum()) - change) / abs(change)
+        if gap <= WANTED_GAP:
+            break
+    distance = [
+        float(((mean - many) * activation).abs().sum() / (many * activation).abs().sum()) for mean in (path.mean[0], theirs)
+    ]
+    return {"points": path.n_points, "gap, %": 100 * path.completeness_gaps[0] / abs(change), "distance, %": 100 * distance[0],
+            "Gauss-Legendre points": n, "their gap, %": 100 * gap, "their distance, %": 100 * distance[1]}  # fmt: skip
+
+
+def _legendre(head: Head, activation: torch.Tensor, class_idx: int, n: int, ends: tuple[float, float]) -> torch.Tensor:
+    """The mean gradient between two shares of the path, on n Gauss-Legendre points, of the activation's shape."""
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    shares = (ends[0] + (nodes + 1) / 2 * (ends[1] - ends[0])).tolist()
+    mean = torch.zeros_like(activation)
+    for share, weight in zip(shares, weights / 2, strict=True):
+        point = (share * activation)[None].requires_grad_()
+        mean += weight * torch.autograd.grad(head.logits_of(point.clone())[0, class_idx], point)[0][0]
+    return mean
 
 
 def _black_to_image(encoder: Encoder, image: torch.Tensor, class_idx: int) -> float:

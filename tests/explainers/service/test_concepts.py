@@ -102,15 +102,15 @@ def test_over_all_depths_figures_are_means_and_corrected_for_the_concepts_alone(
         assert [f.corrected_p_value for f in together] == list(holm([f.p_value for f in together]))
 
 
-def test_deep_depths_are_shown_first_and_no_star_is_taken_back(service, library, explanation):
-    """What is found on the way is the whole explanation but for the depths to come, which p-values are corrected for already."""
+def test_the_deepest_depth_is_shown_first_and_no_star_is_taken_back(service, library, explanation):
+    """What is shown on the way is the whole explanation but for the depths to come, which p-values are corrected for already."""
     photo, seen = scene(1, class_idx=RED_DISC), []
     about = asked(library, "crimson", "azure")
     question = ExplainPhoto(ENCODER, photo, about["concepts"], about["random"], SETTINGS)
     explaining.explain_photo(question, service.observatory, Progress(show=seen.append))
-    first, whole = seen
-    assert [[facts.depth for facts in found.depths] for found in seen] == [[4], [3, 4]]
-    assert first.over_depths == () and len(whole.over_depths) == 2 and first.class_names == explanation.class_names
+    (first,) = seen
+    assert [facts.depth for facts in first.depths] == [4] and first.over_depths == ()
+    assert [facts.depth for facts in explanation.depths] == [3, 4] and first.class_names == explanation.class_names
     for name in ("crimson", "azure"):
         np.testing.assert_array_equal(first.at(name, 4).concept_map, explanation.at(name, 4).concept_map)
         for before, after in zip(first.at(name, 4).estimates, explanation.at(name, 4).estimates, strict=True):
