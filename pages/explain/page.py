@@ -36,7 +36,10 @@ if inquiry is None:
 
 if scope == A_CLASS:
     if not images:
-        door.nothing_yet("Upload images of the class in the sidebar, one by one or as a .zip; ten or more are a good start.")
+        door.nothing_yet(
+            "Upload images of the class in the sidebar, one by one or as a .zip; ten or more are a good start. Those that were "
+            "uploaded before have to be uploaded again after a reload or behind a link: neither keeps them."
+        )
     explaining = jobs.asked("explain a class", inquiry.of_class(images))
     if not explaining.done:
         jobs.give_up("explain a photo")

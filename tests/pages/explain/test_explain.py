@@ -258,7 +258,7 @@ def test_a_bad_upload_is_refused_in_a_sentence_and_the_page_goes_on(explain):
 def test_a_class_needs_images(explain, asked):
     app = explain(tab="class")
     assert not app.exception and not app.error
-    assert "Upload images of the class" in app.info[0].value
+    assert "Upload images of the class" in app.info[0].value and "again after a reload" in app.info[0].value
     assert asked == []
 
 
