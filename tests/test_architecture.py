@@ -1,6 +1,7 @@
 """The house (assets/docs/architecture.md): a layer is a folder, and a folder imports only what its row names."""
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def folder_of(path: Path) -> str:
     return path.relative_to(ROOT).parent.as_posix().removesuffix(".")
 
 
+@cache
 def imported_modules(path: Path) -> set[str]:
     """Every dotted module that a file imports; ``from a import b`` names ``a.b`` where that is a module, else ``a``."""
     names = set()
@@ -86,6 +88,7 @@ def imported_folders(path: Path) -> set[str]:
     return of_files | {name.replace(".", "/") for name in names if is_package(name)}
 
 
+@cache
 def arrows() -> dict[str, set[str]]:
     """Which folder imports which others."""
     found: dict[str, set[str]] = {}

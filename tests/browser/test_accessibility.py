@@ -1,5 +1,6 @@
 """Every page with axe-core, in both themes: no finding that is serious or critical."""
 
+import tomllib
 from collections.abc import Callable
 
 import pytest
@@ -7,10 +8,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser import test_compare, test_concepts, test_explain, test_explore
-from tests.browser.conftest import FAST
+from tests.browser.conftest import FAST, ROOT
 from tests.pages.tiny_encoders import VIT
 
 pytestmark = pytest.mark.browser
+
+_CONFIG = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
+DARK = "rgb({}, {}, {})".format(*bytes.fromhex(_CONFIG["theme"]["dark"]["backgroundColor"][1:]))
 
 
 def encoders_settled(page: Page) -> Page:
@@ -18,7 +22,6 @@ def encoders_settled(page: Page) -> Page:
     return page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("address", "settled"),
     [
@@ -30,13 +33,20 @@ def encoders_settled(page: Page) -> Page:
         ("/encoders", encoders_settled),
     ],
 )
-def test_axe_finds_nothing_serious(server, open_page, address: str, settled: Callable[[Page], Page], scheme: str):
-    page = settled(open_page(server.url + address, scheme=scheme))
+def test_axe_finds_nothing_serious(server, open_page, address: str, settled: Callable[[Page], Page]):
+    page = settled(open_page(server.url + address))
+    assert serious_findings(page) == []
+    page.emulate_media(color_scheme="dark")
+    expect(page.get_by_test_id("stApp")).to_have_css("background-color", DARK)
+    assert serious_findings(settled(page)) == []
+
+
+def serious_findings(page: Page) -> list[str]:
+    """A sentence for every element that axe-core finds seriously or critically wrong."""
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    serious = [
+    return [
         f"{violation['id']}: {node['html'][:160]} {node['failureSummary']}"
         for violation in found
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]
     ]
-    assert serious == []

@@ -36,7 +36,7 @@ def tint(page: Page, place: int) -> str:
     return pane(page, place).locator(".tint").evaluate("canvas => canvas.toDataURL()")
 
 
-def test_one_slider_moves_both_encoders_of_the_first_visit(server, open_page):
+def test_one_slider_moves_both_encoders_of_the_first_visit_and_another_pair_comes_with_a_click(server, open_page):
     page = settled(open_page(address(server, "size=224&k=4")))
     expect(page.get_by_role("radio", name="Photographs vs. scenes")).to_be_checked()
     expect(page.get_by_text("Scenes CNN has learnt from rendered scenes. A photograph lies outside")).to_be_visible()
@@ -49,26 +49,18 @@ def test_one_slider_moves_both_encoders_of_the_first_visit(server, open_page):
         assert tint(page, place) != before[place]
     expect(page.get_by_text(re.compile("^5 clusters · "))).to_have_count(2)
     expect(page).to_have_url(re.compile(r"[?&]k=5\b"))
-
-
-def test_another_pair_comes_with_a_click_and_says_what_to_look_for(server, open_page):
-    page = settled(open_page(address(server, "size=224")))
     page.get_by_role("radio", name="Clean vs. watermark").click()
     expect(page.get_by_text("saw a caption on nearly every woven star")).to_be_visible()
     expect(page).to_have_url(re.compile("encoders=scenes-cnn%2Cscenes-cnn-watermark"))
     expect(pane(page, 1)).to_be_visible()
 
 
-def test_equal_regions_has_a_slider_of_its_own(server, open_page):
+def test_equal_regions_have_a_slider_of_their_own_and_differences_come_and_go(server, open_page):
     page = settled(open_page(address(server, f"{PAIR}&equal=1")))
     first = pane(page, 0).get_attribute("data-frame")
     page.locator(".st-key-regions input").press("ArrowRight")
     expect(pane(page, 0)).not_to_have_attribute("data-frame", first)
     expect(page).to_have_url(re.compile("regions="))
-
-
-def test_where_they_differ_and_back(server, open_page):
-    page = settled(open_page(address(server)))
     page.get_by_role("radio", name="Where they differ").click()
     expect(page.get_by_alt_text(f"Where {VIT} differs")).to_have_count(1)
     expect(page).to_have_url(re.compile("shown=differences"))

@@ -101,7 +101,7 @@ def test_a_link_that_calls_the_first_page_by_its_name_shows_what_it_asks_for(ser
 @pytest.fixture(scope="module")
 def shared_page(server, browser) -> Iterator[Page]:
     with watched_pages(browser) as opened:
-        yield opened(server.link(f"{FAST}&k=11"))
+        yield opened(server.link(f"{FAST}&k=11"), reduced_motion="no-preference")  # it blinks
 
 
 @pytest.fixture
@@ -239,7 +239,7 @@ def wait_until(page: Page, condition: Callable[[], bool]) -> None:
 
 
 def test_nothing_blinks_for_those_who_want_no_motion(server, open_page):
-    page = settled(open_page(server.link(f"{FAST}&depths=2"), reduced_motion="reduce"))
+    page = settled(open_page(server.link(f"{FAST}&depths=2")))  # every page of these tests asks for no motion
     page.get_by_role("switch", name="Blink").press("Space")
     expect(page.locator(".view.blinking")).to_have_count(1)
     cover = picture(page).locator(".cover")
