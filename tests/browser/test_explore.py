@@ -485,7 +485,7 @@ def test_an_upload_appears_and_a_bad_one_is_refused_in_one_sentence(server, open
     page = settled(open_page(server.link()))
     upload(page, "halves.png", photo_file(300, 200))
     expect(page.get_by_text("halves.png · 300 × 200 px")).to_be_visible(timeout=PICTURE_SECONDS * 1000)
-    upload(page, "broken.png", b"<html>this is no picture</html>")
+    upload(settled(page), "broken.png", b"<html>this is no picture</html>")
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_have_count(1)
     expect(alert).to_contain_text("broken.png")
