@@ -5,8 +5,9 @@ PORT ?= 8501
 VENV := .venv
 BENCH_PACKAGES := grad-cam==1.5.7 matplotlib
 BIN := $(VENV)/bin
-# Processes that `make test` runs side by side, with one thread each; it begins with the browser tests, which take longest.
-WORKERS ?= 2
+# Processes that `make test` runs side by side, with one thread each; it begins with the browser tests, which take longest and
+# wait for the browser a quarter of the time: three keep two cores busy.
+WORKERS ?= 3
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 

@@ -76,15 +76,7 @@ def test_a_deep_link_as_the_first_request_after_start_shows_the_whole_app(encode
         expect(page).to_have_url(re.compile(r"depth=2.*heat_opacity=30"))
 
 
-def test_the_look_changes_without_the_page(server, open_page):
-    page = settled(open_page(address(server)))
-    expect(concept_maps(page, "red")).to_have_count(1)
-    page.get_by_role("radio", name="All", exact=True).click()
-    expect(concept_maps(page, "red")).to_have_count(2)
-    expect(page).to_have_url(re.compile("depth=all"))
-
-
-def test_classes_follow_the_strength_without_a_round_trip(server, open_page):
+def test_classes_follow_the_strength_without_a_round_trip_and_maps_of_all_depths_come_with_a_click(server, open_page):
     page = settled(open_page(address(server, f"{SPARING}&take=red&take_depth=2&strength=1.0")))
     slider, first = page.get_by_label("Strength of “red”"), page.locator(".taken .row").first
     expect(first.locator(".share")).not_to_contain_text("(")  # unchanged
@@ -97,6 +89,10 @@ def test_classes_follow_the_strength_without_a_round_trip(server, open_page):
     expect(page).not_to_have_url(re.compile(r"strength=1.0"))  # removed is the default
     slider.press("ArrowRight")
     expect(page).to_have_url(re.compile(r"strength=0.25"))
+    expect(concept_maps(page, "red")).to_have_count(1)
+    page.get_by_role("radio", name="All", exact=True).click()
+    expect(concept_maps(page, "red")).to_have_count(2)
+    expect(page).to_have_url(re.compile("depth=all"))
 
 
 def test_pages_turn_without_losing_what_was_chosen(server, open_page):

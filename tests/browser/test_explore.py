@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from scipy import ndimage
 
-from tests.browser.conftest import FAST, PICTURE_SECONDS, ROOT, running_server, watched_pages
+from tests.browser.conftest import FAST, PICTURE_SECONDS, ROOT, watched_pages
 from tests.pages.tiny_encoders import NO_CLASSES
 
 pytestmark = pytest.mark.browser
@@ -524,15 +524,14 @@ def test_a_model_that_cannot_be_fetched_is_one_sentence(server, open_page):
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_a_deep_link_is_reproduced_as_the_first_request_after_start(encoders, browser, tmp_path):
+def test_a_link_is_reproduced(server, open_page):
     query = f"photo=coffee&{FAST}&k=9&opacity=80&only=1"
-    with running_server(tmp_path, encoders, hurried=False) as server, watched_pages(browser) as open_page:
-        page = settled(open_page(server.link(query)))
-        expect(page.locator(".stage[data-frame='9']")).to_be_visible()
-        expect(page.get_by_text("coffee · 600 × 400 px")).to_be_visible()
-        assert sorted(page.url.split("?")[1].split("&")) == sorted(query.split("&"))
-        again = settled(open_page(page.url))
-        assert pixels(picture(again)) == pixels(picture(page))
+    page = settled(open_page(server.link(query)))
+    expect(page.locator(".stage[data-frame='9']")).to_be_visible()
+    expect(page.get_by_text("coffee · 600 × 400 px")).to_be_visible()
+    assert sorted(page.url.split("?")[1].split("&")) == sorted(query.split("&"))
+    again = settled(open_page(page.url))
+    assert pixels(picture(again)) == pixels(picture(page))
 
 
 @pytest.mark.parametrize("width", [1440, 390])
