@@ -49,8 +49,8 @@ def cached_file(repo: str, filename: str) -> Path | None:
 
 def cached_weights(repo: str) -> Path | None:
     """The weights of a repository, if they are on this machine: one file, or the index of parts that are all there."""
-    found = next((path for name in (*WEIGHTS_NAMES, WEIGHTS_INDEX) if (path := cached_file(repo, name))), None)
-    return found if found and all(cached_file(repo, part) for part in _parts(found)) else None
+    weights = next((path for name in (*WEIGHTS_NAMES, WEIGHTS_INDEX) if (path := cached_file(repo, name))), None)
+    return weights if weights and all(cached_file(repo, part) for part in _parts(weights)) else None
 
 
 def cached_repos() -> list[str]:
@@ -65,14 +65,14 @@ def load_weights(repo: str, progress: Progress = IGNORED) -> Path:
     """The safetensors file of a repository, or the index of several beside it, fetched if need be."""
     if on_disk := cached_weights(repo):
         return on_disk
-    found = cached_file(repo, WEIGHTS_INDEX) or _fetch_first(repo, (*WEIGHTS_NAMES, WEIGHTS_INDEX), progress)
-    for part in _parts(found):
+    weights = cached_file(repo, WEIGHTS_INDEX) or _fetch_first(repo, (*WEIGHTS_NAMES, WEIGHTS_INDEX), progress)
+    for part in _parts(weights):
         load_file(repo, part, progress)
-    return found
+    return weights
 
 
 def _parts(weights: Path) -> Sequence[str]:
-    """The files that an index names; none if it is damaged, which is said when the encoder is built, or if it is no index."""
+    """The files that an index names; none if it is damaged, which is said when the encoder is built, or if it is not an index."""
     try:
         return part_names(weights) if weights.name == WEIGHTS_INDEX else ()
     except BadCheckpoint:
