@@ -7,10 +7,9 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-import numpy as np
-
 from explainers.interventions.settings import InterventionSettings
 from explainers.library.sets import OpenSet
+from explainers.maps.part_maps import PartMap
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
 from explainers.results.components import ComponentsResult
@@ -307,25 +306,6 @@ class InterveneOnClass(_ConceptsInPhotos[ClassIntervention]):
 
 
 # --- parts --------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class PartMap:
-    """Which part of a photo every pixel belongs to, as bytes."""
-
-    shape: tuple[int, int]
-    data: bytes
-
-    @staticmethod
-    def of(labels: np.ndarray) -> "PartMap":
-        """From a map (H, W) uint8."""
-        height, width = labels.shape
-        return PartMap((int(height), int(width)), np.ascontiguousarray(labels, np.uint8).tobytes())
-
-    @property
-    def pixels(self) -> np.ndarray:
-        """The map, (H, W) uint8, read-only."""
-        return np.frombuffer(self.data, np.uint8).reshape(self.shape)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,6 @@ GREY = "#8B979E"  # marks and guides
 INTERVALS = "#5C6970"  # darker: an interval is drawn over the grey of its own bar
 STAR = " ★"  # behind the name or the number of what is significant
 
-TEXT = {"light": "#4A555B", "dark": "#B4BEC3"}  # of charts; at least 4.5 : 1 on the page, by the type of its theme
-
 MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
 BELOW_LEGEND = MARGIN | {"t": 24}
 LEGEND_ABOVE = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}

@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from explainers.maps.part_maps import PartMap
 from explainers.nave.segmentation import Segmentation
 from explainers.results.look_alikes import LookAlikesResult
-from explainers.service.questions import LookAlikes, PartMap
+from explainers.service.questions import LookAlikes
 from explainers.service.service import Job
 from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog import EncoderInfo

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from explainers.library.library import ConceptLibrary
+from explainers.maps.part_maps import PartMap
 from explainers.results.look_alikes import LookAlike, LookAlikesResult
 from explainers.service.look_alikes import part_offsets
-from explainers.service.questions import LookAlikes, PartMap
+from explainers.service.questions import LookAlikes
 from explainers.service.service import ExplainerService
 from explainers.visual_tcav.settings import ExplainSettings
 from models.photo import photo_from_array

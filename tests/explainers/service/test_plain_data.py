@@ -13,6 +13,7 @@ import pytest
 
 from explainers.interventions.settings import InterventionSettings
 from explainers.library import ConceptLibrary
+from explainers.maps.part_maps import PartMap
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.provenance import Provenance, Result
 from explainers.service import ExplainerService
@@ -33,7 +34,6 @@ from explainers.service.questions import (
     MatchCheckpoint,
     MeasureCost,
     OpenEncoder,
-    PartMap,
     Question,
     Segment,
     SegmentEach,
