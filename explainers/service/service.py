@@ -378,7 +378,8 @@ def _n_threads() -> int:
 
 def _set_up_worker(n_threads: int) -> None:
     if sys.platform == "linux":  # where a thread has a priority of its own, which the threads of torch inherit
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = os.PRIO_PROCESS, threading.get_native_id()
+        os.setpriority(*thread, max(NICENESS, os.getpriority(*thread)))  # nobody but root may take back what `nice` gave away
     torch.backends.cudnn.allow_tf32 = False  # its rounding, 5e-4, moves borders of maps: a GPU shall draw what a CPU draws
     torch.set_num_threads(n_threads)
     torch.get_num_threads()  # a thread takes the number over when it first asks for it; later changes elsewhere pass it by

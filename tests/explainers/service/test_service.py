@@ -1,7 +1,9 @@
 """The service with encoders small enough to follow by hand: what is computed, how often, where, and for whom."""
 
 import math
+import os
 import shutil
+import sys
 import threading
 from dataclasses import FrozenInstanceError, replace
 from types import SimpleNamespace
@@ -543,3 +545,13 @@ def test_photos_together_share_one_clustering_and_keep_their_shapes(service, enc
 def test_no_photos_together_are_refused(service):
     with pytest.raises(BadSettings, match="0 photos"):
         service.segment_together("tiny", [], settings=SETTINGS).result(PATIENCE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there has a thread a priority of its own")
+@pytest.mark.parametrize(("given", "wanted"), [(0, 5), (12, 12)])
+def test_the_worker_gives_way_and_takes_nothing_back_that_nice_gave(service_of, given, wanted, monkeypatch):
+    became = []
+    monkeypatch.setattr(os, "getpriority", lambda which, who: given)
+    monkeypatch.setattr(os, "setpriority", lambda which, who, niceness: became.append(niceness))
+    service_of(TinyEncoder("a")).segment("a", photo(), settings=SETTINGS).result(PATIENCE)
+    assert became == [wanted]
