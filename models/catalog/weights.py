@@ -11,6 +11,8 @@ from models.catalog.checkpoints import MAX_HEADER_BYTES, Checkpoint, read_checkp
 from models.catalog.formats import WEIGHTS_INDEX, WEIGHTS_NAMES, json_object
 from models.errors import BadCheckpoint
 
+MAX_NAME_BYTES = 255  # of a file, on every file system that people use
+
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
     """The safetensors files that together hold the weights; none if there are none. Raises BadCheckpoint for an index that is
@@ -37,7 +39,9 @@ def part_names(index: Path) -> list[str]:
         raise BadCheckpoint(f"'{index.name}' has no weight_map, so it says of no tensor where it is. Save the weights again.")
     names = list(dict.fromkeys(places.values())) if all(isinstance(name, str) for name in places.values()) else [""]
     for name in names:
-        if not name.endswith(".safetensors") or name != Path(name).name or "\\" in name:
+        in_place = name == Path(name).name and "\\" not in name
+        possible = name.isprintable() and len(name.encode()) <= MAX_NAME_BYTES
+        if not (in_place and possible and name.endswith(".safetensors")):
             raise BadCheckpoint(
                 f"'{index.name}' names {json.dumps(name)[:80]}, which is not the name of a safetensors file beside it. "
                 "Save the weights again."

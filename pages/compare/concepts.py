@@ -257,7 +257,7 @@ def _contributions(explained: Sequence[tuple[Opening, ClassExplanation]], concep
     st.caption(f"Mean over {len(first.photo_names)} images. Bars are pale where chance could have made as much.")
     st.markdown("**Ranks**", help=_RANKING_HELP)
     table = ranking([opening for opening, _ in explained], by_concept)
-    st.dataframe(pd.DataFrame(table), hide_index=True, alt="Ranking of concepts in every encoder")
+    st.dataframe(pd.DataFrame(table), hide_index=True, placeholder="–", alt="Ranking of concepts in every encoder")
     keep("contributions", contribution_rows(explained, by_concept), [figure])
 
 

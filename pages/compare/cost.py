@@ -46,6 +46,7 @@ def _draw(openings: Sequence[Opening], answers: Answers) -> None:
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
+        placeholder="–",
         alt="Cost of every encoder",
         column_config={
             "encoder": "Encoder",

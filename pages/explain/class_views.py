@@ -87,6 +87,7 @@ def _table(explanation: ClassExplanation, depth: ShownDepth) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        placeholder="–",
         height="content",
         alt="Means and tests",
         column_config={

@@ -163,6 +163,7 @@ def _depth_facts(explanation: LocalExplanation, row: int) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        placeholder="–",
         height="content",
         alt="Facts of every depth",
         column_config={
@@ -200,6 +201,7 @@ def _table(explanation: LocalExplanation, row: int) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        placeholder="–",
         height=min(38 * (len(rows) + 1), 460),
         alt="Estimates of every concept and depth",
         column_config={

@@ -76,6 +76,7 @@ def _table(intervention: ClassIntervention, depth: ShownDepth) -> None:
     st.dataframe(
         table,
         hide_index=True,
+        placeholder="–",
         height="content",
         alt="Mean drops and tests",
         column_config={

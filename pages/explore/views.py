@@ -237,6 +237,7 @@ def draw_clusters(table: pd.DataFrame, segmentation: Segmentation, k: int, alike
     st.dataframe(
         with_depth_shares(table, segmentation, k),
         hide_index=True,
+        placeholder="–",
         height="content",
         alt="Clusters",
         column_config=cluster_columns(segmentation, float(table["Area"].max())) | columns,

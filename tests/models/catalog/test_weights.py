@@ -56,7 +56,11 @@ def test_weights_in_parts_are_put_together(tmp_path):
     assert Catalog(tmp_path).entry("e").n_parameters == encoder.info.n_parameters
 
 
-@pytest.mark.parametrize("place", ["../w/model.safetensors", "/etc/passwd.safetensors", "a\\b.safetensors", "weights.bin", "", 3])
+NO_NAMES = ["../w/model.safetensors", "/etc/passwd.safetensors", "a\\b.safetensors", "weights.bin", "", 3]
+ODD_NAMES = ["x" * 300 + ".safetensors", "nul\0.safetensors", "half\ud800.safetensors"]
+
+
+@pytest.mark.parametrize("place", NO_NAMES + ODD_NAMES)
 def test_an_index_cannot_lead_out_of_its_folder(tmp_path, place):
     folder_of(tmp_path / "w", weights_of())
     assert "not the name of a safetensors file beside it" in refusal_of(in_parts(tmp_path / "e", **{"fc.bias": place}))
