@@ -255,7 +255,8 @@ def _followed_from(
     shares = evidence.class_shares, evidence.off_map_shares
     facts = DepthFacts(depth, *shares, evidence.logit_changes, evidence.completeness_gaps)
     stacks = {name: of_depths[inquiry.settings.depths.index(depth)].stack.cavs for name, of_depths in tested.items()}
-    return facts, {name: contributions(evidence, on_device(stack, evidence.feature_map)) for name, stack in stacks.items()}
+    at_hand = {name: on_device(stack, evidence.feature_map) for name, stack in stacks.items()}
+    return facts, {name: contributions(evidence, cavs, progress) for name, cavs in at_hand.items()}
 
 
 def _with_depths(

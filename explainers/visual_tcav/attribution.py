@@ -14,6 +14,7 @@ from torch import Tensor
 from explainers.integrated_gradients import PathGradients
 from explainers.visual_tcav.cav import EPSILON, NEGATIVE, Cavs, at_a_time, class_attribution, concept_attributions, concept_maps
 from explainers.visual_tcav.tcav import sensitivities
+from models.progress import IGNORED, Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,21 +100,22 @@ def _sums(values: Tensor) -> Tensor:
 # --- what concepts contribute -------------------------------------------------------------------------------------------
 
 
-def contributions(evidence: Evidence, stack: Cavs) -> Contributions:
-    """What each of J CAVs contributes to every class; so many at a time that their maps fit into memory."""
+def contributions(evidence: Evidence, stack: Cavs, progress: Progress = IGNORED) -> Contributions:
+    """What each of J CAVs contributes to every class; so many at a time that their maps fit into memory.
+
+    Between these, ``progress`` may end the work: at shallow depths, whose maps are large, one concept takes many seconds.
+    """
     parts, feature_map = stack.split(at_a_time(evidence.feature_map[0].numel())), evidence.feature_map
     first = Cavs(stack.vectors[:1], stack.concept_emblems[:1], stack.random_emblems[:1])
     first_map = concept_maps(feature_map, first)
-    attributions = torch.cat(
-        [
-            concept_attributions(evidence.attributions, concept_maps(feature_map, part), feature_map, part.vectors)
-            for part in parts
-        ],
-        dim=1,
-    )
+    attributions = []
+    for part in parts:
+        progress.check()
+        maps = concept_maps(feature_map, part)
+        attributions.append(concept_attributions(evidence.attributions, maps, feature_map, part.vectors))
     return Contributions(
         first_map[0],
-        attributions.double().cpu().numpy(),
+        torch.cat(attributions, dim=1).double().cpu().numpy(),
         concept_attributions(evidence.negatives, first_map, feature_map, first.vectors)[:, 0].double().cpu().numpy(),
         sensitivities(evidence.final_gradients, stack.vectors).double().cpu().numpy(),
     )

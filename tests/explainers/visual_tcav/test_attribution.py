@@ -8,6 +8,8 @@ from explainers.integrated_gradients import path_gradients
 from explainers.visual_tcav import cav as visual_tcav
 from explainers.visual_tcav.attribution import Contributions, contributions, evidence_of
 from explainers.visual_tcav.cav import NEGATIVE, POSITIVE, Cavs
+from models.errors import Cancelled
+from models.progress import Progress
 from tests.explainers.visual_tcav.left_column import QUICK, evidence, stack, with_concept
 
 
@@ -77,3 +79,18 @@ def test_a_few_at_a_time_are_as_all_at_once(monkeypatch):
     np.testing.assert_allclose(in_parts.attributions, expected.attributions, rtol=1e-5, atol=1e-8)
     torch.testing.assert_close(in_parts.concept_map, expected.concept_map)
     torch.testing.assert_close(again.concept_emblems, whole.concept_emblems)
+
+
+def test_projections_stop_between_parts_when_nobody_waits(monkeypatch):
+    cavs, both, n_checks = stack(with_concept(12, 0)).cavs, evidence(with_concept(1, 3)[0]), 0
+    monkeypatch.setattr(visual_tcav, "MAX_PROJECTIONS", 7 * 9)
+
+    def leave_at_the_third() -> None:
+        nonlocal n_checks
+        n_checks += 1
+        if n_checks == 3:
+            raise Cancelled("nobody waits")
+
+    with pytest.raises(Cancelled):
+        contributions(both, cavs, Progress(check=leave_at_the_third))
+    assert n_checks == 3
