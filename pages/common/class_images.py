@@ -8,7 +8,7 @@ from explainers.library.archives import Entry, read_archive
 from models.catalog import EncoderInfo
 from models.photo import Photo, photo_from_array
 from models.scenes.scenes import CLASS_NAMES, TEXTURE_NAMES, SceneOptions, render, sample_scene
-from pages.common import choices, link, photos, uploads
+from pages.common import choices, link, photos, thread, uploads
 
 SCENES, OWN = "scenes", "own"
 SOURCES = {SCENES: "Generated scenes", OWN: "My images"}
@@ -20,7 +20,7 @@ _SOURCES_HELP = (
     "Over which images the contribution is measured. Scenes can be generated for the encoders that come with Encoderscope, "
     "whose classes they are."
 )
-_UPLOADER = "class_uploads"
+_UPLOADER, _READ = "class_uploads", "class_images.read"
 
 
 def choose(info: EncoderInfo, class_idx: int, *, caption: bool = False) -> tuple[tuple[Photo, ...], list[str]]:
@@ -33,7 +33,10 @@ def choose(info: EncoderInfo, class_idx: int, *, caption: bool = False) -> tuple
     source = choices.choose("Images of the class", "images", names, _SOURCES_HELP)
     if options is not None and source == SCENES:
         return _scenes(options, caption=caption), []
-    return _bounded(_read_uploads())
+    refusals = _take_uploads()
+    _draw_removal()
+    images, unread = _bounded(image for read in _read_items().values() for image in read)
+    return images, refusals + unread
 
 
 def is_private() -> bool:
@@ -84,26 +87,47 @@ def _rendered(seed: int, options: SceneOptions) -> Photo:
     return photo_from_array(render(sample_scene(seed, options)).image, f"scene {seed}")
 
 
-def _read_uploads() -> Iterator[Photo | str]:
-    """Draws the uploader; the photos in it, and sentences that refuse files."""
+def _take_uploads() -> list[str]:
+    """Draws the uploader and takes new files onto the shelf; a sentence for every file that is refused as a whole."""
     files = st.file_uploader(
         "Upload images of the class",
         type=uploads.WITH_ARCHIVES,
         accept_multiple_files=True,
         key=_UPLOADER,
         max_upload_size=uploads.MAX_MB,
-        help=f"Images, or .zip archives of images; up to {MAX_IMAGES} images. They stay in this session and are never part "
-        "of a link.",
+        help=f"Images, or .zip archives of images; up to {MAX_IMAGES} images. They follow you from page to page, stay on this "
+        "server until you leave, and are never part of a link.",
     )
-    for of_file in uploads.read_once(_UPLOADER, files, lambda data, name: [*_read_file(data, name)]).values():
-        yield from of_file
+    return thread.take_up(_UPLOADER, files, thread.put_for_class, thread.shelf().class_items)[1]
+
+
+def _draw_removal() -> None:
+    """Draws the button that takes all images of the class off the server, if there are any."""
+    items = thread.shelf().class_items
+    if items:
+        st.button(
+            "Remove these images" if len(items) > 1 else f"Remove {next(iter(items.values())).name}",
+            key="remove class images",
+            type="tertiary",
+            icon=":material/delete:",
+            on_click=items.clear,
+            help="Deletes what you uploaded for a class from the server. Files that still stand in the field for uploads stay "
+            "there unused.",
+        )
+
+
+def _read_items() -> dict[str, list[Photo | str]]:
+    """What is in each file on the shelf, by its id: read once a session."""
+    before = st.session_state.get(_READ, {})
+    items = thread.shelf().class_items
+    st.session_state[_READ] = {
+        id: before[id] if id in before else [*_read_file(item.data, item.name)] for id, item in items.items()
+    }
+    return st.session_state[_READ]
 
 
 def _read_file(data: bytes, name: str) -> Iterator[Photo | str]:
     """The images in a file or an archive, with a sentence for each that is refused; it ends beyond what can be held."""
-    if refusal := uploads.refusal_of_size(name, len(data)):
-        yield refusal
-        return
     files = read_archive(data, name) if name.lower().endswith(".zip") else [Entry(name, data)]
     megapixels, n_images = 0.0, 0
     for file in files:

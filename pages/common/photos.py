@@ -25,7 +25,7 @@ _OUTSIDE = {
     "photographs": "{} has learnt from photographs. A rendered scene lies outside of what it learnt, so its answer means little.",
 }
 
-_UPLOADER, _TAKEN = "uploads", "photos.taken"
+_UPLOADER = "uploads"
 _CAMERA_INPUT, _CAMERA_REFUSAL = "camera_picture", "photos.camera refusal"
 PRIVATE = (
     "This link was made with a private photo, which is not part of it and stays with whoever made the link; "
@@ -102,10 +102,7 @@ def scene(seed: int) -> Photo:
 
 
 def _take_uploads() -> list[str]:
-    """Draws the uploader and takes new files onto the shelf; a sentence for every file in it that was refused.
-
-    What is taken out of the uploader leaves the shelf; what the uploader forgets because the page was turned stays there.
-    """
+    """Draws the uploader and takes new files onto the shelf; a sentence for every file in it that was refused."""
     files = st.file_uploader(
         "Upload photos",
         type=uploads.UPLOAD_TYPES,
@@ -115,19 +112,10 @@ def _take_uploads() -> list[str]:
         help="One or several. They follow you from page to page, stay on this server until you leave, and are never part of a "
         "link.",
     )
-    state, items = st.session_state, thread.shelf().items
-    page, before = state.get(_TAKEN, (None, {}))
-    before = before if page == link.current_page() else {}
-    taken = {file.file_id: before.get(file.file_id) or thread.put(file.name, file.getvalue()) for file in files}
-    state[_TAKEN] = link.current_page(), taken
-    kept = {item.id for item in taken.values() if isinstance(item, Item)}
-    for file_id, item in before.items():
-        if file_id not in taken and isinstance(item, Item) and item.id not in kept:
-            items.pop(item.id, None)
-    fresh = [item for file_id, item in taken.items() if file_id not in before and isinstance(item, Item)]
+    fresh, refusals = thread.take_up(_UPLOADER, files, thread.put, thread.shelf().items)
     if fresh:  # a photo that has just been uploaded is the one the user wants to see
-        state["photo"] = fresh[-1].id
-    return [refusal for refusal in taken.values() if isinstance(refusal, str)]
+        st.session_state["photo"] = fresh[-1].id
+    return refusals
 
 
 def _draw_removal() -> None:

@@ -34,6 +34,7 @@ class Shelf:
     """Files in the order they came, and a few choices by key."""
 
     items: dict[str, Item] = field(default_factory=dict)
+    class_items: dict[str, Item] = field(default_factory=dict)  # images of a class, and archives of them
     choices: dict[str, Any] = field(default_factory=dict)
     address: tuple[str, dict[str, str]] = ("", {})  # of the page that was seen last: its name, and its query
     n_open: int = 0  # pages that use it now
@@ -41,17 +42,24 @@ class Shelf:
 
     @property
     def n_bytes(self) -> int:
-        return sum(len(item.data) for item in self.items.values())
+        return sum(len(item.data) for item in (*self.items.values(), *self.class_items.values()))
 
-    def put(self, name: str, sha256: str, data: bytes, max_bytes: int = MAX_BYTES) -> Item:
-        """The file on the shelf, where it may have been before; the oldest files make room for it."""
-        item = next((item for item in self.items.values() if item.sha256 == sha256), None)
+    def put(self, name: str, sha256: str, data: bytes, *, of_class: bool = False, max_bytes: int = MAX_BYTES) -> Item:
+        """The file on the shelf, where it may have been before; the oldest files, first of its own kind, make room for it."""
+        own, others = (self.class_items, self.items) if of_class else (self.items, self.class_items)
+        item = next((item for item in own.values() if item.sha256 == sha256), None)
         if item is None:
             item = Item(f"own-{secrets.token_urlsafe(6)}", name, sha256, data)
-            self.items[item.id] = item
-            while self.n_bytes > max_bytes and len(self.items) > 1:
-                del self.items[next(iter(self.items))]
+            own[item.id] = item
+            while self.n_bytes > max_bytes and (len(own) > 1 or others):
+                crowded = own if len(own) > 1 else others
+                del crowded[next(iter(crowded))]
         return item
+
+    def clear(self) -> None:
+        """Lets go of every file."""
+        self.items.clear()
+        self.class_items.clear()
 
 
 class Shelves:
@@ -88,7 +96,7 @@ class Shelves:
                     del self._by_token[token]
             by_worth = sorted(self._by_token, key=lambda token: self._by_token[token].n_open > 0)
             while by_worth and (len(self._by_token) > MAX_SHELVES or self._n_bytes() > self._max_bytes):
-                self._by_token.pop(by_worth.pop(0)).items.clear()
+                self._by_token.pop(by_worth.pop(0)).clear()
 
     def _n_bytes(self) -> int:
         return sum(shelf.n_bytes for shelf in self._by_token.values())

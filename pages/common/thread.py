@@ -4,17 +4,19 @@ A new session, such as that after a reload, takes up the choices of the one befo
 address that was seen last. Any other address is a link, and shows what it asks for.
 """
 
+import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explainers.runtime.caches import LruCache
 from models.photo import Photo, photo_from_array
-from pages.common import uploads
+from pages.common import link, uploads
 from pages.common.shelf import KEPT_SECONDS, MB, Item, Shelf, Shelves
 
 COOKIE = "encoderscope"
@@ -120,3 +122,29 @@ def put(name: str, data: bytes) -> Item | str:
     item = shelf().put(name, read.sha256, data)
     _decoded().put((item.sha256, item.name, item.bands, None), read)
     return item
+
+
+def put_for_class(name: str, data: bytes) -> Item | str:
+    """Takes an image of a class, or an archive of such images, onto the shelf as it is; or the sentence that refuses it."""
+    refusal = uploads.refusal_of_size(name, len(data))
+    return refusal or shelf().put(name, hashlib.sha256(data).hexdigest(), data, of_class=True)
+
+
+def take_up(
+    uploader: str, files: Sequence[UploadedFile], put: Callable[[str, bytes], Item | str], items: dict[str, Item]
+) -> tuple[list[Item], list[str]]:
+    """Takes what is new in an uploader onto the shelf; the fresh files, and a sentence for every file in it that was refused.
+
+    What is taken out of the uploader leaves the shelf's ``items``; what the uploader forgets because the page was turned stays.
+    """
+    state, key = st.session_state, f"{uploader}.taken"
+    page, before = state.get(key, (None, {}))
+    before = before if page == link.current_page() else {}
+    taken = {file.file_id: before.get(file.file_id) or put(file.name, file.getvalue()) for file in files}
+    state[key] = link.current_page(), taken
+    kept = {item.id for item in taken.values() if isinstance(item, Item)}
+    for file_id, item in before.items():
+        if file_id not in taken and isinstance(item, Item) and item.id not in kept:
+            items.pop(item.id, None)
+    fresh = [item for file_id, item in taken.items() if file_id not in before and isinstance(item, Item)]
+    return fresh, [refusal for refusal in taken.values() if isinstance(refusal, str)]

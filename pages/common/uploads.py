@@ -3,16 +3,8 @@
 The browser keeps to kinds and sizes by itself; the sizes are checked again here, because not every client is a browser.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-
-import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
-
 from models.errors import UnreadableImage
 from models.photo import PICTURE_SUFFIXES, Photo, read_photo
-
-T = TypeVar("T")
 
 UPLOAD_TYPES = [suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES]
 WITH_ARCHIVES = [*UPLOAD_TYPES, "zip"]
@@ -35,20 +27,3 @@ def read_upload(data: bytes, name: str, bands: tuple[int, ...] = ()) -> Photo | 
         return read_photo(data, name, bands)
     except UnreadableImage as error:
         return str(error)
-
-
-def read_once(key: str, files: Sequence[UploadedFile], read: Callable[[bytes, str], T]) -> dict[str, T]:
-    """What is in each file of the uploader ``key``, by file id: read when it is new, forgotten when it leaves."""
-    before = already_read(key)
-    now = {file.file_id: before[file.file_id] if file.file_id in before else read(file.getvalue(), file.name) for file in files}
-    st.session_state[_read_key(key)] = now
-    return now
-
-
-def already_read(key: str) -> dict:
-    """What `read_once` last returned for this uploader."""
-    return st.session_state.get(_read_key(key), {})
-
-
-def _read_key(key: str) -> str:
-    return f"{key}.read"

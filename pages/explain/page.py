@@ -37,8 +37,8 @@ if inquiry is None:
 if scope == A_CLASS:
     if not images:
         door.nothing_yet(
-            "Upload images of the class in the sidebar, one by one or as a .zip; ten or more are a good start. Those that were "
-            "uploaded before have to be uploaded again after a reload or behind a link: neither keeps them."
+            "Upload images of the class in the sidebar, one by one or as a .zip; ten or more are a good start. A link keeps "
+            "none of them: whoever opens it brings images of their own."
         )
     explaining = jobs.asked("explain a class", inquiry.of_class(images))
     if not explaining.done:

@@ -65,6 +65,18 @@ def test_the_oldest_files_make_room():
     assert [item.name for item in shelf.items.values()] == ["large.png"]
 
 
+def test_images_of_a_class_count_and_make_room_as_well():
+    shelf = Shelf()
+    shelf.put("photo.png", "1", b"x" * 10, max_bytes=25)
+    for n in range(2):
+        shelf.put(f"{n}.zip", str(n), b"x" * 10, of_class=True, max_bytes=25)
+    assert [item.name for item in shelf.class_items.values()] == ["1.zip"] and len(shelf.items) == 1 and shelf.n_bytes == 20
+    shelf.put("large.zip", "5", b"x" * 100, of_class=True, max_bytes=25)
+    assert [item.name for item in shelf.class_items.values()] == ["large.zip"] and not shelf.items
+    shelf.clear()
+    assert shelf.n_bytes == 0
+
+
 def test_all_shelves_together_are_bounded_and_those_left_go_first():
     shelves = Shelves(max_bytes=25)
     opened = {token: shelf for token, shelf in (shelves.open(None) for _ in range(3))}

@@ -1,12 +1,10 @@
 """What an uploader takes, and the one sentence that refuses a file of too many bytes."""
 
 import io
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from models.photo import PICTURE_SUFFIXES, Photo
 from pages.common import uploads
@@ -37,27 +35,3 @@ def test_a_file_of_as_many_bytes_as_the_limit_is_taken_and_one_byte_more_is_not(
     assert uploads.refusal_of_size("a.png", 50 * 2**20 + 1)
     refusal = uploads.refusal_of_size("a.png", 70 * 2**20)
     assert refusal == "“a.png” has 70 MB; at most 50 MB are taken. Save it smaller, or split it, and try again."
-
-
-def page():
-    import streamlit as st
-
-    from pages.common import uploads
-
-    state = st.session_state
-    state["by_id"] = uploads.read_once(
-        "here", state.get("files", []), lambda data, name: state.setdefault("log", []).append(name)
-    )
-
-
-def test_a_file_is_read_once_and_forgotten_when_it_leaves():
-    app = AppTest.from_function(page)
-    a, b = (SimpleNamespace(file_id=name, name=name, getvalue=lambda: b"") for name in "ab")
-    app.session_state["files"] = [a]
-    app.run().run()
-    app.session_state["files"] = [a, b]
-    app.run()
-    assert app.session_state["log"] == ["a", "b"] and list(app.session_state["by_id"]) == ["a", "b"]
-    app.session_state["files"] = [b]
-    app.run()
-    assert list(app.session_state["by_id"]) == ["b"]

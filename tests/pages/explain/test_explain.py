@@ -258,7 +258,7 @@ def test_a_bad_upload_is_refused_in_a_sentence_and_the_page_goes_on(explain):
 def test_a_class_needs_images(explain, asked):
     app = explain(tab="class")
     assert not app.exception and not app.error
-    assert "Upload images of the class" in app.info[0].value and "again after a reload" in app.info[0].value
+    assert "Upload images of the class" in app.info[0].value and "images of their own" in app.info[0].value
     assert asked == []
 
 
@@ -282,6 +282,18 @@ def test_a_class_is_explained_over_an_archive_of_images(with_images):
     assert found["TCAV"].between(0, 1).all() and found["Raw p"].le(found["Corrected p"]).all()
     assert any(CLASS_NAMES[2] in text.value and "3 images" in text.value for text in app.markdown)
     assert captions(app) == []
+
+
+def test_images_of_a_class_follow_over_a_reload_until_they_are_removed(with_images, explain, asked):
+    reloaded = app_at("explain")
+    reloaded.query_params.update(SPARING | {"tab": "class", "class": "2"})
+    for key in ("thread.token", "thread.shelf"):  # the browser's cookie leads to the same shelf
+        reloaded.session_state[key] = with_images.session_state[key]
+    reloaded.run()
+    assert [photo.name for photo in asked[-1].photos] == ["things/0.png", "things/1.png", "things/2.png"]
+    assert not reloaded.exception and "broken.png" in reloaded.error[0].value
+    reloaded.get_by_key("remove class images").click().run()
+    assert not reloaded.error and "Upload images of the class" in reloaded.info[0].value
 
 
 def test_concepts_are_taken_away_from_a_class_when_it_is_asked_for(with_images):
