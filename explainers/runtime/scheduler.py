@@ -2,7 +2,6 @@
 
     Job        what a caller holds: how far the work is, its result, a way to cancel it
     Progress   what the work gets: a way to report how far it is, and to learn that nobody waits for it any more
-    Worker     one thread that does one thing at a time, in the order in which it was submitted
     Scheduler  takes requests: identical ones in flight share one computation, and the newest request of a view wins
 
 A computation stops when the last of its jobs is cancelled, never before. Whatever goes wrong in it reaches its callers
@@ -14,10 +13,10 @@ import logging
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 from weakref import WeakSet
 
+from explainers.runtime.worker import WAITING, Ticket, Turn, Worker
 from models.errors import Cancelled, EncoderscopeError
 from models.progress import Progress
 
@@ -25,6 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 _PATIENCE_SECONDS = 30  # with a step that is running when everything ends
 _NETWORK_SECONDS = 6  # with a question to the network
+_own_threads: WeakSet[threading.Thread] = WeakSet()
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,64 @@ class Request(Generic[T]):
 
     key: Hashable  # equal for work that gives the same result
     work: Callable[[Progress], T]
-    submit: Callable[[Callable[[], None]], None]  # to a worker, or ``in_own_thread``
+    place: "Place"  # where it is done
     activity: Activity
     first: "Callable[[], Job] | None" = None  # asks for what must be done before; its failure is this job's failure
+
+
+class Place(Protocol):
+    """Where work is done."""
+
+    def submit(self, run: Callable[[], None]) -> None:
+        """Has it done some time."""
+
+    def withdraw(self) -> None:
+        """Nobody wants it any more; what has begun must end by itself."""
+
+    def give_way(self) -> None:
+        """Called by the work between its steps: lets others have their turn."""
+
+    def wait(self) -> str:
+        """What stands before it, in words, while it has not begun."""
+
+
+class Queued:
+    """A place in a worker's line."""
+
+    def __init__(self, worker: Worker, turn: Turn):
+        self._worker, self._turn = worker, turn
+        self._ticket: Ticket | None = None
+
+    def submit(self, run: Callable[[], None]) -> None:
+        self._ticket = self._worker.submit(run, self._turn)
+
+    def withdraw(self) -> None:
+        if self._ticket is not None:
+            self._worker.withdraw(self._ticket)
+
+    def give_way(self) -> None:
+        self._worker.give_way(self._turn.urgency)
+
+    def wait(self) -> str:
+        return str(self._worker.wait_of(self._ticket)) if self._ticket is not None else WAITING
+
+
+class OwnThread:
+    """A thread of its own, for work that mostly waits for the network, so that it holds nobody up."""
+
+    def submit(self, run: Callable[[], None]) -> None:
+        thread = threading.Thread(target=run, name="encoderscope-download", daemon=True)
+        _own_threads.add(thread)
+        thread.start()
+
+    def withdraw(self) -> None:
+        pass
+
+    def give_way(self) -> None:
+        pass
+
+    def wait(self) -> str:
+        return WAITING
 
 
 class Job(Generic[T]):
@@ -126,41 +181,6 @@ class Job(Generic[T]):
             callback()
 
 
-class Worker:
-    """One thread that does one thing at a time, in the order in which it was submitted."""
-
-    def __init__(self, name: str, prepare: Callable[[], None] = lambda: None):
-        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._prepare = prepare
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def __call__(self, run: Callable[[], None]) -> None:
-        self._queue.put(run)
-
-    def close(self, timeout: float | None = None) -> None:
-        """Lets what is queued run out and ends the thread."""
-        self._queue.put(None)
-        if threading.current_thread() is not self._thread:
-            self._thread.join(timeout)
-
-    def _run(self) -> None:
-        self._prepare()
-        while (run := self._queue.get()) is not None:
-            run()
-            run = None  # or the last result would live until the next request
-
-
-_own_threads: WeakSet[threading.Thread] = WeakSet()
-
-
-def in_own_thread(run: Callable[[], None]) -> None:
-    """Runs work that mostly waits for the network in a thread of its own, so that it holds nobody up."""
-    thread = threading.Thread(target=run, name="encoderscope-download", daemon=True)
-    _own_threads.add(thread)
-    thread.start()
-
-
 def end(scheduler: "Scheduler", worker: Worker) -> None:
     """Cancels everything, and waits for the running step.
 
@@ -179,21 +199,25 @@ def _wait_for_own_threads() -> None:
 class _Computation(Generic[T]):
     """One piece of work and the jobs that wait for it. The scheduler's lock guards ``jobs`` and every change of state."""
 
-    def __init__(self, key: Hashable, activity: Activity, scheduler: "Scheduler | None"):
-        self.key, self.activity, self.scheduler = key, activity, scheduler
+    def __init__(self, key: Hashable, activity: Activity, scheduler: "Scheduler | None", place: Place | None = None):
+        self.key, self.activity, self.scheduler, self.place = key, activity, scheduler, place
         self.jobs: list[Job[T]] = []
         self.stop = threading.Event()
         self.first: Job | None = None  # what must be done before
         self.started = False
         self.fraction: float | None = None
-        self.message = "Waiting for its turn"
+        self.message = WAITING
         self.so_far: T | None = None
         self.value: T  # once the work is done without an error
         self.error: EncoderscopeError | None = None
 
     def progress(self) -> tuple[float | None, str]:
         first = self.first
-        return (self.fraction, self.message) if first is None or first.done else (first.fraction, first.message)
+        if first is not None and not first.done:
+            return first.fraction, first.message
+        if self.place is not None and not self.started:
+            return None, self.place.wait()
+        return self.fraction, self.message
 
     def run(self, work: Callable[[Progress], T]) -> None:
         """Leaves a value or an error; raises nothing."""
@@ -218,7 +242,9 @@ class _Computation(Generic[T]):
         self.so_far = so_far
 
     def _check(self) -> None:
-        """Raises Cancelled if nobody waits for the result any more."""
+        """Raises Cancelled if nobody waits for the result any more; else lets what is more urgent have its turn."""
+        if self.started and self.place is not None and not self.stop.is_set():
+            self.place.give_way()
         if self.stop.is_set():
             raise Cancelled("This work was cancelled.")
 
@@ -281,7 +307,7 @@ class Scheduler:
                 self.release(job)
 
     def _start(self, request: Request[T]) -> Job[T]:
-        computation: _Computation[T] = _Computation(request.key, request.activity, self)
+        computation: _Computation[T] = _Computation(request.key, request.activity, self, request.place)
         computation.first = None if request.first is None else request.first()
         job = self._job(computation)
         self._in_flight[request.key] = computation
@@ -291,9 +317,9 @@ class Scheduler:
             self._finish(computation)
 
         if computation.first is None:
-            request.submit(run)
+            request.place.submit(run)
         else:
-            computation.first.when_settled(lambda: self._proceed(computation, request.submit, run))
+            computation.first.when_settled(lambda: self._proceed(computation, request.place, run))
         return job
 
     def _job(self, computation: _Computation) -> Job:
@@ -301,17 +327,19 @@ class Scheduler:
         computation.jobs.append(job)
         return job
 
-    def _proceed(self, computation: _Computation, submit: Callable[[Callable[[], None]], None], run: Callable[[], None]) -> None:
+    def _proceed(self, computation: _Computation, place: Place, run: Callable[[], None]) -> None:
         """Goes on once what must be done first is done; or fails with it."""
         computation.error = computation.first.error() if computation.first else None
         if computation.error is None:
-            submit(run)
+            place.submit(run)
         else:
             self._finish(computation)
 
     def _stop(self, computation: _Computation) -> None:
         computation.stop.set()
         self._leave(computation)
+        if computation.place is not None:
+            computation.place.withdraw()
         if computation.first is not None:
             computation.first.cancel()
 

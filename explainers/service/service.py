@@ -28,7 +28,8 @@ from explainers.results.explanations import ClassExplanation, ConceptMaps, Healt
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.caches import CacheStatus, LruCache, n_bytes
-from explainers.runtime.scheduler import Activity, Job, Request, Scheduler, Worker, end, in_own_thread
+from explainers.runtime.scheduler import Activity, Job, OwnThread, Queued, Request, Scheduler, end
+from explainers.runtime.worker import Worker
 from explainers.service.answers import answer
 from explainers.service.observatory import MB, LoadedEncoder, Observatory
 from explainers.service.questions import (
@@ -53,6 +54,7 @@ from explainers.service.questions import (
     SegmentForComparison,
     SegmentTogether,
 )
+from explainers.service.turns import turn_of
 from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog import Catalog
 from models.catalog.admission import Admission
@@ -85,8 +87,8 @@ class ExplainerService:
     """Answers questions about encoders.
 
     ``ask`` returns a Job at once. ``view`` names what shows the result (any hashable): a newer question of the same kind and
-    view cancels the older one. Views that show several results at a time need a name for each. The methods below ``ask`` are
-    fronts of it for notebooks.
+    view cancels the older one. Views that show several results at a time need a name for each; a view that is a tuple begins
+    with whose it is, and owners take turns. The methods below ``ask`` are fronts of it for notebooks.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class ExplainerService:
         request = Request(
             key=(type(question), self._identity(question)),
             work=partial(self._answer, question),
-            submit=in_own_thread if self._waits_for_network(question) else self._worker,
+            place=OwnThread() if self._waits_for_network(question) else Queued(self._worker, turn_of(question, view)),
             activity=question.activity,
             first=self._opening_first(question),
         )

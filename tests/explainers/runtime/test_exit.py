@@ -10,7 +10,8 @@ import sys, threading
 sys.path.insert(0, {root!r})
 import torch
 from explainers.service.service import ExplainerService
-from explainers.runtime.scheduler import Activity, Request
+from explainers.runtime.scheduler import Activity, Queued, Request
+from explainers.runtime.worker import Turn
 
 service, begun = ExplainerService(device="cpu"), threading.Event()
 
@@ -21,7 +22,7 @@ def work(progress):
         begun.set()
         matrix = torch.tanh(matrix @ matrix)
 
-service._scheduler.request(Request("key", work, service._worker, Activity("working", "hard")))
+service._scheduler.request(Request("key", work, Queued(service._worker, Turn()), Activity("working", "hard")))
 assert begun.wait(60)
 print("leaving")
 {leave}

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from explainers.runtime.scheduler import Activity, Job, Request, Scheduler, Worker, in_own_thread
+from explainers.runtime.scheduler import Activity, Job, OwnThread, Queued, Request, Scheduler
+from explainers.runtime.worker import Turn, Urgency, Worker
 from models.errors import BadSettings, Cancelled, EncoderscopeError
 
 PATIENCE = 20  # seconds after which a test that hangs fails
@@ -30,14 +31,23 @@ class Gate:
         return self.value
 
 
-class ManualWorker:
+class ManualPlace:
     """Runs what was asked for only when told to, in the test's own thread."""
 
     def __init__(self):
         self.queued = []
 
-    def __call__(self, run):
+    def submit(self, run):
         self.queued.append(run)
+
+    def withdraw(self):
+        pass
+
+    def give_way(self):
+        pass
+
+    def wait(self):
+        return "Waiting for the test"
 
     def run_all(self):
         while self.queued:
@@ -53,7 +63,7 @@ def worker():
 
 @pytest.fixture
 def later():
-    return ManualWorker()
+    return ManualPlace()
 
 
 @pytest.fixture
@@ -61,9 +71,10 @@ def scheduler():
     return Scheduler()
 
 
-def request(scheduler, key, work, submit, doing, view=None, first=None):
+def request(scheduler, key, work, place, doing, view=None, first=None, urgency=Urgency.NOW):
     verb, _, what = doing.partition(" ")
-    return scheduler.request(Request(key, work, submit, Activity(verb, what), first), view)
+    place = Queued(place, Turn(urgency)) if isinstance(place, Worker) else place
+    return scheduler.request(Request(key, work, place, Activity(verb, what), first), view)
 
 
 def counted(n_runs, value="done"):
@@ -307,9 +318,45 @@ def test_cancelling_takes_along_what_must_come_first_unless_somebody_else_wants_
     assert shared.result(0) == "done" and n_runs == [1]
 
 
+def test_long_work_gives_way_between_its_steps_and_goes_on_where_it_was(scheduler, worker):
+    order, gate = [], Gate()
+
+    def long_work(progress):
+        order.append("long begins")
+        gate(progress)  # checks in the end
+        order.append("long goes on")
+        return "long"
+
+    long_job = request(scheduler, "long", long_work, worker, "explaining", urgency=Urgency.LATER)
+    assert gate.begun.wait(PATIENCE)
+    quick = request(scheduler, "quick", lambda progress: order.append("quick"), worker, "segmenting")
+    equal = request(scheduler, "equal", lambda progress: order.append("equal"), worker, "explaining", urgency=Urgency.LATER)
+    unwanted = request(scheduler, "unwanted", lambda progress: order.append("unwanted"), worker, "segmenting")
+    assert quick.message == "Waiting for its turn" and equal.message.startswith("Waiting for its turn: 3 before it")
+    unwanted.cancel()
+    assert equal.message.startswith("Waiting for its turn: 2 before it")
+    gate.go_on.set()
+    assert long_job.result(PATIENCE) == "long"
+    equal.result(PATIENCE)
+    assert order == ["long begins", "quick", "long goes on", "equal"] and gate.n_runs == 1
+
+
+def test_work_that_was_given_up_while_it_gave_way_ends_there(scheduler, worker):
+    gate = Gate()
+    long_job = request(scheduler, "long", gate, worker, "explaining", urgency=Urgency.LATER)
+    assert gate.begun.wait(PATIENCE)
+    quick = request(scheduler, "quick", lambda progress: long_job.cancel(), worker, "segmenting")
+    gate.go_on.set()
+    quick.result(PATIENCE)
+    with pytest.raises(Cancelled):
+        long_job.result(PATIENCE)
+    worker.close(PATIENCE)
+    assert gate.stopped
+
+
 def test_a_network_wait_holds_nobody_up(scheduler, worker):
     gate = Gate()
-    slow = request(scheduler, "slow", gate, in_own_thread, "downloading")
+    slow = request(scheduler, "slow", gate, OwnThread(), "downloading")
     assert gate.begun.wait(PATIENCE)
     assert request(scheduler, "quick", lambda progress: 1, worker, "testing").result(PATIENCE) == 1
     assert not slow.done and [activity.verb for activity in scheduler.running()] == ["downloading"]

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from explainers.results.comparisons import SegmentedPhotos
 from explainers.results.explanations import ConceptHealth, HealthReport, SetUsed
-from explainers.runtime.scheduler import Activity, Request
+from explainers.runtime.scheduler import Activity, Queued, Request
+from explainers.runtime.worker import Turn
 from explainers.visual_tcav.health import CavHealth
 from explainers.visual_tcav.settings import ExplainSettings
 from models.errors import Cancelled
@@ -268,7 +269,7 @@ def test_a_section_that_is_left_no_longer_holds_up_the_others(service):
         service.open_encoder(name).result(120)
     gate = threading.Event()
     blocker = service._scheduler.request(
-        Request("blocker", lambda progress: gate.wait(60), service._worker, Activity("waiting", ""))
+        Request("blocker", lambda progress: gate.wait(60), Queued(service._worker, Turn()), Activity("waiting", ""))
     )
     try:
         app = first_run(view="agreement", n_scenes="32")
