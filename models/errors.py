@@ -66,3 +66,7 @@ class UnreadableTruth(EncoderscopeError):
 
 class LibraryUnavailable(EncoderscopeError):
     """The folder of the concept library cannot be read or written."""
+
+
+class MissingPackage(EncoderscopeError):
+    """Something optional was asked for whose package is not installed."""

@@ -9,7 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-SCIENCE = {"explainers/drawing", "explainers/maps", "explainers/nave", "explainers/visual_tcav", "explainers/interventions"}
+SCIENCE = {
+    *("explainers/drawing", "explainers/maps", "explainers/nave", "explainers/visual_tcav", "explainers/interventions"),
+    "explainers/saliency",
+}
 MODELS = {"models", "models/photo", "models/encoder", "models/catalog"}
 SERVED = {*SCIENCE, *MODELS, "explainers/runtime", "explainers/library", "explainers/truth", "explainers/results"}
 FOR_PAGES = {
@@ -32,6 +35,7 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "explainers/integrated_gradients": {"models", "explainers/runtime"},
     "explainers/visual_tcav": {"models", "explainers/integrated_gradients"},
     "explainers/interventions": {"models", "explainers/runtime", "explainers/visual_tcav"},
+    "explainers/saliency": {"models", "explainers/visual_tcav"},
     "explainers/library": {"models", "models/photo", "explainers/runtime"},
     "explainers/truth": {"models", "explainers/drawing", "explainers/maps"},
     "explainers/results": {"models", "models/encoder", "models/photo", *SCIENCE},
@@ -48,7 +52,7 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "pages/encoders": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
     "": {"pages/common"},  # app.py names its pages by address; the server warms up while it starts
 }
-ONLY_IN = {"streamlit": ("", "pages"), "timm": ("models",), "ray": ("explainers/datasets",)}
+ONLY_IN = {"streamlit": ("", "pages"), "timm": ("models",), "ray": ("explainers/datasets",), "captum": ("explainers/saliency",)}
 NOT_IN = {"torch": ("pages", "explainers/drawing")}  # OpenMP threads of a page make the service's worker twice as slow
 NOWHERE = {"pickle", "joblib", "dill", "shelve"}
 

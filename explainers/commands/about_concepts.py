@@ -1,84 +1,63 @@
-"""What the commands about concepts in images have in common: their options, and the way through images to one file.
-
-Every image is asked about alone; with a class given, all of them together as well.
-"""
+"""What the commands about concepts in images have in common: their options, and the sets that these name."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any
 
+from explainers.commands import one_file
 from explainers.commands.arguments import add_images
-from explainers.commands.inputs import picture_files, read
-from explainers.commands.run import Run, exit_status, require_writable, running
+from explainers.commands.one_file import Command
+from explainers.commands.run import Run
 from explainers.library.sets import OpenSet
-from explainers.results.files import as_json, write_bytes
-from explainers.results.records import Record
 from explainers.service.questions import OpenEncoder, Question
-from models.errors import UnreadableImage
 from models.photo import Photo
 
-OfPhoto = TypeVar("OfPhoto")
-OfClass = TypeVar("OfClass")
 Sets = tuple[tuple[OpenSet, ...], OpenSet]  # concepts, and their random counterpart
-ToRecord = Callable[[Sequence[tuple[str, OfPhoto]], OfClass | None, Mapping[str, str]], Record]
-
-
-@dataclass(frozen=True)
-class Command(Generic[OfPhoto, OfClass]):
-    """What is asked about each image and about all of them, and how the answers are written."""
-
-    about_photo: Callable[[Photo, Sets], Question[OfPhoto]]
-    about_class: Callable[[tuple[Photo, ...], Sets], Question[OfClass]]
-    record: ToRecord[OfPhoto, OfClass]
-    doubts: Callable[[Path, OfPhoto], Sequence[str]] = lambda path, answer: ()  # sentences for stderr
 
 
 def add_options(parser: argparse.ArgumentParser, meaning_of_depth: str) -> None:
     """Adds images, encoder, depth, concepts, random counterpart and class."""
-    add_images(parser)
-    parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER", help="see the command 'encoders'")
-    parser.add_argument("--depth", required=True, type=int, metavar="D", help=meaning_of_depth)
+    add_encoder_and_depth(parser, meaning_of_depth)
     parser.add_argument("--concept", required=True, nargs="+", metavar="FOLDER_OR_NAME", help="example images")
     parser.add_argument("--random", default="scenes", metavar="FOLDER_OR_NAME", help="images without it (default: %(default)s)")
     parser.add_argument("--class", dest="class_idx", type=int, metavar="N", help="(default: the most probable ones)")
 
 
+def add_encoder_and_depth(parser: argparse.ArgumentParser, meaning_of_depth: str) -> None:
+    """Adds images, encoder and depth."""
+    add_images(parser)
+    parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER", help="see the command 'encoders'")
+    parser.add_argument("--depth", required=True, type=int, metavar="D", help=meaning_of_depth)
+
+
 def add_effort(parser: argparse.ArgumentParser, n_null: int, seed: int) -> None:
     """Adds pseudo-concepts, seed, input size and the file that is written."""
     parser.add_argument("--null", type=int, default=n_null, help="pseudo-concepts (default: %(default)s)")
+    add_seed_size_and_file(parser, seed)
+
+
+def add_seed_size_and_file(parser: argparse.ArgumentParser, seed: int) -> None:
+    """Adds seed, input size and the file that is written."""
     parser.add_argument("--seed", type=int, default=seed, help="(default: %(default)s)")
     parser.add_argument("--size", type=int, default=0, help="input size in pixels (default: the encoder's own)")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.json")
 
 
-def run(parsed: argparse.Namespace, command: Command[OfPhoto, OfClass]) -> int:
-    """Asks about every image, and about the class if one is given; an image that cannot be read does not keep the others."""
-    require_writable(parsed.out)
-    files = picture_files(parsed.images)
-    done: list[tuple[str, Photo, OfPhoto]] = []
-    failed: dict[str, str] = {}
-    with running(len(files)) as work:
+def run(
+    parsed: argparse.Namespace,
+    about_photo: Callable[[Photo, Sets], Question[Any]],
+    about_class: Callable[[tuple[Photo, ...], Sets], Question[Any]],
+    command: Callable[..., Command],
+) -> int:
+    """Asks about every image, and about the class if one is given; ``command`` takes both questions once the sets are open."""
+
+    def with_sets(work: Run) -> Command:
         sets = _sets(work, parsed)
-        for path in files:
-            try:
-                photo = read(path, parsed.bands)
-                work.tell_notes(path, photo)
-                answer = work.answer(command.about_photo(photo, sets))
-            except (UnreadableImage, OSError) as error:
-                work.complain(f"{path}: {error}")
-                failed[str(path)] = str(error)
-            else:
-                done.append((str(path), photo, answer))
-                for doubt in command.doubts(path, answer):
-                    work.complain(doubt)
-            work.image_done()
-        of_class = None
-        if done and parsed.class_idx is not None:
-            of_class = work.answer(command.about_class(tuple(photo for _, photo, _ in done), sets))
-    write_bytes(parsed.out, as_json(command.record([(file, answer) for file, _, answer in done], of_class, failed)))
-    return exit_status(len(done), len(failed))
+        of_class = None if parsed.class_idx is None else lambda photos: about_class(photos, sets)
+        return command(about_photo=lambda photo: about_photo(photo, sets), about_class=of_class)
+
+    return one_file.run(parsed, with_sets)
 
 
 def _sets(work: Run, parsed: argparse.Namespace) -> Sets:

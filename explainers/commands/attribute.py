@@ -5,9 +5,11 @@ dashboard's (assets/docs/formats.md).
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from explainers.commands import about_concepts
+from explainers.commands.one_file import Command
 from explainers.results.explanations import LocalExplanation
 from explainers.results.records import explanation_record
 from explainers.results.tables import NOT_TO_BE_RELIED_ON, depths_off_map, depths_with_gap
@@ -42,13 +44,12 @@ def run(parsed: argparse.Namespace) -> int:
         input_size=parsed.size,
         seed=parsed.seed,
     )
-    command = about_concepts.Command(
+    return about_concepts.run(
+        parsed,
         lambda photo, sets: ExplainPhoto(parsed.encoder, photo, *sets, settings),
         lambda photos, sets: ExplainClass(parsed.encoder, photos, *sets, settings),
-        explanation_record,
-        _doubts,
+        partial(Command, record=explanation_record, doubts=_doubts),
     )
-    return about_concepts.run(parsed, command)
 
 
 def _doubts(path: Path, explanation: LocalExplanation) -> list[str]:

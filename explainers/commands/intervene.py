@@ -5,8 +5,10 @@ assets/docs/formats.md.
 """
 
 import argparse
+from functools import partial
 
 from explainers.commands import about_concepts
+from explainers.commands.one_file import Command
 from explainers.interventions.settings import METHODS, STRENGTHS, WHERES, InterventionSettings
 from explainers.results.records import intervention_record
 from explainers.service.questions import InterveneOnClass, InterveneOnPhoto
@@ -44,9 +46,9 @@ def run(parsed: argparse.Namespace) -> int:
         input_size=parsed.size,
         seed=parsed.seed,
     )
-    command = about_concepts.Command(
+    return about_concepts.run(
+        parsed,
         lambda photo, sets: InterveneOnPhoto(parsed.encoder, photo, *sets, settings),
         lambda photos, sets: InterveneOnClass(parsed.encoder, photos, *sets, settings),
-        intervention_record,
+        partial(Command, record=intervention_record),
     )
-    return about_concepts.run(parsed, command)

@@ -5,6 +5,7 @@
     python -m explainers similar IMAGE... --encoder NAME_OR_FOLDER --at X,Y --out DIR [--together]
     python -m explainers attribute IMAGE... --encoder NAME_OR_FOLDER --depth D --concept FOLDER_OR_NAME... --out FILE.json
     python -m explainers intervene IMAGE... --encoder NAME_OR_FOLDER --depth D --concept FOLDER_OR_NAME... --out FILE.json
+    python -m explainers saliency IMAGE... --encoder NAME_OR_FOLDER --depth D --out FILE.json
     python -m explainers compare IMAGE... --encoder A --encoder B [...] --out DIR
 
 Exit status: 0 every image was done; 1 some were not (each is named on stderr); 2 none was, or the request makes no sense.
@@ -14,7 +15,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from explainers.commands import attribute, compare, encoders, intervene, segment, similar
+from explainers.commands import attribute, compare, encoders, intervene, saliency, segment, similar
 from explainers.commands.run import INTERRUPTED, NOTHING_DONE
 from models.errors import EncoderscopeError
 
@@ -23,6 +24,7 @@ COMMANDS = {  # name -> module with add_arguments and run, and what the command 
     "segment": (segment, "NAVE segmentation maps of images"),
     "attribute": (attribute, "Visual-TCAV: what concepts contribute to classes"),
     "intervene": (intervene, "what changes for classes if concepts are taken away"),
+    "saliency": (saliency, "Grad-CAM and integrated gradients beside it, with deletion and insertion curves"),
     "similar": (similar, "how similar every pixel is to a place"),
     "compare": (compare, "several encoders on the same images"),
 }

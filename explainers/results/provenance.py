@@ -8,6 +8,7 @@ from typing import Generic, Self, TypeVar
 
 from explainers.interventions.settings import InterventionSettings
 from explainers.nave.settings import ComponentSettings, NaveSettings
+from explainers.saliency.settings import SaliencySettings
 from explainers.visual_tcav.settings import ExplainSettings
 from models.encoder import EncoderInfo
 from models.photo import Photo
@@ -32,7 +33,10 @@ class InputSettings:
     input_size: int  # px, the side of a square of as many pixels
 
 
-Settings = TypeVar("Settings", bound=NaveSettings | ComponentSettings | ExplainSettings | InterventionSettings | InputSettings)
+Settings = TypeVar(
+    "Settings",
+    bound=NaveSettings | ComponentSettings | ExplainSettings | InterventionSettings | SaliencySettings | InputSettings,
+)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from explainers.nave.segmentation import Segmentation
 from explainers.results.explanations import ClassConcept, ClassExplanation, ConceptAtDepth, LocalExplanation
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.provenance import PhotoUsed, Provenance
+from explainers.results.saliency import SaliencyAtDepth, SecondOpinion
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from models.encoder import EncoderInfo
 
@@ -20,6 +21,7 @@ Record = dict[str, Any]
 
 EXPLANATION_SCHEMA = "encoderscope/explanation/1"  # raised when a reader of the old one would misread the new one
 INTERVENTION_SCHEMA = "encoderscope/intervention/1"
+SALIENCY_SCHEMA = "encoderscope/saliency/1"
 
 
 # --- explanations -------------------------------------------------------------------------------------------------------
@@ -183,6 +185,55 @@ def _changed_class_record(intervention: ClassIntervention) -> Record:
 
 def _response_record(response: Response) -> Record:
     return jsonable(response) | {"significant": response.significant}
+
+
+# --- second opinions ----------------------------------------------------------------------------------------------------
+
+
+def saliency_record(images: Sequence[tuple[str, SecondOpinion]], failed: Mapping[str, str] | None = None) -> Record:
+    """Second opinions on images, each with the file it came from; ``failed`` says of every file that was not done why."""
+    record: Record = {"schema": SALIENCY_SCHEMA}
+    if images:
+        record |= provenance_record(images[0][1].provenance)
+    record["images"] = [
+        {
+            "file": file,
+            "photo": opinion.photo_name,
+            "sha256": opinion.photo_sha256,
+            "class_idx": opinion.class_idx,
+            "class_name": opinion.class_name,
+            "probability": opinion.probability,
+            "shares": list(opinion.shares),
+            "depths": [_saliency_at_depth(of_depth) for of_depth in opinion.depths],
+            "refused_depths": {str(depth): why for depth, why in opinion.refused_depths.items()},
+            "seconds": dict(opinion.seconds),
+        }
+        for file, opinion in images
+    ]
+    return record | {"failed": dict(failed or {})}
+
+
+def _saliency_at_depth(of_depth: SaliencyAtDepth) -> Record:
+    return {
+        "depth": of_depth.depth,
+        "gap_share": jsonable(of_depth.gap_share),
+        "maps": [
+            {
+                "map": m.name,
+                "values": jsonable(m.values),
+                "agreement": of_depth.agreement(m.name),
+                "deletion": jsonable(m.deletion) | {"significant": m.deletion.significant},
+                "insertion": jsonable(m.insertion) | {"significant": m.insertion.significant},
+            }
+            for m in of_depth.maps
+        ],
+        "middle_first": {
+            "deletion": jsonable(of_depth.middle_first.deletion),
+            "insertion": jsonable(of_depth.middle_first.insertion),
+        },
+        "deletion_chance": jsonable(of_depth.deletion_chance),
+        "insertion_chance": jsonable(of_depth.insertion_chance),
+    }
 
 
 # --- segmentations ------------------------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ from explainers.results.explanations import (
     ShownDepth,
 )
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
+from explainers.results.saliency import SecondOpinion
 from explainers.results.segmentations import SegmentationsResult
+from explainers.saliency.curves import Chance, Curve
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from explainers.visual_tcav.verdicts import Verdict
 
@@ -217,6 +219,39 @@ def _response_cells(name: str, response: Response, place: int) -> Row:
         f"{name}_drop": response.drop,
         f"{name}_raw_p_value": response.p_value,
         f"{name}_corrected_p_value": response.corrected_p_value,
+    }
+
+
+# --- second opinions ----------------------------------------------------------------------------------------------------
+
+
+def saliency_rows(opinion: SecondOpinion) -> list[Row]:
+    """One row per depth, map and share of the photo."""
+    return [
+        {
+            "class_idx": opinion.class_idx,
+            "class": opinion.class_name,
+            "depth": of_depth.depth,
+            "map": m.name,
+            "share": share,
+            **_curve_cells("deletion", m.deletion, of_depth.deletion_chance, n),
+            **_curve_cells("insertion", m.insertion, of_depth.insertion_chance, n),
+        }
+        for of_depth in opinion.depths
+        for m in (*of_depth.maps, of_depth.middle_first)
+        for n, share in enumerate(opinion.shares)
+    ]
+
+
+def _curve_cells(name: str, curve: Curve, chance: Chance, place: int) -> Row:
+    """A curve at one share (by its place), with the band of random orders, and what the whole of it is worth."""
+    return {
+        name: float(curve.probabilities[place]),
+        f"{name}_chance_low": float(chance.low[place]),
+        f"{name}_chance_high": float(chance.high[place]),
+        f"{name}_area": curve.area,
+        f"{name}_raw_p_value": curve.p_value,
+        f"{name}_corrected_p_value": curve.corrected_p_value,
     }
 
 

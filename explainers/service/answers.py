@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from explainers.runtime.batches import is_out_of_memory
-from explainers.service import comparisons, components, concepts, encoders, interventions, look_alikes, photos
+from explainers.service import comparisons, components, concepts, encoders, interventions, look_alikes, photos, saliency
 from explainers.service.observatory import Observatory
+from explainers.service.photo_questions import AskSecondOpinion
 from explainers.service.questions import (
     AddEncoder,
     CheckConcepts,
@@ -46,6 +47,7 @@ ANSWERS: dict[type[Question], Answer] = {
     LookAlikes: look_alikes.look_alikes,
     InterveneOnPhoto: interventions.intervene_on_photo,
     InterveneOnClass: interventions.intervene_on_class,
+    AskSecondOpinion: saliency.second_opinion,
     SegmentForComparison: comparisons.segment_for_comparison,
     CompareDepths: comparisons.compare_depths,
     MeasureCost: comparisons.measure_cost,

@@ -174,6 +174,20 @@ class Observatory:
                 self.maps.put((fingerprint, photos[n].sha256, shape, depth), depth_map)
         return maps
 
+    def logits(
+        self, encoder: Encoder, images_of: Callable[[Tensor], Tensor], n_images: int, shape: Sequence[int], progress: Progress
+    ) -> Tensor:
+        """Logits (n_images, n_outputs) on the CPU of images that exist only batch by batch: ``images_of`` makes those of some
+        indices (B,), (B, 3, H, W), ``shape`` being (H, W)."""
+        n_pixels = FORWARD_PIXELS if self.device == "cpu" else CLUSTERED_PIXELS * MAX_BATCH
+        indices = torch.arange(n_images, device=encoder.device)
+        logits: list[Tensor] = []
+        batch_size = max(1, n_pixels // math.prod(shape))
+        for answers in in_batches(lambda some: encoder.logits(images_of(some)).cpu(), indices, batch_size, progress):
+            logits.append(answers)
+            progress.report(sum(map(len, logits)) / n_images)
+        return torch.cat(logits)
+
     # --- preparing photos ahead -----------------------------------------------------------------------------------------
 
     def prepare_ahead(self, name: str, photos: Iterable[Photo], input_size: int) -> None:

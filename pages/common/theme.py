@@ -1,7 +1,7 @@
 """What every chart shares: colours that are readable on light and on dark, margins, and lines and bands that guide the eye."""
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
-BLUE, ORANGE, GREEN = "#2E8BB0", "#D9822B", "#2F9E6E"
+BLUE, ORANGE, GREEN, VIOLET = "#2E8BB0", "#D9822B", "#2F9E6E", "#8E6BBF"
 GREY = "#8B979E"  # marks and guides
 INTERVALS = "#5C6970"  # darker: an interval is drawn over the grey of its own bar
 STAR = " ★"  # behind the name or the number of what is significant

@@ -10,7 +10,7 @@ top = frame.begin("Explain", "Where does the encoder see a concept, and how much
 notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import class_images, door, jobs, link, photos
-    from pages.explain import appearance, class_views, controls, photo_views, taken_away, taken_from_class, views
+    from pages.explain import appearance, class_views, controls, photo_views, second_opinion, taken_away, taken_from_class, views
     from pages.explain.controls import A_CLASS, ONE_PHOTO
 
 link.begin()
@@ -56,9 +56,11 @@ if photo is not None:
     explaining = jobs.asked("explain a photo", inquiry.of_photo(photo))
     if not explaining.done:
         jobs.give_up(taken_away.VIEW)
+        jobs.give_up(second_opinion.VIEW)
     explanation = jobs.result_or_stop("explain a photo", explaining, partial(photo_views.draw_so_far, photo))
     appearance.settle(explanation, is_opened=scope == A_CLASS)
     taken_away.settle(explanation)
+    second_opinion.settle(explanation)
     remark = photos.outside_what_was_learnt(service.catalog.entry(info.name)) if scope == ONE_PHOTO else ""
     photo_views.headline(explanation, remark, is_opened=scope == A_CLASS)
     first = st.container()
@@ -67,5 +69,6 @@ door.draw_link_notes(notes, photo_is_private=photos.is_private() if scope == ONE
 if photo is not None:
     with first:  # nearest to the truth (tests/benchmarks/RESULTS.md), but it takes longest
         taken_away.draw(photo, explanation, inquiry)
+    second_opinion.draw(photo, explanation)
 elif scope == A_CLASS:
     taken_from_class.draw(images, of_class, inquiry)

@@ -16,8 +16,10 @@ from explainers.library import ConceptLibrary
 from explainers.maps.part_maps import PartMap
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.provenance import Provenance, Result
+from explainers.saliency.settings import SaliencySettings
 from explainers.service import ExplainerService
 from explainers.service.answers import ANSWERS
+from explainers.service.photo_questions import AskSecondOpinion
 from explainers.service.questions import (
     AddEncoder,
     CheckConcepts,
@@ -72,6 +74,7 @@ def questions(library: ConceptLibrary) -> list[Question]:
         MapConcepts(ENCODER, PHOTOS[0], *about),
         InterveneOnPhoto(ENCODER, PHOTOS[0], *about[:2], CHANGES),
         InterveneOnClass(ENCODER, PHOTOS, *about[:2], CHANGES),
+        AskSecondOpinion(ENCODER, PHOTOS[0], SaliencySettings((4,), 0, n_steps=4, n_shares=2, n_random=9, input_size=64)),
         FindComponents(ENCODER, PHOTOS, ComponentSettings(input_size=96)),
         LookAlikes(ENCODER, PHOTOS[:1], (PartMap.of(np.eye(4, dtype=np.uint8)),), 2, about[0], about[1:2], TCAV, fit=True),
         MatchCheckpoint(Checkpoint("a.safetensors", (StoredTensor("fc.weight", "F32", (3, 8)),), 96, ""), json.dumps(config)),

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from streamlit.testing.v1 import AppTest
 
 from explainers.interventions.settings import InterventionSettings
 from explainers.library.library import ConceptLibrary
+from explainers.saliency.settings import SaliencySettings
 from explainers.service.questions import ExplainClass, ExplainPhoto, InterveneOnPhoto
 from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
 from pages.common import jobs
 from pages.common.text import escaped
+from pages.explain import second_opinion
 from tests.pages.conftest import app_at
 from tests.pages.tiny_encoders import CLASS_NAMES, CNN, NO_CLASSES, VIT, write_tiny_encoders
 
@@ -246,6 +249,17 @@ def test_prefix_tokens_are_offered_where_the_encoder_has_them(explain, changes):
     assert len(app.warning) == 1 and changes[-1].settings.where == InterventionSettings.where
     app = explain(encoder=VIT, depths="2", take_from="prefix")
     assert not app.exception and not app.warning and changes[-1].settings.where == "prefix"
+
+
+def test_a_second_opinion_is_asked_for_and_stands_beside_random_orders(explain, monkeypatch):
+    monkeypatch.setattr(second_opinion, "SaliencySettings", partial(SaliencySettings, n_random=9, n_shares=3))
+    app = explain()
+    assert not any("Agreement" in frame.value for frame in app.dataframe)
+    app.toggle("opinion").set_value(True).run()
+    assert not app.exception and not app.error and app.query_params["opinion"] == "1"
+    areas = table(app, "Agreement")
+    assert areas["Map"].tolist()[1:] == ["Grad-CAM", "Integrated gradients", "Middle first", "Random orders"]
+    assert areas["Deletion"].between(0, 1).all() and areas["Raw p (del.)"][:4].between(0.1, 1).all()
 
 
 def test_a_bad_upload_is_refused_in_a_sentence_and_the_page_goes_on(explain):
