@@ -95,8 +95,8 @@ class ConceptLibrary:
         return Photos(image_set.images, self._source)
 
     def is_rendered(self, image_set: ImageSet) -> bool:
-        """Whether every image of a set is one of those that Encoderscope rendered, whatever the set is called."""
-        return all(self._starters.knows(image.sha256) for image in image_set.images)
+        """Whether every image of a set was rendered by Encoderscope: a starter's, or a scene, whatever the set is called."""
+        return all(image.rendered or self._starters.knows(image.sha256) for image in image_set.images)
 
     def files(self, image_set: ImageSet) -> Iterator[tuple[str, bytes]]:
         """Name and bytes of every image of a set that is still here, once also where several regions of it are meant."""
@@ -138,7 +138,7 @@ class ConceptLibrary:
             examples_of_file = list(of_file)
             refs, refusals = self._take([Entry(examples_of_file[0].name, data)])
             refused += refusals
-            taken += [ImageRef(ref.sha256, shown(e.name), e.region) for ref in refs for e in examples_of_file]
+            taken += [ImageRef(ref.sha256, shown(e.name), e.region, e.rendered) for ref in refs for e in examples_of_file]
         return self._add(name, kind, taken, refused)
 
     def mark(self, name: str, kind: Kind, content: str, region: Region | None) -> ImageSet:

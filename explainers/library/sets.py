@@ -27,6 +27,7 @@ class ImageRef:
     sha256: str
     name: str
     region: Region | None = None
+    rendered: bool = False  # by Encoderscope: no photograph
 
     @property
     def content(self) -> str:
@@ -73,6 +74,7 @@ class Example:
     name: str
     data: bytes = field(repr=False)
     region: Region | None = None
+    rendered: bool = False  # by Encoderscope: no photograph
 
 
 @dataclass(frozen=True)

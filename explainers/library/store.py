@@ -236,7 +236,9 @@ def format_of(image_sets: Iterable[ImageSet]) -> int:
 def ref_records(image_set: ImageSet) -> list[dict[str, Any]]:
     """The images of a set as a manifest lists them."""
     return [
-        {"sha256": image.sha256, "name": image.name} | ({"region": region_record(image.region)} if image.region else {})
+        {"sha256": image.sha256, "name": image.name}
+        | ({"region": region_record(image.region)} if image.region else {})
+        | ({"rendered": True} if image.rendered else {})
         for image in image_set.images
     ]
 
@@ -256,4 +258,6 @@ def _read_ref(record: Any) -> ImageRef | None:
     if not isinstance(record.get("sha256"), str) or not _SHA256.fullmatch(record["sha256"]):
         return None
     region = read_region(record["region"]) if "region" in record else None
-    return None if "region" in record and region is None else ImageRef(record["sha256"], record["name"], region)
+    if "region" in record and region is None:
+        return None
+    return ImageRef(record["sha256"], record["name"], region, rendered=record.get("rendered") is True)

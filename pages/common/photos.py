@@ -101,6 +101,12 @@ def scene(seed: int) -> Photo:
     return photo_from_array(render(sample_scene(seed)).image, f"scene-{seed}")
 
 
+def is_scene(photo: Photo) -> bool:
+    """Whether a photo is a generated scene: named as one, and with its very pixels."""
+    number = photo.name.removeprefix("scene-")
+    return number != photo.name and number.isdecimal() and int(number) < 10 * N_SCENES and photo == scene(int(number))
+
+
 def _take_uploads() -> list[str]:
     """Draws the uploader and takes new files onto the shelf; a sentence for every file in it that was refused."""
     files = st.file_uploader(

@@ -149,7 +149,7 @@ def _make(library: ConceptLibrary, selection: Selection, name: str, counterpart:
     random_name = counterpart
     if counterpart in _OWN_WORDS:
         random_name = _free(library, f"not {concept.name}"[:MAX_NAME], "random")
-        divided = (Example(*_file_of(photo), region) for photo in others for region in boxes())
+        divided = (Example(*_file_of(photo), region, photos.is_scene(photo)) for photo in others for region in boxes())
         parts = [*_examples(selection.photos, rest), *divided]
         made = (concept, library.add_examples(random_name, "random", parts).image_set)
     counted = f"'{concept.name}' is a concept now: {concept.counted}"
@@ -180,8 +180,8 @@ def _examples(of_photos: Sequence[Photo], parts: Sequence[Part]) -> Iterator[Exa
     for n, photo in enumerate(of_photos):
         of_photo = [part for part in parts if part.photo_idx == n]
         if of_photo:
-            name, data = _file_of(photo)
-            yield from (Example(name, data, part.region) for part in of_photo)
+            (name, data), rendered = _file_of(photo), photos.is_scene(photo)
+            yield from (Example(name, data, part.region, rendered) for part in of_photo)
 
 
 def _file_of(photo: Photo) -> tuple[str, bytes]:
@@ -197,7 +197,7 @@ def _file_of(photo: Photo) -> tuple[str, bytes]:
 
 def _others(of_photos: Sequence[Photo]) -> list[Photo]:
     """Other photos of the same kind: scenes beside scenes, else the samples and one's own."""
-    if of_photos[0].name.startswith("scene-"):
+    if photos.is_scene(of_photos[0]):
         return [photos.scene(_FIRST_SCENE + n) for n in range(_N_SCENES)]
     known = {photo.sha256 for photo in of_photos}
     at_hand = [*map(photos.sample, photos.SAMPLES), *photos.uploaded(MAX_PHOTOS)]

@@ -1,6 +1,7 @@
 """Regions of images: equal when their pixels are, named by content, kept in manifests and packs, and judged part by part."""
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from zipfile import ZipFile
 
@@ -137,6 +138,17 @@ def test_regions_of_one_image_are_several_examples_of_one_file(library):
     assert [image.region for image in library.get("halves").images] == [region_of(LEFT), region_of(~LEFT)]
     assert len(list((library._store.folder / "images").glob("*/*"))) == 1
     assert [name for name, _ in library.files(library.get("halves"))] == ["1.png"]
+
+
+def test_what_was_rendered_is_known_by_its_origin_wherever_it_goes(library, tmp_path):
+    scenes = [replace(example, rendered=True) for example in examples(2, region=region_of(LEFT))]
+    library.add_examples("ground", "concept", scenes)
+    library.add_examples("mixed", "concept", [*scenes, *examples(3)])
+    elsewhere = ConceptLibrary(tmp_path / "elsewhere", None)
+    for of in (library, elsewhere):
+        if of is elsewhere:
+            of.import_pack(library.export_pack(["ground", "mixed"]))
+        assert of.is_rendered(of.get("ground")) and not of.is_rendered(of.get("mixed"))
 
 
 def test_one_of_two_regions_of_an_image_can_be_removed(library):

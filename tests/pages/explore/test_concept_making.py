@@ -49,6 +49,7 @@ def test_clusters_of_one_photo_become_a_concept_with_the_rest_as_counterpart(exp
     assert {image.sha256 for image in concept.images} == {image.sha256 for image in rest.images}  # of one photo
     together = np.sum([image.region.pixels for image in (*concept.images, *rest.images)], axis=0)
     assert together.max() == 1 and together.mean() > 0.8  # apart from specks
+    assert not library.is_rendered(concept) and not library.is_rendered(rest)
     assert library.overlap_of(*map(lambda s: concept_making.opened(library, s), (concept, rest))) == ()
     assert f"'cup' is a concept now: {concept.counted}" in said(app)
 
@@ -78,6 +79,7 @@ def test_a_set_gives_one_example_per_photo_and_other_photos_are_divided_into_box
     assert not app.exception and not app.error
     assert len(library.get("ground").images) == 2
     assert library.get("not ground", "random").counted == "108 regions"  # twelve scenes in nine boxes each
+    assert all(map(library.is_rendered, library.sets()))  # so that neither is called another kind of images than the starters
 
 
 def test_a_pinned_region_becomes_a_concept(explore, library):
