@@ -6,12 +6,14 @@
 A region that covers everything is the whole image, which has no region.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from models.errors import BadConcept
 
@@ -64,6 +66,19 @@ def box_region(box: tuple[float, float, float, float], shape: tuple[int, int]) -
     rows, columns = (_span(*ends) for ends in ((top, bottom, height), (left, right, width)))
     inside[rows, columns] = True
     return region_of(inside)
+
+
+def line_region(line: Sequence[tuple[float, float]], shape: tuple[int, int]) -> Region | None:
+    """The region inside a closed line of points (across, down; shares of the image's sides) on a grid (H, W).
+
+    Where the line crosses itself, what it surrounds twice is outside. Raises BadConcept for less than a triangle.
+    """
+    if len(line) < 3:
+        raise BadConcept("The line surrounds nothing. Draw it around a part of the image.")
+    height, width = shape
+    canvas = Image.new("1", (width, height))
+    ImageDraw.Draw(canvas).polygon([(x * width - 0.5, y * height - 0.5) for x, y in line], fill=1)
+    return region_of(np.asarray(canvas))
 
 
 def _span(first: float, last: float, n_pixels: int) -> slice:

@@ -260,7 +260,9 @@ def _verdict_when_ready(job: Job, concept: str) -> None:
         best = max(of_depths, key=lambda health: (health.verdict.rank, health.auc))
         domain = {"none": "matched", "unproven": "unproven", "apart": "mismatched"}[best.domain.doubt] if best.domain else ""
         badge = f":{_COLOURS[best.verdict.doubt]}-badge[{best.verdict.value.capitalize()}]"
-        figures = "" if best.auc != best.auc else f" Held-out AUC {best.auc:.2f}, emblem gap {best.emblem_gap:.2f}."
+        figures = (
+            "" if best.auc != best.auc else f" Held-out AUC {best.auc:.2f} (chance: 0.50), emblem gap {best.emblem_gap:.2f}."
+        )
         st.markdown(f"{badge} {best.verdict.sentence}{figures}" + (f" Domain check: {domain}." if domain else ""))
     if job.done and st.session_state.pop("verdict.pending", False):
         link.rerun()  # the one full run that stops this fragment from asking every half second

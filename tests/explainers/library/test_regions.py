@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from explainers.library import ConceptLibrary
-from explainers.library.regions import Region, at_shape, box_region, read_region, region_of, region_record, same_part
+from explainers.library.regions import Region, at_shape, box_region, line_region, read_region, region_of, region_record, same_part
 from explainers.library.sets import Example, ImageRef, ImageSet, OpenSet
 from models.errors import BadConcept
 from tests.explainers.library.test_library import files, png, zipped
@@ -69,6 +69,13 @@ def test_a_box_covers_the_share_that_it_says_and_never_less_than_a_pixel():
     assert box.pixels[4:, 2:6].all() and box.area == 1 / 4
     assert box_region((0.5, 0.5, 0.5, 0.5), (8, 8)).area == 1 / 64
     assert box_region((-1, -1, 2, 2), (8, 8)) is None
+
+
+def test_a_line_surrounds_what_it_says_and_where_it_crosses_itself_nothing():
+    half = line_region([(0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)], (64, 64))
+    assert abs(half.area - 1 / 2) < 0.03 and half.pixels[:, :31].all() and not half.pixels[:, 33:].any()
+    square = [(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)]
+    assert not line_region([*square, *square], (64, 64)).pixels[24:40, 24:40].any()  # surrounded twice
 
 
 def test_another_grid_has_the_same_region():

@@ -1,4 +1,4 @@
-"""Regions on the Concepts page: seen on tiles, counted, drawn as a box, taken back."""
+"""Regions on the Concepts page: seen on tiles, counted, drawn as a box or free-hand, taken back."""
 
 import base64
 import io
@@ -49,23 +49,33 @@ def test_a_box_is_kept_and_undone(tmp_path):
     made = ConceptLibrary(tmp_path, None)
     made.add("dark", "concept", [(f"{n}.png", png(n)) for n in range(3)])
     image = made.get("dark").images[1]
-    change = marking._keep_box(made, made.get("dark"), image, [0.0, 0.0, 0.5, 1.0])
+    change = marking._keep(made, made.get("dark"), image, {"box": (0.0, 0.0, 0.5, 1.0)})
     marked = made.get("dark").images[1]
     assert marked.region.area == 0.5 and marked.sha256 == image.sha256 and made.get("dark").counted == "2 images and 1 region"
-    assert change.sentence == "Of '1.png', a region counts, 50% of it from now on."
+    assert change.sentence == "From now on a region (50%) of '1.png' counts."
     made.restore(change.before[0])
     assert made.get("dark").images[1] == image
 
 
-def test_without_a_box_there_is_a_sentence(tmp_path):
+def test_what_a_line_surrounds_is_kept(tmp_path):
+    made = ConceptLibrary(tmp_path, None)
+    made.add("dark", "concept", [("one.png", png(1))])
+    marking._keep(made, made.get("dark"), made.get("dark").images[0], {"line": [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]})
+    (marked,) = made.get("dark").images
+    assert abs(marked.region.area - 0.5) < 0.03 and marked.region.pixels[8, 8] and not marked.region.pixels[-8, -8]
+
+
+def test_without_a_region_there_is_a_sentence(tmp_path):
     made = with_regions(tmp_path)
-    with pytest.raises(BadConcept, match="There is no box yet"):
-        marking._keep_box(made, made.get("left"), made.get("left").images[0], None)
+    with pytest.raises(BadConcept, match="There is no region yet"):
+        marking._keep(made, made.get("left"), made.get("left").images[0], None)
+    with pytest.raises(BadConcept, match="surrounds nothing"):
+        marking._keep(made, made.get("left"), made.get("left").images[0], {"line": [(0.1, 0.1), (0.2, 0.2)]})
 
 
 @pytest.mark.usefixtures("library")
 def test_without_a_selection_the_form_says_what_to_do(concepts):  # noqa: F811
-    assert "No image is selected. Select one below, then draw a box" in sentences(concepts(concept="dotted"))
+    assert "No image is selected. Select one below, then draw around" in sentences(concepts(concept="dotted"))
 
 
 def test_regions_are_counted_and_all_of_an_image_counts_again_on_demand(concepts, library):  # noqa: F811
@@ -79,6 +89,6 @@ def test_regions_are_counted_and_all_of_an_image_counts_again_on_demand(concepts
     app.run()
     app.button(key="whole image 0").click().run()
     assert not app.exception and library.get("left").images[0].region is None
-    assert "all of it counts from now on" in sentences(app)
+    assert "From now on all of " in sentences(app)
     app.button(key="undo").click().run()
     assert library.get("left").n_regions == 11

@@ -1,20 +1,26 @@
-// An image on which a box is drawn: with the pointer, or with the keys (arrows move it, Shift and arrows change its size).
-// data: {url, alt, box: [left, top, right, bottom] in shares of the sides, or null}; the server hears of a box when it is drawn.
+// An image on which a region is drawn: a box, or a free-hand line that closes itself. Keys make a box with either tool (arrows move
+// it, Shift and arrows change its size).
+// data: {url, alt, tool: "box" | "line"}; the server hears of {box: [left, top, right, bottom]} or {line: [[x, y], ...]}, all in
+// shares of the sides, when it is drawn.
 const STEP = 0.02;
 const LEAST = 0.01; // of a side: what is smaller was a click
+const SPACING = 0.004; // between points of a line
+const MOST = 1000; // points of a line
+const FRAME = "M0 0H1V1H0Z";
 const drawings = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".drawing");
-  const drawing = drawings.get(parentElement) ?? listen({ root, box: null, image: root.querySelector("img") });
+  const drawing = drawings.get(parentElement) ?? listen({ root, image: root.querySelector("img") });
   drawings.set(parentElement, drawing);
-  drawing.tell = () => setStateValue("box", drawing.box);
+  drawing.tell = () => setStateValue("drawn", drawing.box ? { box: drawing.box } : drawing.line ? { line: drawing.line } : null);
+  drawing.tool = data.tool;
   if (drawing.url !== data.url) {
-    Object.assign(drawing, { url: data.url, box: data.box, from: null });
+    Object.assign(drawing, { url: data.url, box: null, line: null, from: null });
     drawing.image.src = data.url;
     drawing.image.alt = data.alt;
   }
-  root.setAttribute("aria-label", `${data.alt}. Arrow keys move the box, Shift and arrow keys change its size.`);
+  root.setAttribute("aria-label", `${data.alt}. Arrow keys move a box, Shift and arrow keys change its size.`);
   draw(drawing);
 }
 
@@ -25,10 +31,12 @@ function listen(drawing) {
     root.focus();
     root.setPointerCapture(event.pointerId);
     drawing.from = place(drawing, event);
+    Object.assign(drawing, { box: null, line: drawing.tool === "line" ? [drawing.from] : null });
   });
   root.addEventListener("pointermove", (event) => {
     if (!drawing.from) return;
-    drawing.box = between(drawing.from, place(drawing, event));
+    if (drawing.tool === "line") lengthen(drawing, place(drawing, event));
+    else drawing.box = between(drawing.from, place(drawing, event));
     draw(drawing);
   });
   for (const end of ["pointerup", "pointercancel"]) root.addEventListener(end, () => finish(drawing));
@@ -45,13 +53,23 @@ function between([x, y], [u, v]) {
   return [Math.min(x, u), Math.min(y, v), Math.max(x, u), Math.max(y, v)];
 }
 
+function lengthen({ line }, [x, y]) {
+  const [u, v] = line.at(-1);
+  if (Math.hypot(x - u, y - v) >= SPACING && line.length < MOST) line.push([x, y]);
+}
+
 function finish(drawing) {
   if (!drawing.from) return;
   drawing.from = null;
-  const { box } = drawing;
-  if (box && (box[2] - box[0] < LEAST || box[3] - box[1] < LEAST)) drawing.box = null;
+  const [left, top, right, bottom] = drawing.box ?? around(drawing.line ?? [[0, 0]]);
+  if (right - left < LEAST || bottom - top < LEAST) Object.assign(drawing, { box: null, line: null });
   draw(drawing);
   drawing.tell();
+}
+
+function around(line) {
+  const [xs, ys] = [line.map(([x]) => x), line.map(([, y]) => y)];
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
 function press(drawing, event) {
@@ -64,19 +82,17 @@ function press(drawing, event) {
     ? [left, top, Math.max(left + STEP, clamp(right + dx)), Math.max(top + STEP, clamp(bottom + dy))]
     : [left + dx, top + dy, right + dx, bottom + dy];
   if (moved.some((side) => side < 0 || side > 1)) return;
-  drawing.box = moved;
+  Object.assign(drawing, { box: moved, line: null });
   draw(drawing);
   clearTimeout(drawing.waiting);
   drawing.waiting = setTimeout(drawing.tell, 400); // one message for a row of keys
 }
 
-function draw({ root, box }) {
-  const [left, top, right, bottom] = box ?? [0, 0, 0, 0];
-  const frame = root.querySelector(".box");
-  frame.hidden = !box;
-  Object.assign(frame.style, {
-    left: `${100 * left}%`, top: `${100 * top}%`, width: `${100 * (right - left)}%`, height: `${100 * (bottom - top)}%`,
-  });
+function draw({ root, box, line }) {
+  const [left, top, right, bottom] = box ?? [];
+  const shape = box ? `M${left} ${top}H${right}V${bottom}H${left}Z` : line?.length > 1 ? `M${line.map((at) => at.join(" ")).join("L")}Z` : "";
+  root.querySelector(".outside").setAttribute("d", shape && FRAME + shape);
+  for (const edge of root.querySelectorAll(".edge")) edge.setAttribute("d", shape);
 }
 
 function clamp(share) {
