@@ -64,6 +64,10 @@ class UnreadableTruth(EncoderscopeError):
     """A file holds no true masks or boxes of this photo that can be used."""
 
 
+class UnreadableParts(EncoderscopeError):
+    """A file holds no named parts that can be used, or they belong to another encoder."""
+
+
 class LibraryUnavailable(EncoderscopeError):
     """The folder of the concept library cannot be read or written."""
 

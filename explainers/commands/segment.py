@@ -3,6 +3,7 @@
     <stem>.npz     labels uint8 (n_k, H, W) as large as the photo, ks, photo, encoder, settings, version
     <stem>.png     the overlay at the middle k
     coco/ ...      a folder for every other format that was asked for
+    *.parts.safetensors   with --name: the named parts, to be found in other images with --names
     summary.json   encoder, settings, what every map is worth, what was not done and why
 
 An image that fails is named; the others go on.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from explainers.commands import named_parts
 from explainers.commands.arguments import add_clustering, add_images, depths, formats
 from explainers.commands.inputs import picture_files, read_ahead
 from explainers.commands.run import Run, exit_status, make_folder, require_no_overwriting, require_writable, running
@@ -66,29 +68,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truth", type=Path, metavar="FILE_OR_FOLDER", help="COCO, VOC or PNG drawn by people, to compare with")
     parser.add_argument("--at", type=int, metavar="K", help="k of overlay and exports (default: the middle of the range)")
     parser.add_argument("--together", action="store_true", help="cluster all images together; they are held in memory at once")
+    named_parts.add_arguments(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Segments every image, a few at a time, so that memory does not grow with their number; or all of them together."""
+    if parsed.names is not None:
+        if parsed.name or parsed.truth or parsed.together:
+            raise EncoderscopeError("--names looks for parts and clusters nothing. Leave out --name, --truth and --together.")
+        return named_parts.run(parsed)
     low, high = parsed.clusters
     settings = NaveSettings(parsed.depths, parsed.scaling, parsed.size, low, high, parsed.seed, parsed.fit)
     files = picture_files(parsed.images)
     stems = output_stems(files)
     require_no_overwriting(files, pictures(parsed.out, stems, parsed.format))
     require_writable(parsed.out / "summary.json")
+    together = parsed.together or bool(parsed.name)
+    if parsed.name and len(files) > 1 and not parsed.together:
+        raise EncoderscopeError("Clusters of several images can be named if they are clustered together: add --together.")
     if parsed.truth is not None and not parsed.truth.exists():
         raise EncoderscopeError(f"'{parsed.truth}' does not exist. Give --truth a file, or a folder of them.")
     with running(len(files)) as work:
         info = work.answer(OpenEncoder(parsed.encoder))
         settings = resolved(settings, info)
         require_valid(settings, len(info.depths))
-        outputs = Outputs(parsed.out, parsed.format, k_shown(settings.ks, parsed.at), parsed.truth)
+        k = k_shown(settings.ks, parsed.at)
+        outputs = Outputs(parsed.out, parsed.format, k, parsed.truth, named_parts.names_of(parsed.name, k))
         make_folder(parsed.out)
         header = {"encoder": encoder_record(info), "versions": versions(), "encoderscope": __version__}
         summary_file = SummaryFile(parsed.out / "summary.json", **header, settings=settings, together=parsed.together)
         with summary_file as summary:
             segmenting = _Segmenting(work, parsed.encoder, settings, outputs, summary, parsed.bands)
-            segment = _together if parsed.together else _each_alone
+            segment = _together if together else _each_alone
             n_done = segment(segmenting, files, stems)
     return exit_status(n_done, len(files) - n_done)
 
@@ -153,6 +164,8 @@ def _together(run: _Segmenting, files: Sequence[Path], stems: Sequence[str]) -> 
     result = run.work.answer(SegmentTogether(run.encoder_name, photos, run.settings))
     n_done = _written(run, images, (partial(result.of_photo, n) for n in range(len(images))), alone=False)
     run.outputs.write_together(result, images)
+    if any(run.outputs.names):
+        named_parts.write(run.work, result, run.outputs, photos)
     return n_done
 
 

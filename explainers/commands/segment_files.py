@@ -38,6 +38,7 @@ class Outputs:
     formats: tuple[str, ...]  # MAPS, and names of FORMATS
     k: int  # of the overlay, the exports and the comparison with a truth
     truth: Path | None = None  # a file, or a folder of them
+    names: tuple[str, ...] = ()  # one per cluster of that k; empty where a cluster has none
 
     def write(self, image: Image, result: SegmentationResult, *, alone: bool) -> dict[str, Any]:
         """Writes the files of one image and returns its line of the summary; exports only of images that are clustered alone."""
@@ -47,7 +48,7 @@ class Outputs:
                 write_maps(file, result)
         with written_atomically(overlay) as file:
             write_overlay(file, image.photo.pixels, result.segmentation, self.k)
-        export = export_of(result, self.k, (image.stem,))
+        export = export_of(result, self.k, (image.stem,), self.names)
         box = export.photos[0].main_box()
         return {
             "file": str(image.path),
@@ -57,7 +58,7 @@ class Outputs:
             "overlay": overlay.name,
             "overlay_k": self.k,
             "box": [box.left, box.top, box.width, box.height],
-            "exports": self._write_exports(export) if alone else [],
+            "exports": self.write_exports(export) if alone else [],
             **self._beside_truth(image, result.segmentation),
             **quality_record(result.segmentation),
             "seconds": result.seconds,
@@ -76,9 +77,9 @@ class Outputs:
 
     def write_together(self, result: SegmentationsResult, images: Iterable[Image]) -> None:
         """Writes the exports of images that were clustered together: a cluster means one thing in all of them."""
-        self._write_exports(export_of(result, self.k, tuple(image.stem for image in images)))
+        self.write_exports(export_of(result, self.k, tuple(image.stem for image in images), self.names))
 
-    def _write_exports(self, export: Export) -> list[str]:
+    def write_exports(self, export: Export) -> list[str]:
         """The names of the files within the folder."""
         names = []
         for format_name in self.formats:

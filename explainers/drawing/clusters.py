@@ -13,7 +13,7 @@ from collections.abc import Collection
 import numpy as np
 from scipy import ndimage
 
-_COLOURS = np.frombuffer(
+_OF_CLUSTERS = np.frombuffer(
     bytes.fromhex("""
 E69F00 0072B2 F0E442 009E73 CC79A7 56B4E9 D55E00 001EA5 5A2D00 00FF96
 003C3C FFE1F0 0078FF 5A0F69 F02D5A 96C35A 5A693C B40F78 B4D2B4 003C96
@@ -22,9 +22,11 @@ D22DC3 786996 6900D2 00D21E C3B478 A53C5A 96FFC3 2D3C5A B43C3C C33CFF
 """),
     dtype=np.uint8,
 ).reshape(-1, 3)
+PALETTE: tuple[tuple[int, int, int], ...] = tuple((red, green, blue) for red, green, blue in _OF_CLUSTERS.tolist())
+"""Red, green, blue of each cluster index."""
 
-PALETTE: tuple[tuple[int, int, int], ...] = tuple((red, green, blue) for red, green, blue in _COLOURS.tolist())
-"""Red, green, blue of each cluster index; from 40 on it starts again."""
+UNKNOWN_IDX, UNKNOWN_COLOUR = len(PALETTE), (120, 120, 120)  # of what belongs to no named part; then colours start again
+_COLOURS = np.array([*PALETTE, UNKNOWN_COLOUR], dtype=np.uint8)
 
 _LINE, _CASING = (255, 255, 255), (20, 20, 20)  # a light line in a dark casing shows on every background
 FADED_TOWARDS, FADED_SHARE = 235, 0.8  # what is not selected fades to a pale photo
@@ -33,7 +35,7 @@ _ELSEWHERE = 255  # stands for every cluster that is not selected
 
 def hex_colour(cluster_idx: int) -> str:
     """The colour of a cluster as '#RRGGBB', for tables and plots."""
-    return "#{:02X}{:02X}{:02X}".format(*PALETTE[cluster_idx % len(PALETTE)])
+    return "#{:02X}{:02X}{:02X}".format(*_COLOURS[cluster_idx % len(_COLOURS)].tolist())
 
 
 def shown_colours(photo: np.ndarray, labels: np.ndarray, n_clusters: int, opacity: float) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from explainers.nave.composite import Composite, composites_of
 from explainers.nave.sample import evenly_spaced
-from explainers.nave.settings import SCALINGS
+from explainers.nave.settings import scales_of
 
 GRID_STRIDE = 8  # px of the input along a position: 110 kB for a photo of 448 px
 N_COMPONENTS = 32
@@ -84,7 +84,8 @@ def principal_components(
 
     ``feature_maps`` holds per image one (C, h, w) per depth, ``image_shapes`` per image H and W, the encoder's input in pixels.
     """
-    images = composites_of(feature_maps, SCALINGS[scaling], [component_grid(shape) for shape in image_shapes])
+    scales = scales_of(scaling, len(feature_maps[0]))
+    images = composites_of(feature_maps, scales, [component_grid(shape) for shape in image_shapes])
     positions = evenly_spaced([image.n_positions for image in images], MAX_SAMPLED)
     sample = torch.cat([image.at(idx.to(_device(image))) for image, idx in zip(images, positions, strict=True)])
     mean = sample.mean(0)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+FITTING_STRIDE = 4  # clusters are fitted on a grid of a quarter of the input size; maps are drawn at the full input size
 BAND = 64  # columns of the grid that are resized at a time: few native columns matter to each, so wide grids cost no more
 
 
@@ -205,6 +206,12 @@ class Composite:
         return Composite(tuple(replace(block, maps=block.maps[n]) for block in self.blocks))
 
 
+def fitting_grid(image_shape: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the grid on which the clusters of an image (H, W) are fitted."""
+    height, width = (-(-side // FITTING_STRIDE) for side in image_shape)
+    return height, width
+
+
 def side_by_side(images: Sequence[Composite]) -> Composite:
     """Several images whose depths and grids are alike, as one composite with an axis more."""
     blocks = zip(*(image.blocks for image in images), strict=True)
@@ -242,9 +249,10 @@ def composite_of(feature_maps: Sequence[Tensor], grid: tuple[int, int]) -> Compo
 
 def composites_of(
     feature_maps: Sequence[Sequence[Tensor]],
-    scale: Callable[[Sequence[Tensor]], list[Tensor]],
+    scales: Sequence[Callable[[Sequence[Tensor]], list[Tensor]]],
     grids: Sequence[tuple[int, int]],
 ) -> list[Composite]:
-    """Every image's composite on a grid of its own, from one (C, h, w) per image and depth; a depth is scaled over all images."""
-    scaled = [scale(maps) for maps in zip(*feature_maps, strict=True)]
+    """Every image's composite on a grid of its own, from one (C, h, w) per image and depth; every depth has
+    a scale, which is given the maps of all images."""
+    scaled = [scale(maps) for scale, maps in zip(scales, zip(*feature_maps, strict=True), strict=True)]
     return [composite_of(maps, grid) for maps, grid in zip(zip(*scaled, strict=True), grids, strict=True)]

@@ -21,16 +21,16 @@ from torch import Tensor
 
 from explainers.maps.partitions import contingency, matching
 from explainers.maps.regions import count_regions
-from explainers.nave.composite import Composite, composites_of, side_by_side
+from explainers.nave.composite import Composite, composites_of, fitting_grid, side_by_side
 from explainers.nave.kmeans import Clustering, Sweep, sweep, sweep_each
 from explainers.nave.label_maps import label_maps
 from explainers.nave.lloyd import finished
+from explainers.nave.parts import Parts
 from explainers.nave.quality import Quality, depth_shares, mean_silhouettes, quality_of, suggested_k
 from explainers.nave.sample import activations_at, on_plane, sampled_positions
-from explainers.nave.settings import SCALINGS, NaveSettings
+from explainers.nave.settings import NaveSettings, balance_of, scales_of
 from models.progress import IGNORED, Progress
 
-GRID_STRIDE = 4  # the grid is a quarter of the input size; maps are drawn at the full input size
 N_SWEEPS = 8  # k-means runs side by side: the best inertia wins, their agreement is the stability
 CLUSTERING_SHARE = 0.6  # of the progress bar; drawing and judging the maps take the rest
 
@@ -47,6 +47,8 @@ class Segmentation:
     depth_shares: tuple[np.ndarray, ...]  # per k (k, n_depths): how much each depth sets a cluster apart; rows sum to 1
     scatter: np.ndarray  # (n, 2): a sample of composite activations on their two principal components
     scatter_idx: np.ndarray  # (n, 2): row and column of those positions in the maps
+    centroids: tuple[np.ndarray, ...] = ()  # per k (k, D), in the order of the maps' indices
+    balances: tuple[tuple[np.ndarray, float], ...] = ()  # per depth means (C,) and length; () where the scaling keeps nothing
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -56,6 +58,10 @@ class Segmentation:
     def at(self, k: int) -> np.ndarray:
         """The map with k clusters, (H, W)."""
         return self.labels[self.ks.index(k)]
+
+    def parts(self, k: int) -> Parts:
+        """The clusters of the map with k clusters, as they can be found in other images."""
+        return Parts(self.settings, self.centroids[self.ks.index(k)], self.balances)
 
 
 def segment(
@@ -84,10 +90,11 @@ def segment_together(
     ``feature_maps`` holds per image one (C, h, w) per depth, ``image_shapes`` per image H and W. Scaling, inertia, stability,
     silhouette and the suggested k are of all images together, regions and scatter of each.
     """
-    images = _composites(feature_maps, settings, image_shapes)
+    images, balances = _composites(feature_maps, settings, image_shapes)
     clustering = progress.part(0, CLUSTERING_SHARE, "Clustering")
     swept = sweep(images, settings.max_clusters, N_SWEEPS, settings.seed, clustering, exact=settings.fit != "fast")
-    return _drawn(swept, images, settings, image_shapes, progress.part(CLUSTERING_SHARE, 1))
+    drawn = _drawn(swept, images, settings, image_shapes, progress.part(CLUSTERING_SHARE, 1))
+    return tuple(replace(segmentation, balances=balances) for segmentation in drawn)
 
 
 def segment_each(
@@ -100,28 +107,28 @@ def segment_each(
 
     ``feature_maps`` holds per image one (C, h, w) per depth; ``image_shape`` is H and W of them all.
     """
-    images = [_composites([maps], settings, [image_shape])[0] for maps in feature_maps]
+    each = [_composites([maps], settings, [image_shape]) for maps in feature_maps]
+    images = [image for (image,), _ in each]
     together = [side_by_side(images)]
     clustering, drawing = progress.part(0, CLUSTERING_SHARE, "Clustering"), progress.part(CLUSTERING_SHARE, 1)
     sweeps = sweep_each(together, settings.max_clusters, N_SWEEPS, settings.seed, clustering, exact=settings.fit != "fast")
     segmentations: list[Segmentation] = []
-    for n, (swept, image) in enumerate(zip(sweeps, images, strict=True)):
-        part = drawing.part(n / len(images), (n + 1) / len(images))
-        segmentations += _drawn(swept, [image], settings, [image_shape], part)
+    for n, (swept, ((image,), balances)) in enumerate(zip(sweeps, each, strict=True)):
+        part = drawing.part(n / len(each), (n + 1) / len(each))
+        (segmentation,) = _drawn(swept, [image], settings, [image_shape], part)
+        segmentations.append(replace(segmentation, balances=balances))
     return tuple(segmentations)
 
 
 def _composites(
     feature_maps: Sequence[Sequence[Tensor]], settings: NaveSettings, image_shapes: Sequence[tuple[int, int]]
-) -> list[Composite]:
-    """Every image's composite on the grid on which clusters are fitted; scaled together."""
-    return composites_of(feature_maps, SCALINGS[settings.scaling], [fitting_grid(shape) for shape in image_shapes])
-
-
-def fitting_grid(image_shape: tuple[int, int]) -> tuple[int, int]:
-    """Rows and columns of the grid on which the clusters of an image (H, W) are fitted."""
-    height, width = (-(-side // GRID_STRIDE) for side in image_shape)
-    return height, width
+) -> tuple[list[Composite], tuple[tuple[np.ndarray, float], ...]]:
+    """Every image's composite on the grid on which clusters are fitted, scaled together; and what scaling them took."""
+    of_depths = zip(*feature_maps, strict=True) if settings.scaling == "balanced" else ()
+    balances = [balance_of(of_depth) for of_depth in of_depths]
+    scales = scales_of(settings.scaling, len(feature_maps[0]), balances)
+    kept = tuple((balance.means.flatten().cpu().numpy(), float(balance.length)) for balance in balances)
+    return composites_of(feature_maps, scales, [fitting_grid(shape) for shape in image_shapes]), kept
 
 
 def _drawn(
@@ -184,6 +191,7 @@ def _judged(
     silhouettes = mean_silhouettes(activations, np.concatenate(sampled_labels, axis=1))
     shares = depth_shares(swept.depth_channels, [clustering.centroids for clustering in clusterings], whole.centroids)
     scatter = np.split(on_plane(activations, swept.axes), np.cumsum([len(idx) for idx in positions])[:-1])
+    centroids = tuple(clustering.centroids.float().cpu().numpy() for clustering in clusterings)
     segmentations = []
     for n, maps in enumerate(labels):
         judged = zip(clusterings, silhouettes, map(count_regions, maps), strict=True)
@@ -198,6 +206,7 @@ def _judged(
                 depth_shares=shares,
                 scatter=scatter[n],
                 scatter_idx=np.stack(np.unravel_index(positions[n], shapes[n]), axis=1),
+                centroids=centroids,
             )
         )
     return tuple(segmentations)

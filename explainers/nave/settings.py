@@ -52,16 +52,34 @@ class ComponentSettings:
 # --- scalings: feature maps (C, h, w) of one depth, one per image that is clustered together, to as many of the same shapes ---
 
 
+@dataclass(frozen=True, eq=False)
+class Balance:
+    """What `balanced` takes from the maps of one depth: kept, it scales the maps of other images as it scaled those."""
+
+    means: Tensor  # (C, 1, 1)
+    length: Tensor  # (): root of the mean squared norm without the means; 0 where all maps are constant
+
+    def scaled(self, feature_maps: Sequence[Tensor]) -> list[Tensor]:
+        """Maps (C, h, w) less the means, divided by the length."""
+        centred = [maps - self.means for maps in feature_maps]
+        return [maps / self.length for maps in centred] if self.length > 0 else centred
+
+
+def balance_of(feature_maps: Sequence[Tensor]) -> Balance:
+    """Channel means and length of the maps (C, h, w) of one depth, over all images together."""
+    n_positions = sum(maps[0].numel() for maps in feature_maps)
+    sums = reduce(torch.add, [maps.sum((1, 2), keepdim=True, dtype=torch.float64) for maps in feature_maps])
+    means = (sums / n_positions).to(feature_maps[0].dtype)
+    squares = reduce(torch.add, [(maps - means).square_().sum() for maps in feature_maps])
+    return Balance(means, (squares / n_positions).sqrt())
+
+
 def balanced(feature_maps: Sequence[Tensor]) -> list[Tensor]:
     """Maps (C, h, w) without their channel means, divided by the root of the mean squared norm: every depth weighs alike.
 
     Maps that are constant become zero.
     """
-    n_positions = sum(maps[0].numel() for maps in feature_maps)
-    sums = reduce(torch.add, [maps.sum((1, 2), keepdim=True, dtype=torch.float64) for maps in feature_maps])
-    centred = [maps - (sums / n_positions).to(maps.dtype) for maps in feature_maps]
-    scale = (reduce(torch.add, [maps.square().sum() for maps in centred]) / n_positions).sqrt()
-    return [maps / scale for maps in centred] if scale > 0 else centred
+    return balance_of(feature_maps).scaled(feature_maps)
 
 
 def raw(feature_maps: Sequence[Tensor]) -> list[Tensor]:
@@ -75,7 +93,13 @@ def unit(feature_maps: Sequence[Tensor]) -> list[Tensor]:
     return [maps / torch.where(norm > 0, norm, 1) for maps, norm in zip(feature_maps, norms, strict=True)]
 
 
-SCALINGS: dict[str, Callable[[Sequence[Tensor]], list[Tensor]]] = {"balanced": balanced, "raw": raw, "unit": unit}
+Scale = Callable[[Sequence[Tensor]], list[Tensor]]
+SCALINGS: dict[str, Scale] = {"balanced": balanced, "raw": raw, "unit": unit}
+
+
+def scales_of(scaling: str, n_depths: int, balances: Sequence[Balance] = ()) -> list[Scale]:
+    """How every depth is scaled: by the balances, one per depth, that are at hand, else by the images' own maps."""
+    return [balance.scaled for balance in balances] or [SCALINGS[scaling]] * n_depths
 
 
 def require_valid(settings: NaveSettings, n_depths: int) -> None:

@@ -1,17 +1,17 @@
 """What an export is made of: photos whose clusters mean one thing in all of them, at one granularity, under names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from explainers.drawing.clusters import at_size
 from explainers.maps.boxes import Box, main_box
-from explainers.nave.segmentation import Segmentation
 from explainers.results.files import output_stems
-from explainers.results.provenance import PhotoUsed, Provenance
+from explainers.results.provenance import PhotoUsed, Provenance, Result
 from explainers.results.records import Record, photo_record, provenance_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 
@@ -49,15 +49,16 @@ class Export:
     """Photos with their clusters at one granularity."""
 
     provenance: Provenance
-    segmentations: tuple[Segmentation, ...]  # one per photo of the provenance
+    maps: tuple[np.ndarray, ...]  # one (h, w) uint8 per photo of the provenance: cluster per pixel
     k: int
     stems: tuple[str, ...]  # one per photo
     given_names: tuple[str, ...] = ()  # one per cluster; empty where a cluster has none
+    about: Record = field(default_factory=dict)  # what else the record says
 
     @property
     def photos(self) -> tuple[PhotoExport, ...]:
-        parts = zip(self.stems, self.provenance.photos, self.segmentations, strict=True)
-        return tuple(PhotoExport(n, stem, used, maps.at(self.k)) for n, (stem, used, maps) in enumerate(parts, start=1))
+        parts = zip(self.stems, self.provenance.photos, self.maps, strict=True)
+        return tuple(PhotoExport(n, stem, used, labels) for n, (stem, used, labels) in enumerate(parts, start=1))
 
     @property
     def title(self) -> str:
@@ -75,11 +76,22 @@ class Export:
     def record(self) -> Record:
         """Where the clusters come from: encoder, settings, versions, photos with their hashes, granularity."""
         photos = [photo_record(photo) for photo in self.provenance.photos]
-        return {**provenance_record(self.provenance), "n_clusters": self.k, "names": list(self.names), "photos": photos}
+        record = {**provenance_record(self.provenance), "n_clusters": self.k, "names": list(self.names), "photos": photos}
+        return record | self.about
+
+    @classmethod
+    def of(
+        cls, result: Result, maps: tuple[np.ndarray, ...], stems: Sequence[str], given_names: tuple[str, ...], about: Record
+    ) -> Self:
+        """An export of a result with one map (h, w) and one name per cluster; ``stems`` name the files, else the photos do."""
+        own = tuple(stems) or tuple(output_stems([Path(name) for name in result.photo_names]))
+        return cls(result.provenance, maps, len(given_names), own, given_names, about)
 
 
-def export_of(result: SegmentationResult | SegmentationsResult, k: int, stems: Sequence[str] = ()) -> Export:
-    """A result at the granularity ``k``; ``stems`` name the files, else the photos do."""
+def export_of(
+    result: SegmentationResult | SegmentationsResult, k: int, stems: Sequence[str] = (), names: tuple[str, ...] = ()
+) -> Export:
+    """A result at the granularity ``k``; ``stems`` name the files, else the photos do; ``names`` are those of the clusters."""
     segmentations = (result.segmentation,) if isinstance(result, SegmentationResult) else result.segmentations
-    own = tuple(stems) or tuple(output_stems([Path(name) for name in result.photo_names]))
-    return Export(result.provenance, segmentations, k, own)
+    maps = tuple(segmentation.at(k) for segmentation in segmentations)
+    return Export.of(result, maps, stems, given_names=names or ("",) * k, about={})

@@ -8,7 +8,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -111,11 +111,16 @@ def maps_npz(result: SegmentationResult) -> bytes:
 
 def maps_zip(result: SegmentationsResult) -> bytes:
     """One file of maps per photo, in a .zip."""
+    return bundled(result.photo_names, (maps_npz(result.of_photo(n)) for n in range(len(result.segmentations))))
+
+
+def bundled(photo_names: Sequence[str], files: Iterable[bytes]) -> bytes:
+    """One .npz per photo, made one after the other, in a .zip."""
     file = io.BytesIO()
-    stems = output_stems([Path(name) for name in result.photo_names])
+    stems = output_stems([Path(name) for name in photo_names])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for n, stem in enumerate(stems):
-            archive.writestr(zipfile.ZipInfo(f"{stem}.npz", EPOCH), maps_npz(result.of_photo(n)))
+        for stem, content in zip(stems, files, strict=True):
+            archive.writestr(zipfile.ZipInfo(f"{stem}.npz", EPOCH), content)
     return file.getvalue()
 
 
@@ -142,12 +147,8 @@ def similarity_npz(result: ComponentsResult, n: int, of_photo: int, place: Place
 
 def similarities_zip(result: ComponentsResult, of_photo: int, place: Place) -> bytes:
     """One file of similarity per photo, in a .zip."""
-    file = io.BytesIO()
-    stems = output_stems([Path(name) for name in result.photo_names])
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for n, stem in enumerate(stems):
-            archive.writestr(zipfile.ZipInfo(f"{stem}.npz", EPOCH), similarity_npz(result, n, of_photo, place))
-    return file.getvalue()
+    photo_names = result.photo_names
+    return bundled(photo_names, (similarity_npz(result, n, of_photo, place) for n in range(len(photo_names))))
 
 
 def write_overlay(file: BinaryIO, pixels: np.ndarray, segmentation: Segmentation, k: int) -> None:
@@ -158,6 +159,13 @@ def write_overlay(file: BinaryIO, pixels: np.ndarray, segmentation: Segmentation
 def write_png(file: BinaryIO, picture: np.ndarray) -> None:
     """A picture (H, W, 3) uint8 as PNG."""
     Image.fromarray(picture).save(file, format="PNG", compress_level=2)  # a quarter of the usual time, 6 % larger
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A picture (H, W, 3) uint8 as the content of a PNG file."""
+    buffer = io.BytesIO()
+    write_png(buffer, picture)
+    return buffer.getvalue()
 
 
 # --- tables and records -------------------------------------------------------------------------------------------------

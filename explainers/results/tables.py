@@ -258,28 +258,29 @@ def _curve_cells(name: str, curve: Curve, chance: Chance, place: int) -> Row:
 # --- clusters -----------------------------------------------------------------------------------------------------------
 
 
-def cluster_rows(segmentation: Segmentation, k: int) -> list[Row]:
-    """One row per cluster of the map with k clusters: colour, area, regions, and the share of every depth."""
+def cluster_rows(segmentation: Segmentation, k: int, given_names: Sequence[str] = ()) -> list[Row]:
+    """One row per cluster of the map with k clusters: name if any has one, colour, area, regions, and every depth's share."""
     shares = segmentation.depth_shares[segmentation.ks.index(k)]
     names = [f"share_of_depth_{depth}" for depth in segmentation.settings.depths]
     return [
-        {**_cluster_cells(cluster), **dict(zip(names, map(float, of_depths), strict=True))}
+        {**_cluster_cells(cluster, given_names), **dict(zip(names, map(float, of_depths), strict=True))}
         for cluster, of_depths in zip(cluster_table(segmentation.at(k), k), shares, strict=True)
     ]
 
 
-def photos_cluster_rows(result: SegmentationsResult, k: int) -> list[Row]:
-    """One row per photo and cluster of the maps with k clusters: colour, area, regions."""
+def photos_cluster_rows(result: SegmentationsResult, k: int, given_names: Sequence[str] = ()) -> list[Row]:
+    """One row per photo and cluster of the maps with k clusters: name where any has one, colour, area, regions."""
     return [
-        {"photo": name, **_cluster_cells(cluster)}
+        {"photo": name, **_cluster_cells(cluster, given_names)}
         for name, segmentation in zip(result.photo_names, result.segmentations, strict=True)
         for cluster in cluster_table(segmentation.at(k), k)
     ]
 
 
-def _cluster_cells(cluster: ClusterRow) -> Row:
+def _cluster_cells(cluster: ClusterRow, given_names: Sequence[str]) -> Row:
     return {
         "cluster_idx": cluster.cluster_idx,
+        **({"name": given_names[cluster.cluster_idx]} if given_names else {}),
         "colour": hex_colour(cluster.cluster_idx),
         "area": cluster.area,
         "n_regions": cluster.n_regions,

@@ -97,15 +97,20 @@ class LruCache(Generic[V]):
 
 
 def n_bytes(value: Any) -> int:
-    """Bytes of the arrays and tensors in a result; what is not an array counts as the small thing it is."""
-    if isinstance(value, np.ndarray):
-        return value.nbytes
-    if isinstance(value, torch.Tensor):
-        return value.numel() * value.element_size()
+    """Bytes of the arrays and tensors in a result, each counted once; what is not an array counts as the small thing it is."""
+    return _n_new_bytes(value, set())
+
+
+def _n_new_bytes(value: Any, counted: set[int]) -> int:
+    """Bytes of what is not among the ids of arrays that are ``counted`` already."""
+    if isinstance(value, np.ndarray | torch.Tensor):
+        is_new = id(value) not in counted
+        counted.add(id(value))
+        return value.nbytes if is_new else 0
     if dataclasses.is_dataclass(value):
-        return sum(n_bytes(getattr(value, field.name)) for field in dataclasses.fields(value))
+        return sum(_n_new_bytes(getattr(value, field.name), counted) for field in dataclasses.fields(value))
     if isinstance(value, Mapping):
-        return sum(map(n_bytes, value.values()))
+        return sum(_n_new_bytes(part, counted) for part in value.values())
     if isinstance(value, (tuple, list)):
-        return sum(map(n_bytes, value))
+        return sum(_n_new_bytes(part, counted) for part in value)
     return sys.getsizeof(value)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from explainers.runtime.batches import is_out_of_memory
-from explainers.service import comparisons, components, concepts, encoders, interventions, look_alikes, photos, saliency
+from explainers.service import comparisons, components, concepts, encoders, interventions, look_alikes, parts, photos, saliency
 from explainers.service.observatory import Observatory
 from explainers.service.photo_questions import AskSecondOpinion
 from explainers.service.questions import (
@@ -15,12 +15,14 @@ from explainers.service.questions import (
     ExplainClass,
     ExplainPhoto,
     FindComponents,
+    FindParts,
     InterveneOnClass,
     InterveneOnPhoto,
     LookAlikes,
     MapConcepts,
     MatchCheckpoint,
     MeasureCost,
+    MeasureParts,
     OpenEncoder,
     Question,
     Segment,
@@ -45,6 +47,8 @@ ANSWERS: dict[type[Question], Answer] = {
     CheckConcepts: concepts.check_concepts,
     MapConcepts: concepts.map_concepts,
     LookAlikes: look_alikes.look_alikes,
+    MeasureParts: parts.measure_parts,
+    FindParts: parts.find_parts,
     InterveneOnPhoto: interventions.intervene_on_photo,
     InterveneOnClass: interventions.intervene_on_class,
     AskSecondOpinion: saliency.second_opinion,

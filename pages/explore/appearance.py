@@ -13,6 +13,7 @@ from explainers.drawing.clusters import overlay
 from explainers.nave.segmentation import Segmentation
 from pages.common import link
 from pages.common.live_view.live_view import Controls, Cover, Role
+from pages.common.text import escaped
 
 _FOLLOW: dict[Role, str] = {  # the keys of the widgets
     "frame": "k",
@@ -112,13 +113,20 @@ def controls() -> None:
         st.toggle("Blink", key="blink", persist_state="session", help=_BLINK_HELP)
 
 
-def legend(colours: Sequence[str]) -> None:
-    """Draws the clusters with their colours on the picture; those that are pressed are shown alone."""
+def swatch(colour: str) -> str:
+    """A little square in the colour '#RRGGBB', as the address of a picture."""
+    fill = colour.replace("#", "%23")
+    square = f"<rect width='24' height='24' rx='5' fill='{fill}'/>"
+    return f"data:image/svg+xml;utf8,<svg xmlns='http://www.w3.org/2000/svg' width='24' height='24'>{square}</svg>"
+
+
+def legend(colours: Sequence[str], words: Sequence[str]) -> None:
+    """Draws the clusters with their colours on the picture and what they are called; those that are pressed are shown alone."""
     st.pills(
         "Show only",
         range(st.session_state["k"]),
         selection_mode="multi",
-        format_func=lambda idx: f':color[\u2003]{{background="{colours[idx]}"}} {idx}',
+        format_func=lambda idx: f':color[\u2003]{{background="{colours[idx]}"}} {escaped(words[idx])}',
         key="only",
         persist_state="session",
         wrap=True,

@@ -26,7 +26,7 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, concept_making, downloads, exports, look_alikes, views
+from pages.explore import appearance, charts, cluster_names, concept_making, downloads, exports, look_alikes, views
 from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
@@ -48,13 +48,15 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
     shown, first = appearance.current(), result.segmentations[0]
     with st.container(key="stays"):
         appearance.granularity(first)
-        appearance.legend(_colours(photos, result))
+        colours = _colours(photos, result)
+        appearance.legend(colours, cluster_names.in_words(result, shown.n_clusters))
     st.caption(
         "The photos were clustered together: one colour means one thing in all of them. Hold a photo pressed to see the "
         "originals. Small regions are merged here; tables and files have them all."
     )
     frames = tuple(range(len(first.ks)))
     notes = look_alikes.noted(main_depths(first), first, shown.n_clusters, _look_alikes(photos, result))
+    names = cluster_names.on_maps(result, shown.n_clusters)
     place = st.container()
     on_page = page(len(photos))
     panes = [
@@ -66,6 +68,7 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
             alt=f"{photo.name}, seen by {result.encoder.name}",
             title=escaped(photo.name),
             notes=notes,
+            names=names,
             selected=shown.only,
         )
         for n, photo, segmentation in ((n, photos[n], result.segmentations[n]) for n in on_page)
@@ -74,7 +77,9 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
         live_view("together", panes, first.ks, shown.n_clusters, shown.cover, appearance.live_controls(together=True))
     appearance.controls()
     maps = [segmentation.at(shown.n_clusters) for segmentation in result.segmentations]
-    concept_making.offer(partial(Selection.of_clusters, photos, maps, shown.only))
+    with st.container(horizontal=True):
+        concept_making.offer(partial(Selection.of_clusters, photos, maps, shown.only))
+        cluster_names.offer(photos, result, shown.n_clusters, colours)
     draw_downloads("download set", _files(photos, result, shown), exports.files(result, shown.n_clusters))
     link.write()
 
@@ -126,7 +131,7 @@ def _files(photos: Sequence[Photo], result: SegmentationsResult, shown: Appearan
             "Clusters",
             f"{stem}-{k}.csv",
             "text/csv",
-            lambda: as_csv(photos_cluster_rows(result, k)),
+            lambda: as_csv(photos_cluster_rows(result, k, cluster_names.of(result, k))),
             "Area and regions of every cluster in every photo, as a CSV file.",
         ),
         Download(
@@ -175,7 +180,7 @@ def _table(photos: Sequence[Photo], result: SegmentationsResult, k: int) -> None
     areas = np.array([[row.area for row in table] for table in tables])
     rows = pd.DataFrame(
         {
-            "Colour": [views.swatch(colour) for colour in _colours(photos, result)],
+            "Colour": [appearance.swatch(colour) for colour in _colours(photos, result)],
             "Cluster": range(k),
             "Area": 100 * (weights @ areas) / weights.sum(),
             "Photos": (areas > 0).sum(0),
@@ -183,5 +188,5 @@ def _table(photos: Sequence[Photo], result: SegmentationsResult, k: int) -> None
         }
     )
     in_photos = st.column_config.NumberColumn(help="In how many photos this cluster occurs.", width=70)
-    views.draw_clusters(rows, first, k, look_alikes.words(alike, k), Photos=in_photos)
+    views.draw_clusters(cluster_names.in_table(rows, result, k), first, k, look_alikes.words(alike, k), Photos=in_photos)
     look_alikes.draw_remark(alike)

@@ -1,14 +1,11 @@
 """What can be taken away from a segmentation besides its maps and tables (explainers/results): the picture, and its settings."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import numpy as np
-
 from explainers.drawing.sheets import captioned, contact_sheet
 from explainers.nave.segmentation import Segmentation
-from explainers.results.files import as_json, write_png
+from explainers.results.files import as_json, png
 from explainers.results.records import photo_record, provenance_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from models.photo import Photo
@@ -21,7 +18,7 @@ _SHEET_SIDE = 480  # px of the longer side of a photo on a sheet
 def overlay_png(photo: Photo, result: SegmentationResult, appearance: Appearance) -> bytes:
     """The picture at the photo's full size, above a line that names photo and encoder."""
     text = f"{photo.name} · seen by {result.encoder.name} · {appearance.n_clusters} clusters"
-    return _png(captioned(appearance.draw(photo.pixels, result.segmentation), text))
+    return png(captioned(appearance.draw(photo.pixels, result.segmentation), text))
 
 
 def sheet_png(photos: Sequence[Photo], result: SegmentationsResult, appearance: Appearance) -> bytes:
@@ -31,13 +28,7 @@ def sheet_png(photos: Sequence[Photo], result: SegmentationsResult, appearance: 
         for photo, segmentation in zip(photos, result.segmentations, strict=True)
     ]
     title = f"{len(photos)} photos · seen by {result.encoder.name} · {appearance.n_clusters} clusters"
-    return _png(contact_sheet(pictures, [photo.name for photo in photos], title))
-
-
-def _png(picture: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    write_png(buffer, picture)
-    return buffer.getvalue()
+    return png(contact_sheet(pictures, [photo.name for photo in photos], title))
 
 
 def settings_json(result: SegmentationResult, appearance: Appearance) -> bytes:

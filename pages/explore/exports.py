@@ -6,11 +6,16 @@ from explainers.results.exported import Export, export_of
 from explainers.results.exports import FORMATS, TYPES, as_one_file, file_suffix
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
 from pages.common.downloads import Download, file_stem
+from pages.explore import cluster_names
 
 
 def files(result: SegmentationResult | SegmentationsResult, k: int) -> list[Download]:
     """A download per format, of the clusters at the granularity ``k``."""
-    export = export_of(result, k)
+    return of(export_of(result, k, names=cluster_names.of(result, k)))
+
+
+def of(export: Export) -> list[Download]:
+    """A download per format."""
     return [_download(export, format_name) for format_name in FORMATS]
 
 

@@ -13,7 +13,7 @@ notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from explainers.service.questions import Classify, Segment, SegmentTogether
     from pages.common import collection, door, jobs, link, photos
-    from pages.explore import appearance, collection_views, concept_making, controls, places_views, similar, views
+    from pages.explore import appearance, collection_views, concept_making, controls, parts_views, places_views, similar, views
 
 link.begin()
 photos.heed_older_links()
@@ -41,8 +41,18 @@ shown = "" if mode == similar.CLUSTERS else similar.MODES[mode].lower()
 top.name(f"{len(together)} photos" if photo is None else photo.name, catalog.entry(info.name).title, shown)
 
 jobs.give_up("depth" if several or mode != similar.CLUSTERS else "together")
+looked_at = together if photo is None else (photo,)
+if mode == similar.PARTS:
+    named_parts = parts_views.found_or_stop(info, looked_at)
+    door.draw_link_notes(notes, photo_is_private=collection.is_private() if photo is None else photos.is_private())
+    beside = None
+    if photo is not None:
+        predictions = jobs.answer_or_stop("classes", Classify(info.name, photo))
+        beside = partial(views.original, photo, predictions, photos.outside_what_was_learnt(catalog.entry(info.name)))
+    parts_views.draw(looked_at, named_parts, beside)
+    st.stop()
+
 if mode != similar.CLUSTERS:
-    looked_at = together if photo is None else (photo,)
     components = jobs.answer_or_stop("components", similar.question(info.name, looked_at, settings))
     similar.settle(mode, len(looked_at))
     door.draw_link_notes(notes, photo_is_private=collection.is_private() if photo is None else photos.is_private())

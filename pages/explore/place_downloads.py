@@ -1,6 +1,5 @@
 """What can be taken away of similar places and of activations as colours: the picture, the maps, and the settings."""
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from explainers.drawing.places import colours_overlay, similarity_overlay
 from explainers.drawing.sheets import captioned, contact_sheet
 from explainers.results.components import ComponentsResult
-from explainers.results.files import as_json, similarities_zip, similarity_npz, write_png
+from explainers.results.files import as_json, png, similarities_zip, similarity_npz
 from explainers.results.records import photo_record, provenance_record
 from models.photo import Photo
 from pages.common import places
@@ -32,11 +31,11 @@ def picture_png(photos: Sequence[Photo], result: ComponentsResult, pinned: Pinne
     if len(photos) == 1:
         picture = _drawn(photos[0].pixels, result, 0, pinned, opacity)
         text = f"{photos[0].name} · seen by {result.encoder.name} · {what}"
-        return _png(captioned(picture, text))
+        return png(captioned(picture, text))
     pictures = [_drawn(on_screen(photo, _SHEET_SIDE), result, n, pinned, opacity) for n, photo in enumerate(photos)]
     whose = "" if pinned is None else f" of {photos[pinned.photo_idx].name}"
     title = f"{len(photos)} photos · seen by {result.encoder.name} · {what}{whose}"
-    return _png(contact_sheet(pictures, [photo.name for photo in photos], title))
+    return png(contact_sheet(pictures, [photo.name for photo in photos], title))
 
 
 def _drawn(pixels: np.ndarray, result: ComponentsResult, n: int, pinned: Pinned | None, opacity: float) -> np.ndarray:
@@ -45,12 +44,6 @@ def _drawn(pixels: np.ndarray, result: ComponentsResult, n: int, pinned: Pinned 
     similarity = similar.similarity_to(result.components, pinned, n)
     place = pinned.place if n == pinned.photo_idx else None
     return similarity_overlay(pixels, similarity, pinned.threshold, opacity, place)
-
-
-def _png(picture: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    write_png(buffer, picture)
-    return buffer.getvalue()
 
 
 def maps_file(result: ComponentsResult, pinned: Pinned) -> bytes:

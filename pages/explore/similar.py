@@ -1,6 +1,7 @@
 """What Explore shows of a photo, and the pinned region: what the session keeps of them, all of it part of the link.
 
-    show      "clusters", "similar" (places that are similar to one), or "colours" (activations as colours)
+    show      "clusters", "similar" (places that are similar to one), "colours" (activations as colours), or "parts" (named
+              parts of other photos, found in these)
     at        the pinned place (pages/common/places.py)
     at_photo  which photo the place lies in, counted from 0: of several together it need not be the first
     alike     from which similarity on places belong to the pinned region (pages/common/places.py)
@@ -22,16 +23,23 @@ from models.photo import Photo
 from pages.common import choices, link, places
 from pages.common.live_view.live_places import Pin, PlacesMode
 
-Mode = PlacesMode | Literal["clusters"]
+Mode = PlacesMode | Literal["clusters", "parts"]
 CLUSTERS: Literal["clusters"] = "clusters"
 SIMILAR: Literal["similar"] = "similar"
 COLOURS: Literal["colours"] = "colours"
-MODES: dict[Mode, str] = {CLUSTERS: "Clusters", SIMILAR: "Similar places", COLOURS: "Activations as colours"}
+PARTS: Literal["parts"] = "parts"
+MODES: dict[Mode, str] = {
+    CLUSTERS: "Clusters",
+    SIMILAR: "Similar places",
+    COLOURS: "Activations as colours",
+    PARTS: "Named parts",
+}
 OPACITY: dict[PlacesMode, int] = {SIMILAR: 85, COLOURS: 100}  # percent
 _MODE_HELP = (
     "Clusters: the parts that the encoder treats alike, at the granularity of the slider.\n\n"
     "Similar places: how similar every place is to the one under the pointer.\n\n"
-    "Activations as colours: the first three principal components as red, green and blue."
+    "Activations as colours: the first three principal components as red, green and blue.\n\n"
+    "Named parts: the clusters that you named in other photos, found in these."
 )
 
 

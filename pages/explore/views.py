@@ -30,7 +30,7 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, concept_making, downloads, exports, look_alikes, truth_views
+from pages.explore import appearance, charts, cluster_names, concept_making, downloads, exports, look_alikes, truth_views
 from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
@@ -57,9 +57,12 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions, 
     with left:
         _live_picture(photo, result, shown)
         appearance.controls()
-        appearance.legend(_colours(photo, result.segmentation))
+        colours = _colours(photo, result.segmentation)
+        appearance.legend(colours, cluster_names.in_words(result, shown.n_clusters))
         maps = [result.segmentation.at(shown.n_clusters)]
-        concept_making.offer(partial(Selection.of_clusters, [photo], maps, shown.only))
+        with st.container(horizontal=True):
+            concept_making.offer(partial(Selection.of_clusters, [photo], maps, shown.only))
+            cluster_names.offer([photo], result, shown.n_clusters, colours)
     with right:
         original(photo, predictions, remark)
         st.markdown("**Download**")
@@ -84,6 +87,7 @@ def _live_picture(photo: Photo, result: SegmentationResult, shown: Appearance) -
         at=tuple(range(len(segmentation.ks))),
         alt=f"{photo.name}, seen by {result.encoder.name}",
         notes=look_alikes.noted(main_depths(segmentation), segmentation, shown.n_clusters, _look_alikes(photo, result)),
+        names=cluster_names.on_maps(result, shown.n_clusters),
         selected=shown.only,
     )
     live_view("picture", [pane], segmentation.ks, shown.n_clusters, shown.cover, appearance.live_controls())
@@ -128,7 +132,7 @@ def _files(photo: Photo, result: SegmentationResult, shown: Appearance) -> list[
             "Clusters",
             f"{stem}-{k}.csv",
             "text/csv",
-            lambda: as_csv(cluster_rows(result.segmentation, k)),
+            lambda: as_csv(cluster_rows(result.segmentation, k, cluster_names.of(result, k))),
             "The table of clusters as a CSV file.",
         ),
         Download(
@@ -206,26 +210,28 @@ def details(photo: Photo, result: SegmentationResult) -> None:
     segmentation, k = result.segmentation, appearance.current().n_clusters
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _clusters(segmentation, k, _colours(photo, segmentation), _look_alikes(photo, result))
+        _clusters(photo, result, k)
     with right:
         granularities(segmentation, k)
         _cloud(segmentation, k)
     truth_views.draw(photo, result, k)
 
 
-def _clusters(segmentation: Segmentation, k: int, colours: Sequence[str], alike: Job[LookAlikesResult] | None) -> None:
-    """The table of clusters: colour, area, regions, and how much each depth shapes it."""
+def _clusters(photo: Photo, result: SegmentationResult, k: int) -> None:
+    """The table of clusters: colour, name, area, regions, and how much each depth shapes it."""
     st.header("Clusters", anchor=False)
+    segmentation, alike = result.segmentation, _look_alikes(photo, result)
+    colours = _colours(photo, segmentation)
     rows = cluster_table(segmentation.at(k), k)
     table = pd.DataFrame(
         {
-            "Colour": [swatch(colours[row.cluster_idx]) for row in rows],
+            "Colour": [appearance.swatch(colours[row.cluster_idx]) for row in rows],
             "Cluster": [row.cluster_idx for row in rows],
             "Area": [100 * row.area for row in rows],
             "Regions": [row.n_regions for row in rows],
         }
     )
-    draw_clusters(table, segmentation, k, look_alikes.words(alike, k))
+    draw_clusters(cluster_names.in_table(table, result, k), segmentation, k, look_alikes.words(alike, k))
     look_alikes.draw_remark(alike)
 
 
@@ -263,13 +269,6 @@ def cluster_columns(segmentation: Segmentation, largest_area: float) -> dict:
         look_alikes.COLUMN: st.column_config.TextColumn(help=look_alikes.COLUMN_HELP, width=130),
         **dict.fromkeys((f"Depth {depth}" for depth in segmentation.settings.depths), percent),
     }
-
-
-def swatch(colour: str) -> str:
-    """A little square in the colour '#RRGGBB', as the address of a picture."""
-    fill = colour.replace("#", "%23")
-    square = f"<rect width='24' height='24' rx='5' fill='{fill}'/>"
-    return f"data:image/svg+xml;utf8,<svg xmlns='http://www.w3.org/2000/svg' width='24' height='24'>{square}</svg>"
 
 
 def granularities(segmentation: Segmentation, k: int) -> None:

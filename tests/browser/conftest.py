@@ -24,8 +24,8 @@ CHROMIUM = next(filter(None, map(which, ("chromium-headless-shell", "chromium", 
 FAST = f"encoder={VIT}&size=224"
 START_SECONDS, PICTURE_SECONDS, PATIENCE_SECONDS = 240, 400, 120  # for a busy machine; nothing waits longer than it must
 HURRIED = """
-from explainers.nave import kmeans, segmentation
-segmentation.N_SWEEPS, segmentation.GRID_STRIDE, kmeans.MAX_ITERATIONS = 2, 16, 5  # a page needs maps, not good ones
+from explainers.nave import composite, kmeans, segmentation
+segmentation.N_SWEEPS, composite.FITTING_STRIDE, kmeans.MAX_ITERATIONS = 2, 16, 5  # a page needs maps, not good ones
 from streamlit.web.cli import main
 main()
 """

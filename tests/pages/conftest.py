@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from explainers.nave import composite
 from explainers.nave import kmeans as clustering
 from explainers.nave import segmentation as nave
 from explainers.service.service import ExplainerService
@@ -39,7 +40,7 @@ def shared_service(tmp_path_factory) -> Iterator[ExplainerService]:
 def service(shared_service, monkeypatch) -> ExplainerService:
     """In a hurry for the length of a test: pages need maps, not good ones."""
     monkeypatch.setattr(nave, "N_SWEEPS", 2)
-    monkeypatch.setattr(nave, "GRID_STRIDE", 16)
+    monkeypatch.setattr(composite, "FITTING_STRIDE", 16)
     monkeypatch.setattr(clustering, "MAX_ITERATIONS", 5)
     monkeypatch.setattr(jobs, "service", lambda: shared_service)
     return shared_service

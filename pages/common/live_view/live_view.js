@@ -437,9 +437,14 @@ function mark(view, pane) {
 function name(view, pane, map, cluster) {
   const sentence = sayable(pane, map, cluster);
   const title = document.createElement("b");
-  title.textContent = `cluster ${cluster}`;
+  title.textContent = called(pane, map, cluster);
   pane.tip.replaceChildren(swatch(view, pane, cluster), title, ` ${sentence}`);
-  view.spoken.textContent = `cluster ${cluster}: ${sentence}`;
+  view.spoken.textContent = `${title.textContent}: ${sentence}`;
+}
+
+// The name that somebody gave the cluster, or its number.
+function called({ maps, described: { names } }, map, cluster) {
+  return names[names.length === 1 ? 0 : maps.indexOf(map)]?.[cluster] || `cluster ${cluster}`;
 }
 
 function sayable({ maps, described }, map, cluster) {

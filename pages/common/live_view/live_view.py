@@ -19,7 +19,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from explainers.drawing.clusters import FADED_SHARE, FADED_TOWARDS, PALETTE
+from explainers.drawing.clusters import FADED_SHARE, FADED_TOWARDS, PALETTE, UNKNOWN_COLOUR
 from models.photo import Photo
 
 Role = Literal["frame", "opacity", "outlines", "clusters_only", "blink"]
@@ -48,6 +48,7 @@ class Pane:
     alt: str  # who sees what, for those who do not see it
     title: str = ""  # with one, the pane has a line above it that also counts clusters and regions
     notes: tuple[tuple[str, ...], ...] = ()  # per map and cluster: what is said of it besides its area and regions
+    names: tuple[tuple[str, ...], ...] = ()  # per map, or once for all, and cluster: its name; empty where it has none
     colours: tuple[tuple[int, ...], ...] = ()  # per frame and cluster: index into the palette; () means its own index
     selected: tuple[int, ...] = ()  # the clusters that are shown alone; () shows all
 
@@ -89,8 +90,8 @@ class Controls:
 def live_view(
     key: str,
     panes: Sequence[Pane | Waiting],
-    frames: Sequence[int],
-    frame: int,
+    frames: Sequence[float],
+    frame: float,
     cover: Cover,
     controls: Controls,
 ) -> None:
@@ -115,7 +116,7 @@ def live_view(
             "follow": {role: f"st-key-{widget}" for role, widget in controls.follow.items()},
             "together": controls.together,
             "selectable": controls.on_select is not None,
-            "palette": [list(colour) for colour in PALETTE],
+            "palette": [list(colour) for colour in (*PALETTE, UNKNOWN_COLOUR)],
             "faded": [FADED_TOWARDS, FADED_SHARE],
         },
         on_picked_change=on_picked,
@@ -132,6 +133,7 @@ def _described(key: str, pane: Pane | Waiting, photos: Mapping[str, str]) -> dic
         "at": list(pane.at),
         "alt": pane.alt,
         "notes": [list(of_map) for of_map in pane.notes],
+        "names": [list(of_map) for of_map in pane.names],
         "colours": [list(of_frame) for of_frame in pane.colours],
         "selected": list(pane.selected),
     }

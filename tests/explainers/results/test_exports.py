@@ -148,5 +148,5 @@ def test_a_line_of_yolo_is_a_box_around_a_region():
 
 def test_clusters_of_one_name_keep_apart():
     export = export_of(result_for(grey_photo()), K)
-    named = Export(export.provenance, export.segmentations, K, export.stems, ("sky", " ", "sky"))
+    named = Export(export.provenance, export.maps, K, export.stems, ("sky", " ", "sky"))
     assert named.names == ("sky (0)", "cluster 1", "sky (2)")

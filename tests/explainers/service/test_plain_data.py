@@ -6,6 +6,7 @@ import pickle
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
+from functools import cache
 from types import ModuleType
 
 import numpy as np
@@ -14,7 +15,9 @@ import pytest
 from explainers.interventions.settings import InterventionSettings
 from explainers.library import ConceptLibrary
 from explainers.maps.part_maps import PartMap
+from explainers.nave.parts import Parts
 from explainers.nave.settings import ComponentSettings, NaveSettings
+from explainers.results.named_parts import NamedParts
 from explainers.results.provenance import Provenance, Result
 from explainers.saliency.settings import SaliencySettings
 from explainers.service import ExplainerService
@@ -29,12 +32,14 @@ from explainers.service.questions import (
     ExplainClass,
     ExplainPhoto,
     FindComponents,
+    FindParts,
     InterveneOnClass,
     InterveneOnPhoto,
     LookAlikes,
     MapConcepts,
     MatchCheckpoint,
     MeasureCost,
+    MeasureParts,
     OpenEncoder,
     Question,
     Segment,
@@ -43,6 +48,7 @@ from explainers.service.questions import (
     SegmentTogether,
 )
 from explainers.visual_tcav.settings import ExplainSettings
+from models.catalog.catalog import Catalog
 from models.catalog.checkpoints import Checkpoint, StoredTensor, Upload
 from models.catalog.configs import config_by_hand
 from models.photo import photo_from_array
@@ -59,6 +65,8 @@ def questions(library: ConceptLibrary) -> list[Question]:
     """One of every kind that the table answers."""
     about = (library.open_set("striped"),), library.open_set("scenes", "random"), TCAV
     config = config_by_hand("test_resnet", 3)
+    n_channels, fingerprint = deepest()
+    parts = Parts(NaveSettings(depths=(4,), scaling="raw", input_size=64), np.eye(2, n_channels, dtype=np.float32), ())
     return [
         OpenEncoder(ENCODER),
         Segment(ENCODER, PHOTOS[0], NAVE),
@@ -77,9 +85,18 @@ def questions(library: ConceptLibrary) -> list[Question]:
         AskSecondOpinion(ENCODER, PHOTOS[0], SaliencySettings((4,), 0, n_steps=4, n_shares=2, n_random=9, input_size=64)),
         FindComponents(ENCODER, PHOTOS, ComponentSettings(input_size=96)),
         LookAlikes(ENCODER, PHOTOS[:1], (PartMap.of(np.eye(4, dtype=np.uint8)),), 2, about[0], about[1:2], TCAV, fit=True),
+        MeasureParts(ENCODER, PHOTOS, parts),
+        FindParts(ENCODER, PHOTOS[:1], NamedParts(parts, ("sky", ""), (1.0, 2.0), ENCODER, fingerprint, (), "0")),
         MatchCheckpoint(Checkpoint("a.safetensors", (StoredTensor("fc.weight", "F32", (3, 8)),), 96, ""), json.dumps(config)),
         AddEncoder(Upload("mine", "{}", b""), PHOTOS[0]),
     ]
+
+
+@cache
+def deepest() -> tuple[int, str]:
+    """Channels at the deepest depth, and the fingerprint of the encoder."""
+    info = Catalog().open(ENCODER, "cpu").info
+    return info.depths[4].n_channels, info.fingerprint
 
 
 @pytest.fixture(scope="module")

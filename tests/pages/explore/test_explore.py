@@ -435,3 +435,26 @@ def test_a_mask_of_another_photo_is_refused_in_a_sentence(explore):
     app = explore(k="4", photo="coffee")
     app.file_uploader("truth").upload("mask.png", png(30, 60)).run()
     assert not app.exception and "mask.png" in app.error[0].value and "30 × 60 px" in app.error[0].value
+
+
+def test_named_clusters_are_found_in_another_photo(explore):
+    app = explore(k="3")
+    assert app.button("use names").disabled
+    result = app.session_state["jobs"]["picture"][1].result()
+    key = result.encoder.fingerprint, result.settings, result.photo_sha256s, 3
+    app.session_state["names"] = {key: ("sky", "", "grass")}
+    app.run()
+    assert app.dataframe[0].value["Name"].tolist() == ["sky", "", "grass"]
+    app.button("use names").click().run()
+    assert app.query_params["show"] == "parts"
+    app.selectbox("photo").set_value("coffee").run()
+    assert not app.exception
+    assert app.dataframe[0].value["Name"].tolist() == ["sky", "grass", "unknown"]
+    assert app.dataframe[0].value["Area"].sum() == pytest.approx(100)
+    (view,) = live_views(app)
+    assert len(view["frames"]) == view["panes"][0]["shape"][0] > 20 and view["panes"][0]["names"][0][:2] == ["sky", "grass"]
+    assert "Named in “china”" in sentences(app) and "2 of 3 clusters." in sentences(app)
+
+
+def test_without_named_parts_the_page_says_where_they_come_from(explore):
+    assert "No named parts are kept yet." in sentences(explore(show="parts"))
