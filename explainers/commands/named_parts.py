@@ -24,7 +24,8 @@ from explainers.results.named_parts import MAX_BYTES, SUFFIX, NamedParts, named,
 from explainers.results.provenance import versions
 from explainers.results.records import encoder_record
 from explainers.results.segmentations import SegmentationsResult
-from explainers.service.questions import FindParts, MeasureParts, OpenEncoder
+from explainers.service.part_questions import FindParts, MeasureParts
+from explainers.service.questions import OpenEncoder
 from models.errors import BadSettings, EncoderscopeError, UnreadableParts
 from models.files import written_atomically
 from models.photo import Photo

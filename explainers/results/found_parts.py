@@ -39,7 +39,7 @@ class FoundPartsResult(Result[NaveSettings]):
         return np.where(self.distances[n] <= limit, idx[in_photo.nearest], np.uint8(len(self.named.names)))
 
     def picture(self, n: int, limit: float) -> np.ndarray:
-        """The same with the index of grey for what is unknown, (H, W) uint8, to be drawn."""
+        """Indices of colours for the n-th photo, (H, W) uint8: those of the names, and grey for what is unknown."""
         labels = self.labels(n, limit)
         return np.where(labels == len(self.named.names), np.uint8(UNKNOWN_IDX), labels)
 

@@ -6,6 +6,7 @@ from typing import Any
 from explainers.runtime.batches import is_out_of_memory
 from explainers.service import comparisons, components, concepts, encoders, interventions, look_alikes, parts, photos, saliency
 from explainers.service.observatory import Observatory
+from explainers.service.part_questions import FindParts, MeasureParts
 from explainers.service.photo_questions import AskSecondOpinion
 from explainers.service.questions import (
     AddEncoder,
@@ -15,14 +16,12 @@ from explainers.service.questions import (
     ExplainClass,
     ExplainPhoto,
     FindComponents,
-    FindParts,
     InterveneOnClass,
     InterveneOnPhoto,
     LookAlikes,
     MapConcepts,
     MatchCheckpoint,
     MeasureCost,
-    MeasureParts,
     OpenEncoder,
     Question,
     Segment,

@@ -11,8 +11,8 @@ from explainers.results.found_parts import FoundPartsResult
 from explainers.results.named_parts import PartsResult
 from explainers.results.provenance import provenance_of
 from explainers.service.observatory import Observatory
+from explainers.service.part_questions import FindParts, MeasureParts
 from explainers.service.photos import usable_settings
-from explainers.service.questions import FindParts, MeasureParts
 from models.encoder import Encoder
 from models.errors import UnreadableParts
 from models.photo import Photo

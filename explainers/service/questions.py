@@ -10,15 +10,12 @@ from typing import Generic, TypeVar
 from explainers.interventions.settings import InterventionSettings
 from explainers.library.sets import OpenSet
 from explainers.maps.part_maps import PartMap
-from explainers.nave.parts import Parts
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
 from explainers.results.components import ComponentsResult
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
-from explainers.results.found_parts import FoundPartsResult
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.look_alikes import LookAlikesResult
-from explainers.results.named_parts import NamedParts, PartsResult
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.scheduler import Activity
 from explainers.visual_tcav.settings import ExplainSettings
@@ -335,38 +332,6 @@ class LookAlikes(PhotosQuestion[LookAlikesResult]):
     def content(self, info: EncoderInfo) -> Hashable:
         sets = _sets((*self.concepts, *self.randoms))
         return _hashes(self), self.maps, self.n_parts, sets, self.settings, self.fit, self.n_at_hand
-
-
-@dataclass(frozen=True)
-class MeasureParts(PhotosQuestion[PartsResult]):
-    """How far the clusters of some photos reach: it takes that to find them in other photos."""
-
-    parts: Parts
-
-    verb = "measuring"
-
-    @property
-    def subject(self) -> str:
-        return f"how far {len(self.parts.centroids)} clusters reach"
-
-    def content(self, info: EncoderInfo) -> Hashable:
-        return _hashes(self), self.parts
-
-
-@dataclass(frozen=True)
-class FindParts(PhotosQuestion[FoundPartsResult]):
-    """Where named parts are in other photos than those they come from."""
-
-    named: NamedParts
-
-    verb = "finding"
-
-    @property
-    def subject(self) -> str:
-        return f"{len(self.named.names)} named parts in {len(self.photos)} photos"
-
-    def content(self, info: EncoderInfo) -> Hashable:
-        return _hashes(self), self.named
 
 
 # --- the catalog --------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import streamlit as st
 
 from explainers.nave.parts import Parts
 from explainers.results.named_parts import MAX_BYTES, SUFFIX, NamedParts, named, read_parts
-from explainers.service.questions import MeasureParts
+from explainers.service.part_questions import MeasureParts
 from models.errors import UnreadableParts
 from models.photo import Photo
 from pages.common import jobs

@@ -16,7 +16,7 @@ from explainers.results.files import as_csv, as_json, bundled, png
 from explainers.results.found_parts import LIMITS, USUAL_LIMIT, FoundPartsResult, export_of_parts, parts_npz
 from explainers.results.named_parts import NamedParts, parts_file
 from explainers.results.records import photo_record, provenance_record
-from explainers.service.questions import FindParts
+from explainers.service.part_questions import FindParts
 from models.catalog import EncoderInfo
 from models.errors import UnreadableParts
 from models.photo import Photo

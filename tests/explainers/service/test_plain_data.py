@@ -22,6 +22,7 @@ from explainers.results.provenance import Provenance, Result
 from explainers.saliency.settings import SaliencySettings
 from explainers.service import ExplainerService
 from explainers.service.answers import ANSWERS
+from explainers.service.part_questions import FindParts, MeasureParts
 from explainers.service.photo_questions import AskSecondOpinion
 from explainers.service.questions import (
     AddEncoder,
@@ -32,14 +33,12 @@ from explainers.service.questions import (
     ExplainClass,
     ExplainPhoto,
     FindComponents,
-    FindParts,
     InterveneOnClass,
     InterveneOnPhoto,
     LookAlikes,
     MapConcepts,
     MatchCheckpoint,
     MeasureCost,
-    MeasureParts,
     OpenEncoder,
     Question,
     Segment,
