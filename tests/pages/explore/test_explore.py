@@ -36,6 +36,11 @@ def live_views(app: AppTest) -> list[dict]:
     return [json.loads(proto.json) for proto in components if proto.component_name == "live_view"]
 
 
+def tables(app: AppTest) -> list:
+    """All tables but the one in which clusters are named."""
+    return [frame.value for frame in app.dataframe if list(frame.value.columns) != ["Colour", "Cluster", "Area", "Name"]]
+
+
 def sentences(app: AppTest) -> str:
     return " ".join(element.value for element in (*app.error, *app.warning, *app.info, *app.caption))
 
@@ -66,8 +71,8 @@ def test_the_slider_starts_at_the_suggestion_and_the_table_has_a_row_per_cluster
     app = explore()
     k = app.slider("k").value
     assert f"Suggested here: {k}." in app.slider("k").help
-    assert app.dataframe[0].value["Cluster"].tolist() == list(range(k))
-    assert app.dataframe[0].value["Area"].sum() == pytest.approx(100)
+    assert tables(app)[0]["Cluster"].tolist() == list(range(k))
+    assert tables(app)[0]["Area"].sum() == pytest.approx(100)
 
 
 def test_moving_the_slider_asks_the_service_for_nothing(explore, asked):
@@ -75,7 +80,7 @@ def test_moving_the_slider_asks_the_service_for_nothing(explore, asked):
     n_before = len(asked)
     assert n_before >= 1
     app.slider("k").set_value(9).run()
-    assert len(app.dataframe[0].value) == 9
+    assert len(tables(app)[0]) == 9
     assert app.query_params["k"] == "9"
     assert len(asked) == n_before
 
@@ -338,7 +343,7 @@ def test_a_set_is_clustered_together_and_shown_under_one_slider(explore):
     (view,) = live_views(app)
     assert [pane["title"] for pane in view["panes"]] == ["scene-0", "scene-1"]
     k = app.slider("k").value
-    table = app.dataframe[0].value
+    table = tables(app)[0]
     assert table["Cluster"].tolist() == list(range(k)) and table["Area"].sum() == pytest.approx(100)
     assert table["Photos"].between(0, 2).all()
     assert app.query_params["photos"] == "set" and app.query_params["n_scenes"] == "2"
@@ -370,7 +375,7 @@ def test_moving_the_slider_of_a_set_segments_nothing_again(explore, service, mon
     questions, ask = [], service.ask
     monkeypatch.setattr(service, "ask", lambda question, view: questions.append(type(question)) or ask(question, view))
     app.slider("k").set_value(4).run()
-    assert not app.exception and len(app.dataframe[0].value) == 4
+    assert not app.exception and len(tables(app)[0]) == 4
     assert set(questions) <= {LookAlikes}  # what the other clusters look like
 
 
@@ -387,7 +392,7 @@ def test_a_large_set_comes_in_pages(explore, monkeypatch):
     app = explore(photos="set", n_scenes="4")
     (view,) = live_views(app)
     assert not app.exception and [pane["title"] for pane in view["panes"]] == ["scene-0", "scene-1", "scene-2"]
-    assert app.dataframe[0].value["Photos"].max() == 4  # the table is of all
+    assert tables(app)[0]["Photos"].max() == 4  # the table is of all
 
 
 def test_from_a_set_back_to_one_photo(explore):
@@ -425,7 +430,7 @@ def test_masks_of_ones_own_stand_beside_the_clusters(explore):
     Image.fromarray(mask).save(buffer, "PNG")
     app.file_uploader("truth").upload("mask.png", buffer.getvalue()).run()
     assert not app.exception and not app.error
-    table = app.dataframe[1].value
+    table = tables(app)[1]
     assert table["Object"].tolist() == ["value 1"] and 0 < table["IoU"][0] <= 1 and 0 < table["p-value"][0] <= 1
     assert [metric.label for metric in app.metric] == ["Mean IoU", "Covering", "Adjusted Rand index"]
     assert "by chance" in app.metric[0].delta
@@ -444,13 +449,13 @@ def test_named_clusters_are_found_in_another_photo(explore):
     key = result.encoder.fingerprint, result.settings, result.photo_sha256s, 3
     app.session_state["names"] = {key: ("sky", "", "grass")}
     app.run()
-    assert app.dataframe[0].value["Name"].tolist() == ["sky", "", "grass"]
+    assert tables(app)[0]["Name"].tolist() == ["sky", "", "grass"]
     app.button("use names").click().run()
     assert app.query_params["show"] == "parts"
     app.selectbox("photo").set_value("coffee").run()
     assert not app.exception
-    assert app.dataframe[0].value["Name"].tolist() == ["sky", "grass", "unknown"]
-    assert app.dataframe[0].value["Area"].sum() == pytest.approx(100)
+    assert tables(app)[0]["Name"].tolist() == ["sky", "grass", "unknown"]
+    assert tables(app)[0]["Area"].sum() == pytest.approx(100)
     (view,) = live_views(app)
     assert len(view["frames"]) == view["panes"][0]["shape"][0] > 20 and view["panes"][0]["names"][0][:2] == ["sky", "grass"]
     assert "Named in “china”" in sentences(app) and "2 of 3 clusters." in sentences(app)
