@@ -16,10 +16,10 @@ from models.photo import Photo
 Sets = tuple[tuple[OpenSet, ...], OpenSet]  # concepts, and their random counterpart
 
 
-def add_options(parser: argparse.ArgumentParser, meaning_of_depth: str) -> None:
+def add_options(parser: argparse.ArgumentParser, meaning_of_depth: str, *, needs_concept: bool = True) -> None:
     """Adds images, encoder, depth, concepts, random counterpart and class."""
     add_encoder_and_depth(parser, meaning_of_depth)
-    parser.add_argument("--concept", required=True, nargs="+", metavar="FOLDER_OR_NAME", help="example images")
+    parser.add_argument("--concept", required=needs_concept, nargs="+", metavar="FOLDER_OR_NAME", help="example images")
     parser.add_argument("--random", default="scenes", metavar="FOLDER_OR_NAME", help="images without it (default: %(default)s)")
     parser.add_argument("--class", dest="class_idx", type=int, metavar="N", help="(default: the most probable ones)")
 

@@ -1,5 +1,6 @@
 """What decides an intervention besides encoder, photos, concepts and random counterpart."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,6 +11,8 @@ Where = Literal["everywhere", "map", "prefix", "both"]
 Method = Literal["projection", "leace"]
 WHERES: tuple[Where, ...] = get_args(Where)
 METHODS: tuple[Method, ...] = get_args(Method)
+Filling = Literal["surroundings", "photo", "other"]
+FILLINGS: tuple[Filling, ...] = get_args(Filling)
 REMOVED, UNCHANGED = 0.0, 1.0
 STRENGTHS = tuple(step / 4 for step in range(9))  # from removed to doubled
 MAX_STRENGTH = 10.0
@@ -32,7 +35,7 @@ class InterventionSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "strengths", tuple(sorted({REMOVED, UNCHANGED, *map(float, self.strengths)})))
+        object.__setattr__(self, "strengths", with_both_ends(self.strengths))
 
     @property
     def of_fits(self) -> ExplainSettings:
@@ -48,13 +51,40 @@ class InterventionSettings:
         )
 
 
-def require_valid(settings: InterventionSettings) -> None:
-    """Raises BadSettings where a strength, a place or a method makes no sense."""
+@dataclass(frozen=True)
+class RegionSettings:
+    """What decides what replacing a region does, besides encoder, photo and region."""
+
+    depths: tuple[int, ...] = ()  # () means the encoder's default depths, as far as they can be attributed to
+    class_idx: tuple[int, ...] = ()  # () means the three most probable classes
+    strengths: tuple[float, ...] = STRENGTHS  # each once, in order; replaced and unchanged are always among them
+    filling: Filling = "surroundings"
+    n_null: int = 200  # other places of the same shape, at most
+    input_size: int = 0  # 0 means the size the encoder was trained at
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strengths", with_both_ends(self.strengths))
+
+    @property
+    def of_evidence(self) -> ExplainSettings:
+        """Depths, classes and size, as explanations have them."""
+        return ExplainSettings(self.depths, self.class_idx, input_size=self.input_size, seed=self.seed)
+
+
+def with_both_ends(strengths: Sequence[float]) -> tuple[float, ...]:
+    """Strengths, each once and in order, with removed and unchanged among them."""
+    return tuple(sorted({REMOVED, UNCHANGED, *map(float, strengths)}))
+
+
+def require_valid(settings: InterventionSettings | RegionSettings) -> None:
+    """Raises BadSettings where a strength, a place, a method or a filling makes no sense."""
     for strength in settings.strengths:
         if not 0 <= strength <= MAX_STRENGTH:
             raise BadSettings(f"A strength of {strength:g} was given; from 0, removed, to {MAX_STRENGTH:g} is possible.")
     if not 1 <= settings.n_null <= MAX_NULL:
         raise BadSettings(f"n_null is {settings.n_null}; a number from 1 to {MAX_NULL} is needed.")
-    for name, given, possible in (("where", settings.where, WHERES), ("method", settings.method, METHODS)):
+    for name, possible in (("where", WHERES), ("method", METHODS), ("filling", FILLINGS)):
+        given = getattr(settings, name, possible[0])
         if given not in possible:
             raise BadSettings(f"{name} is '{given}'. Choose one of: {', '.join(possible)}.")

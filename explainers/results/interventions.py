@@ -2,6 +2,7 @@
 
 PhotoIntervention   one photo: per concept, depth and class the dose-response curve beside that of pseudo-concepts
 ClassIntervention   many photos and one class: the mean drop with its interval
+RegionIntervention  one photo, no concept: the curves of a region that is replaced, beside the same shape elsewhere
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from explainers.interventions.effects import ClassEffect, Effect, Response
-from explainers.interventions.settings import InterventionSettings
+from explainers.interventions.settings import InterventionSettings, RegionSettings
 from explainers.results.explanations import ALL_DEPTHS, SetUsed, ShownDepth
 from explainers.results.provenance import Result
 from explainers.visual_tcav.significance import holm
@@ -86,10 +87,42 @@ class ClassIntervention(InterventionResult):
         return next(c for c in among if (c.concept, c.depth) == (concept, depth))
 
 
-Intervened = TypeVar("Intervened", ConceptIntervention, ClassConceptIntervention)
+@dataclass(frozen=True, eq=False)
+class RegionAtDepth:
+    """A region of a photo replaced at one depth."""
+
+    depth: int
+    share: float  # of the positions of that depth
+    n_places: int  # others, at which the same shape was replaced
+    effects: tuple[Effect, ...]  # one per class
 
 
-def corrected(concepts: Sequence[ConceptIntervention]) -> tuple[ConceptIntervention, ...]:
+@dataclass(frozen=True, eq=False)
+class RegionIntervention(Result[RegionSettings]):
+    """A region of one photo replaced at several depths. Data on the CPU."""
+
+    area: float  # of the region, as a share of the photo
+    class_idx: tuple[int, ...]
+    class_names: tuple[str, ...]
+    probabilities: tuple[float, ...]  # unchanged
+    logits: tuple[float, ...]  # unchanged
+    regions: tuple[RegionAtDepth, ...]  # by depth
+    refused_depths: Mapping[int, str]  # why nothing can be changed at these
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """From replaced, 0, over unchanged, 1."""
+        return self.settings.strengths
+
+    def at(self, depth: int) -> RegionAtDepth:
+        """The region at a depth."""
+        return next(region for region in self.regions if region.depth == depth)
+
+
+Scaled = TypeVar("Scaled", ConceptIntervention, RegionAtDepth)
+
+
+def corrected(concepts: Sequence[Scaled]) -> tuple[Scaled, ...]:
     """With p-values corrected over everything given, class by class; logits and probabilities each for themselves."""
     by_class = zip(*(c.effects for c in concepts), strict=True)
     columns = []

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import metadata
 from typing import Generic, Self, TypeVar
 
-from explainers.interventions.settings import InterventionSettings
+from explainers.interventions.settings import InterventionSettings, RegionSettings
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.saliency.settings import SaliencySettings
 from explainers.visual_tcav.settings import ExplainSettings
@@ -35,7 +35,13 @@ class InputSettings:
 
 Settings = TypeVar(
     "Settings",
-    bound=NaveSettings | ComponentSettings | ExplainSettings | InterventionSettings | SaliencySettings | InputSettings,
+    bound=NaveSettings
+    | ComponentSettings
+    | ExplainSettings
+    | InterventionSettings
+    | RegionSettings
+    | SaliencySettings
+    | InputSettings,
 )
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from explainers.interventions.effects import Response
+from explainers.interventions.effects import Effect, Response
 from explainers.nave.segmentation import Segmentation
 from explainers.results.explanations import ClassConcept, ClassExplanation, ConceptAtDepth, LocalExplanation
-from explainers.results.interventions import ClassIntervention, PhotoIntervention
+from explainers.results.interventions import ClassIntervention, PhotoIntervention, RegionIntervention
 from explainers.results.provenance import PhotoUsed, Provenance
 from explainers.results.saliency import SaliencyAtDepth, SecondOpinion
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
@@ -21,6 +21,7 @@ Record = dict[str, Any]
 
 EXPLANATION_SCHEMA = "encoderscope/explanation/1"  # raised when a reader of the old one would misread the new one
 INTERVENTION_SCHEMA = "encoderscope/intervention/1"
+REGION_SCHEMA = "encoderscope/region/1"
 SALIENCY_SCHEMA = "encoderscope/saliency/1"
 
 
@@ -137,24 +138,63 @@ def intervention_record(
 
 
 def _changed_photo_record(intervention: PhotoIntervention) -> Record:
-    idx, names = intervention.class_idx, intervention.class_names
-    classes = zip(idx, names, intervention.probabilities, intervention.logits, strict=True)
     return {
-        "photo": intervention.photo_name,
-        "sha256": intervention.photo_sha256,
-        "classes": [{"class_idx": c, "class_name": name, "probability": p, "logit": logit} for c, name, p, logit in classes],
+        **_seen_as(intervention),
         "interventions": [
             {
                 "concept": c.concept,
                 "depth": c.depth,
                 "map_peak": c.map_peak,
-                "effects": [
-                    {"class_idx": class_idx, "logit": _response_record(e.logit), "probability": _response_record(e.probability)}
-                    for class_idx, e in zip(idx, c.effects, strict=True)
-                ],
+                "effects": _effect_records(intervention.class_idx, c.effects),
             }
             for c in (*intervention.concepts, *intervention.over_depths)
         ],
+        **_ending(intervention),
+    }
+
+
+def replaced_region_record(images: Sequence[tuple[str, RegionIntervention]], failed: Mapping[str, str] | None = None) -> Record:
+    """A region replaced in images, each with the file it came from; ``failed`` says of every file that was not done why."""
+    record: Record = {"schema": REGION_SCHEMA} | (provenance_record(images[0][1].provenance) if images else {})
+    record["images"] = [
+        {
+            "file": file,
+            **_seen_as(intervention),
+            "area": intervention.area,
+            "regions": [
+                {
+                    "depth": region.depth,
+                    "share": region.share,
+                    "n_places": region.n_places,
+                    "effects": _effect_records(intervention.class_idx, region.effects),
+                }
+                for region in intervention.regions
+            ],
+            **_ending(intervention),
+        }
+        for file, intervention in images
+    ]
+    return record | {"failed": dict(failed or {})}
+
+
+def _seen_as(intervention: PhotoIntervention | RegionIntervention) -> Record:
+    """The photo, and what it is seen as unchanged."""
+    columns = (intervention.class_idx, intervention.class_names, intervention.probabilities, intervention.logits)
+    names = ("class_idx", "class_name", "probability", "logit")
+    classes = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    return {"photo": intervention.photo_name, "sha256": intervention.photo_sha256, "classes": classes}
+
+
+def _effect_records(class_idx: Sequence[int], effects: Sequence[Effect]) -> list[Record]:
+    return [
+        {"class_idx": idx, "logit": _response_record(effect.logit), "probability": _response_record(effect.probability)}
+        for idx, effect in zip(class_idx, effects, strict=True)
+    ]
+
+
+def _ending(intervention: PhotoIntervention | RegionIntervention | ClassIntervention | SecondOpinion) -> Record:
+    """What every record of a photo or a class ends with: depths that are refused, and seconds."""
+    return {
         "refused_depths": {str(depth): why for depth, why in intervention.refused_depths.items()},
         "seconds": dict(intervention.seconds),
     }
@@ -178,8 +218,7 @@ def _changed_class_record(intervention: ClassIntervention) -> Record:
             }
             for c in (*intervention.concepts, *intervention.over_depths)
         ],
-        "refused_depths": {str(depth): why for depth, why in intervention.refused_depths.items()},
-        "seconds": dict(intervention.seconds),
+        **_ending(intervention),
     }
 
 
@@ -205,8 +244,7 @@ def saliency_record(images: Sequence[tuple[str, SecondOpinion]], failed: Mapping
             "probability": opinion.probability,
             "shares": list(opinion.shares),
             "depths": [_saliency_at_depth(of_depth) for of_depth in opinion.depths],
-            "refused_depths": {str(depth): why for depth, why in opinion.refused_depths.items()},
-            "seconds": dict(opinion.seconds),
+            **_ending(opinion),
         }
         for file, opinion in images
     ]

@@ -21,7 +21,7 @@ from explainers.results.explanations import (
     LocalExplanation,
     ShownDepth,
 )
-from explainers.results.interventions import ClassIntervention, PhotoIntervention
+from explainers.results.interventions import ClassIntervention, PhotoIntervention, RegionIntervention
 from explainers.results.saliency import SecondOpinion
 from explainers.results.segmentations import SegmentationsResult
 from explainers.saliency.curves import Chance, Curve
@@ -182,6 +182,23 @@ def intervention_rows(intervention: PhotoIntervention) -> list[Row]:
         }
         for row, (class_idx, name) in enumerate(zip(intervention.class_idx, intervention.class_names, strict=True))
         for c in (*intervention.concepts, *together)
+        for n, strength in enumerate(intervention.strengths)
+    ]
+
+
+def region_rows(intervention: RegionIntervention) -> list[Row]:
+    """One row per class, depth and strength of a region that is replaced."""
+    return [
+        {
+            "class_idx": class_idx,
+            "class": name,
+            "depth": region.depth,
+            "strength": strength,
+            **_response_cells("logit", region.effects[row].logit, n),
+            **_response_cells("probability", region.effects[row].probability, n),
+        }
+        for row, (class_idx, name) in enumerate(zip(intervention.class_idx, intervention.class_names, strict=True))
+        for region in intervention.regions
         for n, strength in enumerate(intervention.strengths)
     ]
 

@@ -4,10 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 from explainers.runtime.batches import is_out_of_memory
-from explainers.service import comparisons, components, concepts, encoders, interventions, look_alikes, parts, photos, saliency
+from explainers.service import (
+    comparisons,
+    components,
+    concepts,
+    encoders,
+    interventions,
+    look_alikes,
+    parts,
+    photos,
+    region_changes,
+    saliency,
+)
 from explainers.service.observatory import Observatory
 from explainers.service.part_questions import FindParts, MeasureParts
-from explainers.service.photo_questions import AskSecondOpinion
+from explainers.service.photo_questions import AskSecondOpinion, ReplaceRegion
 from explainers.service.questions import (
     AddEncoder,
     CheckConcepts,
@@ -51,6 +62,7 @@ ANSWERS: dict[type[Question], Answer] = {
     InterveneOnPhoto: interventions.intervene_on_photo,
     InterveneOnClass: interventions.intervene_on_class,
     AskSecondOpinion: saliency.second_opinion,
+    ReplaceRegion: region_changes.replace_region,
     SegmentForComparison: comparisons.segment_for_comparison,
     CompareDepths: comparisons.compare_depths,
     MeasureCost: comparisons.measure_cost,

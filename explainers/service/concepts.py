@@ -175,10 +175,16 @@ def attributable(
 
     Raises BadSettings where the encoder does not allow them, TooFewExamples without a concept.
     """
-    settings = _sized(settings, encoder.info)
-    require_valid(settings, encoder.info)
     if not concepts:
         raise TooFewExamples("No concept was chosen. Choose at least one.")
+    return followable(settings, encoder)
+
+
+def followable(settings: ExplainSettings, encoder: Encoder) -> tuple[ExplainSettings, dict[int, str]]:
+    """The settings with the depths and the size that are meant, and why other depths are refused; raises BadSettings where the
+    encoder does not allow them."""
+    settings = _sized(settings, encoder.info)
+    require_valid(settings, encoder.info)
     wanted = tuple(sorted(set(settings.depths))) or encoder.info.attributed_depths
     depths, refused = usable_depths(encoder, wanted)
     return replace(settings, depths=depths), refused

@@ -157,7 +157,7 @@ def measure(head: Head, concept: TestedConcept, settings: InterventionSettings, 
     only_excess = settings.where == "everywhere"
     changes = partial(changes_of, components, weights, tokens, only_excess=only_excess)
     logits = logits_under(head.logits_of_tokens, tokens, changes, len(cavs), settings.strengths, progress)
-    return Measured(*_of_classes(logits, settings.class_idx), float(maps[0].max()))
+    return Measured(*of_classes(logits, settings.class_idx), float(maps[0].max()))
 
 
 def components_of(cavs: Cavs, concept: TestedConcept, settings: InterventionSettings) -> Components:
@@ -171,7 +171,7 @@ def components_of(cavs: Cavs, concept: TestedConcept, settings: InterventionSett
     return Components.joined([own, erased(cavs.vectors[1:, None], random_residuals, of_random)])
 
 
-def _of_classes(logits: Tensor, class_idx: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def of_classes(logits: Tensor, class_idx: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Logits and probabilities of some classes, (n_classes, J, n_strengths) each, from logits (J, n_strengths, n_outputs)."""
     rows = logits.flatten(0, 1)
     chosen = list(class_idx)

@@ -62,11 +62,8 @@ def second_opinion(question: AskSecondOpinion, observatory: Observatory, progres
 def _usable(settings: SaliencySettings, encoder: Encoder) -> tuple[SaliencySettings, dict[int, str]]:
     """The settings with the depths and the size that are meant, and why other depths are refused."""
     require_valid(settings)
-    concepts.require_valid(settings.of_evidence, encoder.info)
-    wanted = tuple(sorted(set(settings.depths))) or encoder.info.attributed_depths
-    depths, refused = concepts.usable_depths(encoder, wanted)
-    size = settings.input_size or encoder.info.preprocessing.input_size
-    return replace(settings, depths=depths, input_size=size), refused
+    meant, refused = concepts.followable(settings.of_evidence, encoder)
+    return replace(settings, depths=meant.depths, input_size=meant.input_size), refused
 
 
 def _at_depth(shown: _Shown, depth: int, settings: SaliencySettings, progress: Progress) -> SaliencyAtDepth:

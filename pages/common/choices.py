@@ -1,7 +1,7 @@
 """The choice between a few named ways, part of the link."""
 
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -24,6 +24,18 @@ def choose(
     ``meaning`` says on hover what it is about, ``word`` is what people call it.
     """
     link.settle(key, next(iter(names)), names.__contains__, word=word, kind=str)
+    return among(label, key, names, meaning, label_visibility=label_visibility)
+
+
+def among(
+    label: str,
+    key: str,
+    names: Mapping[Any, str],
+    meaning: str,
+    *,
+    label_visibility: Literal["visible", "collapsed"] = "visible",
+) -> Any:
+    """Draws the choice between a few values by their names, whose key is settled already; the value chosen."""
     chosen = st.segmented_control(
         label,
         list(names),

@@ -11,7 +11,7 @@ from textwrap import wrap
 import plotly.graph_objects as go
 
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, LocalExplanation, ShownDepth
-from explainers.results.interventions import ClassIntervention, ConceptIntervention, PhotoIntervention
+from explainers.results.interventions import ClassIntervention
 from explainers.results.tables import withheld
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from pages.common import theme
@@ -229,44 +229,6 @@ def _concept_traces(
 def _spread(i: int) -> float:
     """Where in its row a dot lies: always the same for the same image, so that it can be followed from row to row."""
     return ((i * 0.618) % 1 - 0.5) * 0.44
-
-
-def dose_response(intervention: PhotoIntervention, scaled: ConceptIntervention, strength: float) -> go.Figure:
-    """The logit of every class over strength, the first one with the band of pseudo-concepts; an upright line at ``strength``."""
-    strengths = list(intervention.strengths)
-    first = scaled.effects[0].logit
-    band = go.Scatter(
-        x=[*strengths, *reversed(strengths)],
-        y=[*first.low, *reversed(first.high)],
-        fill="toself",
-        mode="lines",
-        line={"width": 1, "color": theme.ORANGE},
-        fillcolor=theme.faint(theme.ORANGE, 0.28),
-        name="95 % of chance",
-        hoverinfo="skip",
-    )
-    colours = (theme.BLUE, theme.GREY, theme.GREEN)
-    curves = [
-        go.Scatter(
-            x=strengths,
-            y=effect.logit.curve,
-            mode="lines+markers",
-            line={"color": colours[row % 3], "width": 3 if row == 0 else 2, "dash": "solid" if row < 3 else "dot"},
-            name=escape(name) + (STAR if effect.logit.significant else ""),
-            hovertemplate=f"<b>{escape(name)}</b><br>strength %{{x}}: logit %{{y:.2f}}<extra></extra>",
-        )
-        for row, (name, effect) in enumerate(zip(intervention.class_names, scaled.effects, strict=True))
-    ]
-    ticks = {"tickmode": "array", "tickvals": [0, 0.5, 1, 1.5, 2], "ticktext": ["removed", "0.5", "unchanged", "1.5", "doubled"]}
-    layout = {
-        "height": 320,
-        "margin": theme.MARGIN | {"t": 44},
-        "legend": theme.LEGEND_ABOVE,
-        "shapes": [theme.upright_line(strength)],
-        "xaxis": {"title": {"text": f"strength of {escape(scaled.concept)}"}, "fixedrange": True, **ticks},
-        "yaxis": {"title": {"text": "logit"}, "fixedrange": True},
-    }
-    return go.Figure([band, *curves], layout)
 
 
 def mean_drops(intervention: ClassIntervention, depth: ShownDepth) -> go.Figure:

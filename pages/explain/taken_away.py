@@ -13,10 +13,9 @@ from explainers.results.records import intervention_record
 from explainers.results.tables import intervention_rows
 from explainers.service.questions import InterveneOnPhoto
 from models.photo import Photo
-from pages.common import jobs, link, plots
+from pages.common import choices, jobs, link, plots, strength
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.text import escaped
-from pages.explain import charts, strength
 from pages.explain.controls import Inquiry
 
 VIEW = "take it away"
@@ -81,8 +80,8 @@ def _controls(explanation: LocalExplanation, inquiry: Inquiry) -> tuple[str, Int
             persist_state="session",
             help="Where in the network the activations are changed. From there on it computes as always.",
         )
-        where = _choice("Changed", "take_from", _wheres(explanation), _WHERE_HELP)
-        method = _choice("Taken away", "take_by", _METHODS, _METHOD_HELP)
+        where = choices.among("Changed", "take_from", _wheres(explanation), _WHERE_HELP)
+        method = choices.among("Taken away", "take_by", _METHODS, _METHOD_HELP)
     effort = inquiry.settings
     settings = InterventionSettings(
         (st.session_state["take_depth"] if depth is None else depth,),
@@ -101,14 +100,6 @@ def _wheres(explanation: LocalExplanation) -> dict[Where, str]:
     return {where: name for where, name in _WHERES.items() if has_prefix or where in _WITHOUT_PREFIX}
 
 
-def _choice(label: str, key: str, names: dict, meaning: str):
-    """Draws a choice between a few values with names; the value chosen."""
-    chosen = st.segmented_control(
-        label, list(names), format_func=names.__getitem__, key=key, required=True, persist_state="session", help=meaning
-    )
-    return st.session_state[key] if chosen is None else chosen
-
-
 def _shown(intervention: PhotoIntervention, scaled: ConceptIntervention) -> None:
     if scaled.map_peak == 0 and intervention.settings.where in ("map", "both"):
         st.info(
@@ -116,12 +107,15 @@ def _shown(intervention: PhotoIntervention, scaled: ConceptIntervention) -> None
             "Choose another depth or concept above, or change activations everywhere.",
             icon=":material/visibility_off:",
         )
+    scale = strength.Scale(
+        f"“{scaled.concept}”", intervention.strengths, intervention.class_names, scaled.effects, chance="chance"
+    )
     left, right = st.columns(2, gap="large")
     with left:
-        strength.draw("strength slider", intervention, scaled, st.session_state["strength"], _let_go)
+        strength.draw("strength slider", scale, st.session_state["strength"], _let_go)
         st.caption("Orange: 95 % of what chance does at this strength. Upright mark: unchanged. ★: chance rarely takes as much.")
     with right:
-        figure = charts.dose_response(intervention, scaled, st.session_state["strength"])
+        figure = strength.dose_response(scale, st.session_state["strength"])
         plots.draw(figure, key="dose response", alt=f"Logits of the classes over the strength of {scaled.concept}")
         _downloads(intervention)
 

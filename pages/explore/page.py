@@ -13,7 +13,17 @@ notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from explainers.service.questions import Classify, Segment, SegmentTogether
     from pages.common import collection, door, jobs, link, photos
-    from pages.explore import appearance, collection_views, concept_making, controls, parts_views, places_views, similar, views
+    from pages.explore import (
+        appearance,
+        collection_views,
+        concept_making,
+        controls,
+        part_taken,
+        parts_views,
+        places_views,
+        similar,
+        views,
+    )
 
 link.begin()
 photos.heed_older_links()
@@ -55,6 +65,8 @@ if mode == similar.PARTS:
 if mode != similar.CLUSTERS:
     components = jobs.answer_or_stop("components", similar.question(info.name, looked_at, settings))
     similar.settle(mode, len(looked_at))
+    if mode == similar.SIMILAR and photo is not None:
+        part_taken.settle(photo, info)
     door.draw_link_notes(notes, photo_is_private=collection.is_private() if photo is None else photos.is_private())
     if photo is None:
         places_views.draw_set(together, components, mode)
@@ -79,6 +91,7 @@ result = jobs.result_or_stop("picture", segmenting)
 predictions = jobs.result_or_stop("classes", classifying)
 
 appearance.settle(result.segmentation)
+part_taken.settle(photo, info)
 door.draw_link_notes(notes, photo_is_private=photos.is_private())
 views.picture(photo, result, predictions, photos.outside_what_was_learnt(catalog.entry(info.name)))
 views.depth_strip(photo, result)

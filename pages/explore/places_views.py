@@ -6,6 +6,7 @@ The fragment reruns when the threshold changes or a place is pinned; nothing is 
 from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from explainers.results.components import ComponentsResult
@@ -15,10 +16,11 @@ from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.live_view.live_places import Look, Pin, PlacesControls, PlacesMode, PlacesPane, PlacesRole, live_places
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import collection_views, concept_making, place_downloads, similar
+from pages.explore import collection_views, concept_making, part_taken, place_downloads, similar
 from pages.explore.concept_making import Selection
 
 _MASK_SIDE = 448  # px of the longer side of the grid on which a pinned region is kept
+_NOTHING_PINNED = "No place is pinned. Click a place on the picture; then all that is similar to it can be taken away."
 _FIDELITY = (
     "The browser works it out from {n} principal components. Rank correlation with the similarity over all channels: "
     "{fidelity:.3f}."
@@ -34,10 +36,15 @@ def draw(photo: Photo, result: ComponentsResult, mode: PlacesMode, beside: Calla
             places.draw_threshold()
         _live([photo], result, mode, range(1), together=False)
         _below(result, mode)
-        _offer_concept([photo], result, mode)
+        with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+            _offer_concept([photo], result, mode)
+            if mode == similar.SIMILAR:
+                part_taken.switch(result.encoder)
     with right:
         beside()
         _downloads([photo], result, mode)
+    if mode == similar.SIMILAR:
+        part_taken.draw(photo, result.encoder, partial(_pinned_region, photo, result), _NOTHING_PINNED)
     link.write()
 
 
@@ -117,6 +124,12 @@ def _selection(photos: Sequence[Photo], result: ComponentsResult) -> Selection |
     shapes = [on_screen(photo, _MASK_SIDE).shape[:2] for photo in photos]
     masks = [similar.pinned_mask(result.components, pinned, n, shape) for n, shape in enumerate(shapes)]
     return Selection.of_masks(photos, masks, "like a place")
+
+
+def _pinned_region(photo: Photo, result: ComponentsResult) -> np.ndarray:
+    """The pinned region as a boolean mask (H, W); nothing while no place is pinned."""
+    pinned, shape = similar.pinned(), on_screen(photo, _MASK_SIDE).shape[:2]
+    return np.zeros(shape, bool) if pinned is None else similar.pinned_mask(result.components, pinned, 0, shape)
 
 
 def recipe(result: ComponentsResult) -> str:

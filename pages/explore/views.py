@@ -30,7 +30,17 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, cluster_names, concept_making, downloads, exports, look_alikes, truth_views
+from pages.explore import (
+    appearance,
+    charts,
+    cluster_names,
+    concept_making,
+    downloads,
+    exports,
+    look_alikes,
+    part_taken,
+    truth_views,
+)
 from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
@@ -39,6 +49,7 @@ _QUALITY_HELP = (
     "Stability: how alike the maps of other seeds are; 1 means the same. "
     "Explained variance: how much of the differences between positions the clusters account for."
 )
+_NOTHING_SELECTED = "Nothing is selected. Click a cluster on the picture, or press its number under “Show only”."
 _CLOUD_HELP = (
     "Every dot is a position of the photo; dots close to each other have similar activations. "
     "The axes are the two principal components: activations differ most along them."
@@ -59,14 +70,16 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions, 
         appearance.controls()
         colours = _colours(photo, result.segmentation)
         appearance.legend(colours, cluster_names.in_words(result, shown.n_clusters))
-        maps = [result.segmentation.at(shown.n_clusters)]
-        with st.container(horizontal=True):
-            concept_making.offer(partial(Selection.of_clusters, [photo], maps, shown.only))
+        labels = result.segmentation.at(shown.n_clusters)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            concept_making.offer(partial(Selection.of_clusters, [photo], [labels], shown.only))
             cluster_names.offer([photo], result, shown.n_clusters, colours)
+            part_taken.switch(result.encoder)
     with right:
         original(photo, predictions, remark)
         st.markdown("**Download**")
         draw_downloads("download", _files(photo, result, shown), exports.files(result, shown.n_clusters))
+    part_taken.draw(photo, result.encoder, lambda: np.isin(labels, shown.only), _NOTHING_SELECTED)
     link.write()
 
 

@@ -5,7 +5,7 @@ import torch
 
 from explainers.interventions.components import changes_of, projected, weights_of
 from explainers.interventions.logits import logits_under
-from explainers.interventions.regions import mean_over, moved, replacement, surroundings
+from explainers.interventions.regions import fillings_of, mean_over, moved, replacement, surroundings, with_other_places
 from models.encoder.encoder import Encoder
 from models.errors import Cancelled
 from models.progress import Progress
@@ -154,3 +154,24 @@ def test_a_moved_region_has_its_shape_at_every_other_place():
     places = moved(inside)
     assert places.shape == (11, 3, 4) and (places.sum((1, 2)) == 2).all()
     assert len({tuple(place.flatten().tolist()) for place in places} | {tuple(inside.flatten().tolist())}) == 12
+
+
+def test_a_position_that_lies_in_a_region_in_part_is_changed_in_part():
+    feature_map, inside = torch.tensor([[[4.0, 8.0]]]), torch.tensor([[0.25, 1.0]])
+    assert replacement(feature_map, inside, torch.tensor([2.0])).flatten().tolist() == [0.5, 6.0]
+
+
+def test_other_places_are_all_or_as_many_as_are_wanted():
+    inside = torch.zeros(3, 4)
+    inside[0, :2] = 1
+    assert torch.equal(with_other_places(inside, 99, 0)[1:], moved(inside))
+    few = with_other_places(inside, 5, 0)
+    assert torch.equal(few[0], inside) and len({tuple(p.flatten().tolist()) for p in few}) == 6
+    assert torch.equal(few, with_other_places(inside, 5, 0)) and not torch.equal(few, with_other_places(inside, 5, 1))
+
+
+def test_every_place_has_its_own_surroundings():
+    feature_map = torch.arange(5.0).reshape(1, 1, 5)
+    places = torch.tensor([[[1.0, 0, 0, 0, 0]], [[0, 0, 0.5, 0, 0]]])
+    assert fillings_of(feature_map, places, "surroundings").flatten().tolist() == [1.0, 2.0]
+    assert fillings_of(feature_map, places, "photo").flatten().tolist() == [2.0, 2.0]

@@ -12,8 +12,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from explainers.interventions.settings import InterventionSettings
+from explainers.interventions.settings import InterventionSettings, RegionSettings
 from explainers.library import ConceptLibrary
+from explainers.library.regions import Region
 from explainers.maps.part_maps import PartMap
 from explainers.nave.parts import Parts
 from explainers.nave.settings import ComponentSettings, NaveSettings
@@ -23,7 +24,7 @@ from explainers.saliency.settings import SaliencySettings
 from explainers.service import ExplainerService
 from explainers.service.answers import ANSWERS
 from explainers.service.part_questions import FindParts, MeasureParts
-from explainers.service.photo_questions import AskSecondOpinion
+from explainers.service.photo_questions import AskSecondOpinion, ReplaceRegion
 from explainers.service.questions import (
     AddEncoder,
     CheckConcepts,
@@ -57,6 +58,7 @@ ENCODER = "scenes-cnn"
 NAVE = NaveSettings(input_size=96, max_clusters=3)
 TCAV = ExplainSettings(depths=(4,), class_idx=(0,), n_steps=4, n_null=10, n_bootstrap=4, input_size=64)
 CHANGES = InterventionSettings(depths=(4,), class_idx=(0,), n_null=10, n_fitted=10, n_bootstrap=4, input_size=64)
+REGION = Region((2, 2), "1 2 1")
 PHOTOS = tuple(photo_from_array(render(sample_scene(seed)).image, f"scene {seed}") for seed in range(2))
 
 
@@ -81,6 +83,7 @@ def questions(library: ConceptLibrary) -> list[Question]:
         MapConcepts(ENCODER, PHOTOS[0], *about),
         InterveneOnPhoto(ENCODER, PHOTOS[0], *about[:2], CHANGES),
         InterveneOnClass(ENCODER, PHOTOS, *about[:2], CHANGES),
+        ReplaceRegion(ENCODER, PHOTOS[0], REGION, RegionSettings((4,), (0,), n_null=3, input_size=64)),
         AskSecondOpinion(ENCODER, PHOTOS[0], SaliencySettings((4,), 0, n_steps=4, n_shares=2, n_random=9, input_size=64)),
         FindComponents(ENCODER, PHOTOS, ComponentSettings(input_size=96)),
         LookAlikes(ENCODER, PHOTOS[:1], (PartMap.of(np.eye(4, dtype=np.uint8)),), 2, about[0], about[1:2], TCAV, fit=True),

@@ -1,13 +1,13 @@
 // A slider from removed to doubled, and what the classes become: every strength is here, so nothing is sent while it moves.
-// data: {concept, strengths, strength, classes: [{name, logits, probabilities, low, high, verdict, significant}]}; lists are per
-// strength, low and high bound what pseudo-concepts give. The server hears of a strength when the slider is released.
+// data: {title, strengths, strength, classes: [{name, logits, probabilities, low, high, verdict, significant}]}; lists are per
+// strength, low and high bound what chance gives. The server hears of a strength when the slider is released.
 const views = new WeakMap();
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const view = views.get(parentElement) ?? newView(parentElement);
   views.set(parentElement, view);
   view.tell = (strength) => setTriggerValue("strength", strength);
-  const shown = JSON.stringify([data.concept, data.classes]);
+  const shown = JSON.stringify([data.title, data.classes]);
   const isNew = view.shown !== shown;
   Object.assign(view, { data, shown });
   if (isNew) dress(view);
@@ -29,9 +29,9 @@ function newView(parent) {
 }
 
 function dress(view) {
-  const { concept, strengths, classes } = view.data;
+  const { title, strengths, classes } = view.data;
   view.slider.max = strengths.length - 1;
-  view.title.textContent = `Strength of “${concept}”`;
+  view.title.textContent = title;
   view.slider.setAttribute("aria-label", view.title.textContent);
   view.rows.replaceChildren(...classes.map(newRow));
 }
