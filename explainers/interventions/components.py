@@ -21,7 +21,7 @@ everywhere  M = 1 at every token, and of the amount only what random images do n
             a photo have less than random images on average; filling them up would add the concept where it is not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from sklearn.covariance import ledoit_wolf_shrinkage
@@ -46,6 +46,14 @@ class Components:
     def amounts(self, tokens: Tensor) -> Tensor:
         """How much more of each component tokens (T, C) have than random images, (J, T, R)."""
         return torch.einsum("tc,jrc->jtr", tokens, self.filters) - self.centres[:, None]
+
+    def among_others(self, vectors: Tensor, share: float) -> "Components":
+        """The components of pseudo-concepts, whose CAVs (J, R, C) set a ``share`` of the random images apart from the others: how
+        much the others alone have, as of a concept's component the random images have, none of which show it.
+
+        The mean of the others is that of all less ``share`` times the CAV.
+        """
+        return replace(self, centres=self.centres - share * (self.filters * vectors).sum(2))
 
     @staticmethod
     def joined(parts: "list[Components]") -> "Components":

@@ -122,12 +122,15 @@ class RegionIntervention(Result[RegionSettings]):
 Scaled = TypeVar("Scaled", ConceptIntervention, RegionAtDepth)
 
 
-def corrected(concepts: Sequence[Scaled]) -> tuple[Scaled, ...]:
-    """With p-values corrected over everything given, class by class; logits and probabilities each for themselves."""
+def corrected(concepts: Sequence[Scaled], n_to_come: int = 0) -> tuple[Scaled, ...]:
+    """With p-values corrected over everything given and over ``n_to_come`` more that are not known yet, class by class; logits
+    and probabilities each for themselves."""
     by_class = zip(*(c.effects for c in concepts), strict=True)
     columns = []
     for of_class in by_class:
-        logits, probabilities = (_corrected_responses(c) for c in zip(*((e.logit, e.probability) for e in of_class), strict=True))
+        logits, probabilities = (
+            _corrected_responses(c, n_to_come) for c in zip(*((e.logit, e.probability) for e in of_class), strict=True)
+        )
         columns.append([Effect(*pair) for pair in zip(logits, probabilities, strict=True)])
     return tuple(replace(c, effects=effects) for c, effects in zip(concepts, zip(*columns, strict=True), strict=True))
 
@@ -138,8 +141,23 @@ def corrected_over_class(concepts: Sequence[ClassConceptIntervention]) -> tuple[
     return tuple(replace(c, effect=replace(c.effect, change=change)) for c, change in zip(concepts, changes, strict=True))
 
 
-def _corrected_responses(responses: Sequence[Response]) -> list[Response]:
-    p_values = holm([response.p_value for response in responses])
+def with_correction_of(scaled: ConceptIntervention, tested: ConceptIntervention) -> ConceptIntervention:
+    """What was measured at many strengths, with the corrected p-values of the same test among others."""
+    pairs = zip(scaled.effects, tested.effects, strict=True)
+    return replace(
+        scaled,
+        effects=tuple(
+            Effect(
+                replace(own.logit, corrected_p_value=test.logit.corrected_p_value),
+                replace(own.probability, corrected_p_value=test.probability.corrected_p_value),
+            )
+            for own, test in pairs
+        ),
+    )
+
+
+def _corrected_responses(responses: Sequence[Response], n_to_come: int = 0) -> list[Response]:
+    p_values = holm([response.p_value for response in responses], n_to_come)
     return [replace(response, corrected_p_value=p) for response, p in zip(responses, p_values, strict=True)]
 
 

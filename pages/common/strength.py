@@ -75,7 +75,9 @@ def _described(name: str, effect: Effect) -> dict:
 def in_short(response: Response) -> str:
     """What removing the concept does to the logit, and whether chance does as much."""
     star = STAR if response.significant else ""
-    return f"removed: logit {-response.drop:+.2f}, p {response.p_value:.3f}{star}".replace("-", "−")
+    several = response.corrected_p_value != response.p_value
+    correction = f", corrected {response.corrected_p_value:.3f}" if several else ""
+    return f"removed: logit {-response.drop:+.2f}, p {response.p_value:.3f}{correction}{star}".replace("-", "−")
 
 
 def dose_response(scale: Scale, strength: float) -> go.Figure:

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from functools import partial
 
+import pandas as pd
 import streamlit as st
 
-from explainers.interventions.settings import STRENGTHS, InterventionSettings, Method, Where
+from explainers.interventions.settings import REMOVED, STRENGTHS, UNCHANGED, InterventionSettings, Method, Where
 from explainers.results.explanations import LocalExplanation
 from explainers.results.files import as_csv, as_json
-from explainers.results.interventions import ConceptIntervention, PhotoIntervention
+from explainers.results.interventions import ConceptIntervention, PhotoIntervention, corrected, with_correction_of
 from explainers.results.records import intervention_record
 from explainers.results.tables import intervention_rows
 from explainers.service.questions import InterveneOnPhoto
@@ -16,6 +17,7 @@ from models.photo import Photo
 from pages.common import choices, jobs, link, plots, strength
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.text import escaped
+from pages.explain import views
 from pages.explain.controls import Inquiry
 
 VIEW = "take it away"
@@ -62,7 +64,22 @@ def draw(photo: Photo, explanation: LocalExplanation, inquiry: Inquiry) -> None:
     opened = tuple(c for c in inquiry.concepts if c.name == concept)
     question = InterveneOnPhoto(inquiry.encoder_name, photo, opened, inquiry.random, settings)
     intervention = jobs.answer_or_stop(VIEW, question)
-    _shown(intervention, intervention.at(concept, settings.depths[0]))
+    ends = replace(settings, strengths=(REMOVED, UNCHANGED))
+    testing = jobs.asked(f"{VIEW}: all", replace(question, concepts=inquiry.concepts, settings=ends))
+    if testing.done:
+        of_all = jobs.result_or_stop(f"{VIEW}: all", testing)
+        depth = settings.depths[0]
+        _shown(intervention, with_correction_of(intervention.at(concept, depth), of_all.at(concept, depth)))
+        _table(of_all, depth)
+    else:  # the one that is looked at comes first; until the others are known they count as if chance took as much
+        (scaled,) = corrected(intervention.concepts, n_to_come=len(inquiry.concepts) - 1)
+        _shown(intervention, scaled)
+        st.caption(
+            ":material/hourglass_top: The other concepts are tested as well; until then the correction is the strictest possible."
+        )
+        link.write()
+        jobs.result_or_stop(f"{VIEW}: all", testing)
+        link.rerun()
     link.write()
 
 
@@ -118,6 +135,38 @@ def _shown(intervention: PhotoIntervention, scaled: ConceptIntervention) -> None
         figure = strength.dose_response(scale, st.session_state["strength"])
         plots.draw(figure, key="dose response", alt=f"Logits of the classes over the strength of {scaled.concept}")
         _downloads(intervention)
+
+
+def _table(of_all: PhotoIntervention, depth: int) -> None:
+    """Every concept removed at the depth, for the class that is most probable."""
+    name = escaped(of_all.class_names[0])
+    drops = [(c.concept, c.effects[0].logit) for c in of_all.concepts]
+    table = pd.DataFrame(
+        {
+            "Concept removed": [concept for concept, _ in drops],
+            "★": ["★" if response.significant else "" for _, response in drops],
+            "Drop": [response.drop for _, response in drops],
+            "Chance": ["{:.2f} – {:.2f}".format(*response.null_interval) for _, response in drops],
+            "Raw p": [response.p_value for _, response in drops],
+            "Corrected p": [response.corrected_p_value for _, response in drops],
+        }
+    )
+    three, number, text = views.three_digits, st.column_config.NumberColumn, st.column_config.TextColumn
+    st.markdown(f"**{name}** without each concept, one at a time :gray[at depth {depth}]")
+    st.dataframe(
+        table,
+        hide_index=True,
+        placeholder="–",
+        height="content",
+        alt=f"Drops of {of_all.class_names[0]} by concept",
+        column_config={
+            "★": text(width=30, help="Significant after Holm's correction."),
+            "Drop": number(format="%.2f", help="How far the class's logit falls when the concept is removed."),
+            "Chance": text(help="The middle 95 % of what pseudo-concepts take."),
+            "Raw p": three("How often chance takes as much."),
+            "Corrected p": three("Raw p after Holm's correction over the concepts; ★ where it is at most 0.05."),
+        },
+    )
 
 
 def _let_go(chosen: float) -> None:

@@ -128,3 +128,14 @@ def test_twice_the_same_concept_is_erased_once():
     once = erased(torch.eye(5)[:1][None], few - few.mean(0), few)
     twice = erased(torch.eye(5)[[0, 0]][None], few - few.mean(0), few)
     torch.testing.assert_close(without(few, twice), without(few, once), rtol=1e-4, atol=1e-4)
+
+
+def test_what_pseudo_concepts_are_set_against_are_the_other_images():
+    """So that images which make up a pseudo-concept do not raise what others have of it."""
+    images = torch.randn(10, 4, generator=torch.Generator().manual_seed(0))
+    inside, others = images[:3], images[3:]
+    vector = (inside.mean(0) - others.mean(0))[None]
+    for of_all in (projected(vector, images), erased(vector[:, None], images - images.mean(0), images)):
+        of_others = of_all.among_others(vector[:, None], 3 / 10)
+        torch.testing.assert_close(of_others.amounts(others).mean(1), torch.zeros(1, 1), atol=1e-5, rtol=0)
+        assert of_all.amounts(others).mean() < -0.01

@@ -9,6 +9,7 @@ from explainers.commands.main import main
 from explainers.interventions.settings import InterventionSettings
 from explainers.results.explanations import ALL_DEPTHS
 from explainers.results.files import as_csv, as_json
+from explainers.results.interventions import corrected, with_correction_of
 from explainers.results.records import intervention_record
 from explainers.results.tables import class_intervention_rows, intervention_rows
 from explainers.service.service import ExplainerService
@@ -143,3 +144,11 @@ def test_the_command_line_writes_the_same_record(library, tmp_path, monkeypatch,
     of_photo, of_class = record["images"][0]["interventions"][0], record["global"]["interventions"][0]
     assert of_photo["effects"][0]["logit"]["drop"] == pytest.approx(of_class["mean_drop"], abs=1e-4)
     assert main(["intervene", str(photo), *options, "--strengths", "12"]) == 2
+
+
+def test_a_correction_is_strictest_while_other_concepts_are_to_come(service, library, on_photo):  # noqa: F811
+    alone = corrected([on_photo.at("crimson", 4)], n_to_come=1)[0].effects[0].logit
+    assert alone.corrected_p_value == pytest.approx(min(1, 2 * alone.p_value))
+    tested = with_correction_of(on_photo.at("crimson", 3), on_photo.at("crimson", 4)).effects[0].logit
+    assert tested.corrected_p_value == on_photo.at("crimson", 4).effects[0].logit.corrected_p_value
+    assert tested.drop == on_photo.at("crimson", 3).effects[0].logit.drop

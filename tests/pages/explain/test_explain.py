@@ -15,6 +15,7 @@ from explainers.library.library import ConceptLibrary
 from explainers.saliency.settings import SaliencySettings
 from explainers.service.questions import ExplainClass, ExplainPhoto, InterveneOnPhoto
 from explainers.service.service import ExplainerService
+from explainers.visual_tcav.significance import holm
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
 from pages.common import jobs
@@ -211,7 +212,7 @@ def changes(service, monkeypatch) -> list[InterveneOnPhoto]:
     questions, ask = [], service.ask
 
     def asking(question, view):
-        if isinstance(question, InterveneOnPhoto):
+        if isinstance(question, InterveneOnPhoto) and len(question.settings.strengths) > 2:
             questions.append(question)
         return ask(question, view)
 
@@ -225,6 +226,9 @@ def test_a_concept_is_taken_away_and_its_choice_is_in_the_link(explain, changes)
     first = changes[-1]
     assert len(first.concepts) == len(first.settings.depths) == 1
     app.selectbox("take").set_value("noise, mostly").run()
+    tested = table(app, "Concept removed")
+    assert tested["Concept removed"].tolist() == ["noise, mostly", "stripes"]
+    assert sorted(tested["Corrected p"]) == pytest.approx(sorted(holm(tested["Raw p"].tolist())))
     assert (first.settings.n_null, first.settings.n_fitted) == (20, 20)
     app.selectbox("take").set_value("stripes").run()
     app.get_by_key("take_depth").set_value(3).run()
