@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8501
 VENV := .venv
+NOTEBOOK_PACKAGES := jupyterlab==4.6.6
 BENCH_PACKAGES := grad-cam==1.5.7 matplotlib
 BIN := $(VENV)/bin
 # Processes that `make test` runs side by side, with one thread each; it begins with the browser tests, which take longest and
@@ -11,7 +12,7 @@ WORKERS ?= 3
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-.PHONY: app test quick measure bench house browser clean
+.PHONY: app test quick test-notebook measure bench house browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -24,6 +25,11 @@ test: $(VENV)/.installed-dev browser
 # The tests that run in seconds: no browser, no walk over all architectures.
 quick: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m "not browser and not slow"
+
+# The widget in a headless JupyterLab, which is installed for it.
+test-notebook: $(VENV)/.installed-dev browser
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(NOTEBOOK_PACKAGES)
+	$(BIN)/python -m pytest tests/pages/notebook tests/notebook
 
 # The tables of segmentation quality; without ../shared/fixtures it says so and ends.
 measure: $(VENV)/.installed-dev

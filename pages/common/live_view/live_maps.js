@@ -1,10 +1,10 @@
 // What the live view asks of a label map: which clusters it has, how large they are, where they meet, what overlaps them.
-// Pure functions; live_view.py puts this file before live_view.js, so that both are one module.
+// Pure functions; packing.py puts this file before live_view.js, so that both are one module.
 // A map is {labels: Uint8Array (h * w), w, h}; what is asked of it is computed once and kept with it.
 
 const ELSEWHERE = 255; // stands for every cluster that is not selected
 
-// Undoes live_view.packed: every map is stored as its difference to the one before.
+// Undoes packing.packed_maps: every map is stored as its difference to the one before.
 function unpacked(bytes, [n, h, w]) {
   const size = h * w;
   for (let i = size; i < bytes.length; i++) bytes[i] += bytes[i - size];

@@ -1,5 +1,5 @@
 // Draws which places of a photo are similar to the one under the pointer, and activations as colours.
-// live_view.py puts this file before live_view.js, so that all are one module; a view with data.places comes here.
+// packing.py puts this file before live_view.js, so that all are one module; a view with data.places comes here.
 // data.places: {mode: "similar" or "colours", pin: {pane, place: [x, y], codes} or null, scale: 256 colours of similarities 0 to 1}
 //
 // A field is what is known of the positions of one photo: {codes: Int8Array (h * w * q), colours: Uint8Array (h * w * 3),

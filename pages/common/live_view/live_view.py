@@ -8,8 +8,6 @@ The widgets stay Streamlit's own. They are what a keyboard, a screen reader and 
 """
 
 import hashlib
-import io
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,24 +15,16 @@ from typing import Literal, Protocol
 
 import numpy as np
 import streamlit as st
-from PIL import Image
 
 from explainers.drawing.clusters import FADED_SHARE, FADED_TOWARDS, PALETTE, UNKNOWN_COLOUR
 from models.photo import Photo
+from pages.common.live_view.packing import MARKUP, SCRIPT, STYLE, name_of, packed_maps, photo_jpeg
 
 Role = Literal["frame", "opacity", "outlines", "clusters_only", "blink"]
 OnSelect = Callable[[str, tuple[int, ...]], None]
 
-_MAX_PHOTO_SIDE = 4096  # px; more than a browser can lay under the picture on every device
-_HERE = Path(__file__).parent
-
-component = st.components.v2.component(
-    "live_view",
-    html='<div class="view"><div class="panes"></div><p class="spoken" role="status" aria-live="polite"></p></div>',
-    css=(_HERE / "live_view.css").read_text(),
-    js="".join((_HERE / name).read_text() for name in ("live_maps.js", "live_places.js", "live_view.js")),
-)
-_store = st.components.v2.component("live_bytes", js=(_HERE / "live_bytes.js").read_text())
+component = st.components.v2.component("live_view", html=MARKUP, css=STYLE, js=SCRIPT)
+_store = st.components.v2.component("live_bytes", js=(Path(__file__).parent / "live_bytes.js").read_text())
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,23 +144,12 @@ def photos_stored(key: str, panes: Sequence[HasPhoto]) -> dict[str, str]:
 
 def stored(key: str, content: bytes) -> str:
     """Has the browser keep some bytes, and returns the name they have there. The same bytes are sent only once."""
-    name = hashlib.sha256(content).hexdigest()
+    name = name_of(content)
     _store(key=key, data=name.encode() + content)
     return name
 
 
-@st.cache_data(show_spinner=False, max_entries=64, hash_funcs={np.ndarray: lambda maps: hashlib.sha256(maps.data).digest()})
-def packed(maps: np.ndarray) -> bytes:
-    """Maps (n, h, w) uint8, each as its difference (modulo 256) to the one before, deflated. Neighbouring k differ little."""
-    differences = maps.copy()
-    differences[1:] -= maps[:-1]
-    return zlib.compress(differences.tobytes(), 6)
-
-
-@st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Photo: lambda photo: photo.sha256})
-def photo_file(photo: Photo) -> bytes:
-    """The photo as a JPEG file, as large as it is, but at most 4096 px on its longer side."""
-    picture, buffer = Image.fromarray(photo.pixels), io.BytesIO()
-    picture.thumbnail((_MAX_PHOTO_SIDE, _MAX_PHOTO_SIDE), Image.Resampling.LANCZOS)
-    picture.save(buffer, "JPEG", quality=92, subsampling=0)
-    return buffer.getvalue()
+packed = st.cache_data(
+    show_spinner=False, max_entries=64, hash_funcs={np.ndarray: lambda maps: hashlib.sha256(maps.data).digest()}
+)(packed_maps)
+photo_file = st.cache_data(show_spinner=False, max_entries=32, hash_funcs={Photo: lambda photo: photo.sha256})(photo_jpeg)
