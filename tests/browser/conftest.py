@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import which
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.pages.tiny_encoders import VIT, write_tiny_encoders
 
@@ -24,8 +24,8 @@ CHROMIUM = next(filter(None, map(which, ("chromium-headless-shell", "chromium", 
 FAST = f"encoder={VIT}&size=224"
 START_SECONDS, PICTURE_SECONDS, PATIENCE_SECONDS = 240, 400, 120  # for a busy machine; nothing waits longer than it must
 HURRIED = """
-from explainers.nave import composite, kmeans, segmentation
-segmentation.N_SWEEPS, composite.FITTING_STRIDE, kmeans.MAX_ITERATIONS = 2, 16, 5  # a page needs maps, not good ones
+from explainers.nave import kmeans, segmentation
+segmentation.N_SWEEPS, segmentation.GRID_STRIDE, kmeans.MAX_ITERATIONS = 2, 16, 5  # a page needs maps, not good ones
 from streamlit.web.cli import main
 main()
 """
@@ -110,7 +110,9 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking", "--disable-gpu"], headless=True
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--process-per-site"],
+            headless=True,
         )
         yield chromium
         chromium.close()
@@ -132,16 +134,48 @@ def is_whole(page: Page) -> bool:
     return page.evaluate(broken) == 0
 
 
-@contextmanager
-def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens addresses; in the end, no page may have logged an error."""
-    contexts, errors = [], []
+class Contexts:
+    """Browser sessions that are used again, each without a memory of who used it before.
 
-    def opened(address: str, width: int = 1440, height: int = 1000, scheme: str = "light", **more) -> Page:
-        look = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "reduced_motion": "reduce"}
-        context = browser.new_context(**look | more)
-        contexts.append(context)
+    The first page of each stays open, in the background: it keeps the process of its site (`--process-per-site`), and what that
+    has compiled of Streamlit's programs. A page of a fresh session and process takes two fifths more of a core.
+    """
+
+    def __init__(self, browser: Browser):
+        self._browser = browser
+        self._free: dict[str, list[BrowserContext]] = {}
+
+    def take(self, options: dict) -> BrowserContext:
+        """A session that nobody uses."""
+        free = self._free.setdefault(repr(sorted(options.items())), [])
+        return free.pop() if free else self._browser.new_context(**options)
+
+    def give_back(self, context: BrowserContext, options: dict) -> None:
+        """Closes all pages but the first, and forgets cookies and what the pages have stored."""
+        for page in context.pages:
+            origin = "/".join(page.url.split("/")[:3])
+            stored = {"origin": origin, "storageTypes": "local_storage"}
+            context.new_cdp_session(page).send("Storage.clearDataForOrigin", stored)
+        for page in context.pages[1:]:
+            page.close()
+        context.clear_cookies()
+        self._free[repr(sorted(options.items()))].append(context)
+
+
+@contextmanager
+def watched_pages(contexts: Contexts) -> Iterator[Callable[..., Page]]:
+    """Opens addresses; in the end, no page may have logged an error."""
+    used, pages, errors = [], [], []
+
+    def opened(
+        address: str, width: int = 1440, height: int = 1000, scheme: str = "light", motion: str = "reduce", **options
+    ) -> Page:
+        context = contexts.take(options)
+        used.append((context, options))
         page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme, reduced_motion=motion)
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
         page.on("console", lambda message: errors.append(message.text) if is_error(message) else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -149,16 +183,22 @@ def watched_pages(browser: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield opened
-    whole = [is_whole(page) for context in contexts for page in context.pages]
-    for context in contexts:
-        context.close()
+    whole = [is_whole(page) for page in pages if not page.is_closed()]
+    for context, options in used:
+        contexts.give_back(context, options)
     assert errors == [] and all(whole)
 
 
+@pytest.fixture(scope="session")
+def contexts(browser) -> Contexts:
+    """The browser sessions of a process."""
+    return Contexts(browser)
+
+
 @pytest.fixture
-def open_page(browser) -> Iterator[Callable[..., Page]]:
+def open_page(contexts) -> Iterator[Callable[..., Page]]:
     """Opens an address in a fresh browser session."""
-    with watched_pages(browser) as opened:
+    with watched_pages(contexts) as opened:
         yield opened
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PICTURE_SECONDS, watched_pages
+from tests.browser.conftest import PICTURE_SECONDS, Contexts, watched_pages
 from tests.browser.test_explore import take_whole
 from tests.pages.tiny_encoders import CNN, VIT
 
@@ -21,9 +21,9 @@ WAIT_MS = PICTURE_SECONDS * 1000
 
 
 @pytest.fixture
-def open_page(browser: Browser, server) -> Iterator[Callable[..., Page]]:
+def open_page(contexts: Contexts, server) -> Iterator[Callable[..., Page]]:
     """Opens the Concepts page with a link, in a fresh browser session; in the end, no page may have logged an error."""
-    with watched_pages(browser) as opened:
+    with watched_pages(contexts) as opened:
         yield lambda query=f"encoder={VIT}", *look: settled(opened(f"{server.url}/concepts?{query}", *look))
 
 
@@ -68,8 +68,8 @@ def make_concept(page: Page, name: str, files: list[dict]) -> None:
     page.get_by_role("button", name="Create").click()
 
 
-def test_a_first_visit_shows_a_concept_and_its_health_without_a_click(browser, server):
-    with watched_pages(browser) as opened:
+def test_a_first_visit_shows_a_concept_and_its_health_without_a_click(contexts, server):
+    with watched_pages(contexts) as opened:
         expect_a_concept(opened(f"{server.url}/concepts"), server.url)
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import timm
 import torch
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from safetensors.torch import save
 
 from models.catalog.configs import config_by_hand
-from tests.browser.conftest import watched_pages
+from tests.browser.conftest import Contexts, watched_pages
 from tests.browser.test_concepts import choose_files, file
 from tests.browser.test_explore import take_whole
 from tests.pages.tiny_encoders import VIT
@@ -24,9 +24,9 @@ ARCHITECTURE = "test_resnet"
 
 
 @pytest.fixture
-def open_page(browser: Browser, server) -> Iterator[Callable[..., Page]]:
+def open_page(contexts: Contexts, server) -> Iterator[Callable[..., Page]]:
     """Opens the Encoders page in a fresh browser session; in the end, no page may have logged an error."""
-    with watched_pages(browser) as opened:
+    with watched_pages(contexts) as opened:
         yield lambda address="encoders", *look: opened(f"{server.url}/{address}", *look)
 
 

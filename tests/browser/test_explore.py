@@ -99,9 +99,9 @@ def test_a_link_that_calls_the_first_page_by_its_name_shows_what_it_asks_for(ser
 
 
 @pytest.fixture(scope="module")
-def shared_page(server, browser) -> Iterator[Page]:
-    with watched_pages(browser) as opened:
-        yield opened(server.link(f"{FAST}&k=11"), reduced_motion="no-preference")  # it blinks
+def shared_page(server, contexts) -> Iterator[Page]:
+    with watched_pages(contexts) as opened:
+        yield opened(server.link(f"{FAST}&k=11"), motion="no-preference")  # it blinks
 
 
 @pytest.fixture

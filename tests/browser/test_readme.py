@@ -25,8 +25,8 @@ pytestmark = [
         ("compare", "/compare?photo=china&k=6", test_compare.settled, 1000),
     ],
 )
-def test_the_picture_of_a_page(encoders, browser, tmp_path, name: str, link: str, settled: Callable[[Page], Page], height: int):
-    with running_server(tmp_path, encoders, hurried=False) as server, watched_pages(browser) as open_page:
+def test_the_picture_of_a_page(encoders, contexts, tmp_path, name: str, link: str, settled: Callable[[Page], Page], height: int):
+    with running_server(tmp_path, encoders, hurried=False) as server, watched_pages(contexts) as open_page:
         page = settled(open_page(server.url + link, 1440, height))
         page.wait_for_timeout(3000)  # charts fade in
         settled(page)
