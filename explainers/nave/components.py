@@ -27,8 +27,8 @@ from explainers.nave.composite import Composite, composites_of
 from explainers.nave.sample import evenly_spaced
 from explainers.nave.settings import scales_of
 
-GRID_STRIDE = 8  # px of the input along a position: 110 kB for a photo of 448 px
-N_COMPONENTS = 32
+GRID_STRIDE = 8  # px of the input along a position: at most 148 kB for a photo of 448 px
+N_COMPONENTS = 41
 N_COLOURS = 3  # components that are drawn as red, green and blue
 STRETCHED = (1, 99)  # percentiles between which a component becomes a colour
 MAX_SAMPLED = 4096  # positions from which mean and axes are taken; of a photo of 448 px all of them

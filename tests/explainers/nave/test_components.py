@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from explainers.nave.components import Components, component_grid, principal_axes, principal_components, spearman
+from explainers.nave.components import (
+    N_COLOURS,
+    N_COMPONENTS,
+    Components,
+    component_grid,
+    principal_axes,
+    principal_components,
+    spearman,
+)
 from explainers.nave.settings import ComponentSettings
 from explainers.service.service import ExplainerService
+from models.encoder.encoder import Encoder
 from models.photo.samples import read_sample
 from tests.explainers.nave.hand_made_maps import GRID, materialised, random_maps
 
@@ -95,16 +104,22 @@ def test_the_same_maps_give_the_same_bytes():
     assert one.images[0].codes.tobytes() == other.images[0].codes.tobytes()
 
 
+def test_a_photo_of_448_px_takes_at_most_150_kB():
+    encoder = Encoder.from_timm("resnet10t")  # sides in multiples of 32, which round the area up most
+    grids = [component_grid(encoder.input_shape((height, 1000), 448)) for height in range(250, 4001, 7)]
+    assert 140_000 < max(rows * columns for rows, columns in grids) * (N_COMPONENTS + N_COLOURS) <= 150_000
+
+
 def test_axes_are_those_of_the_exact_decomposition_with_the_farthest_position_in_front():
     generator = torch.Generator().manual_seed(1)
     activations = torch.randn(300, 90, generator=generator) * torch.linspace(4, 0.1, 90)
     centred = activations - activations.mean(0)
     axes, explained = principal_axes(centred)
     exact = torch.linalg.svd(centred, full_matrices=False)
-    assert axes.shape == (32, 90)
+    assert axes.shape == (N_COMPONENTS, 90)
     torch.testing.assert_close((axes[:10] * exact.Vh[:10]).sum(1).abs(), torch.ones(10), atol=1e-3, rtol=0)
     shares = exact.S.square() / exact.S.square().sum()
-    np.testing.assert_allclose(explained, shares[:32].numpy(), rtol=0.02)
+    np.testing.assert_allclose(explained, shares[:N_COMPONENTS].numpy(), rtol=0.02)
     along = centred @ axes.T
     assert (along.amax(0) >= -along.amin(0)).all()
 
