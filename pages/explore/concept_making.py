@@ -121,7 +121,7 @@ def _form(library: ConceptLibrary, selection: Selection) -> None:
     n_random = (len(selection.rest) if counterpart in (BOTH, REST) else 0) + BOXES**2 * len(others)
     n_random = len(existing[counterpart].images) if counterpart in existing else n_random
     st.caption(_what_happens(selection, n_random))
-    if st.button("Make it", type="primary", key=_LEDGER.fresh("make it"), help="Can be undone."):
+    if st.button("Create concept", type="primary", key=_LEDGER.fresh("make it"), help="Can be undone."):
         _LEDGER.attempt(partial(_make, library, selection, name, counterpart, others))
 
 

@@ -85,7 +85,7 @@ def record(page: Page, url: str, story: Story, picture: Callable[[str], None]) -
     page.get_by_label("Name", exact=True).press("Tab")
     quiet(page)
     picture("pinned")
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Create concept").click()
     expect(page.get_by_text(re.compile("Held-out AUC|rest on fewer"))).to_be_visible(timeout=WAIT_MS)
     quiet(page)
     picture("made")
