@@ -13,7 +13,7 @@ SCIENCE = {
     *("explainers/drawing", "explainers/maps", "explainers/nave", "explainers/visual_tcav", "explainers/interventions"),
     "explainers/saliency",
 }
-MODELS = {"models", "models/photo", "models/encoder", "models/catalog"}
+MODELS = {"models", "models/photo", "models/encoder", "models/catalog", "models/text"}
 SERVED = {*SCIENCE, *MODELS, "explainers/runtime", "explainers/library", "explainers/truth", "explainers/results"}
 FOR_PAGES = {
     *("models", "models/photo", "models/catalog", "models/scenes"),
@@ -26,6 +26,7 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "models/photo": {"models"},
     "models/encoder": {"models", "models/photo"},
     "models/catalog": {"models", "models/photo", "models/encoder"},
+    "models/text": {"models", "models/photo"},
     "models/scenes": {"models"},
     "models/training": {"models", "models/encoder", "models/scenes"},
     "explainers/runtime": {"models"},
@@ -53,7 +54,10 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "pages/notebook": {*FOR_PAGES, "pages/common/live_view"},
     "": {"pages/common"},  # app.py names its pages by address; the server warms up while it starts
 }
-ONLY_IN = {"streamlit": ("", "pages"), "timm": ("models",), "ray": ("explainers/datasets",), "captum": ("explainers/saliency",)}
+ONLY_IN = {
+    **{"streamlit": ("", "pages"), "timm": ("models",), "ray": ("explainers/datasets",), "captum": ("explainers/saliency",)},
+    "open_clip": ("models/text",),
+}
 NOT_IN = {"torch": ("pages", "explainers/drawing")}  # OpenMP threads of a page make the service's worker twice as slow
 NOWHERE = {"pickle", "joblib", "dill", "shelve"}
 

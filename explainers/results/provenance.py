@@ -10,6 +10,7 @@ from explainers.interventions.settings import InterventionSettings, RegionSettin
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.saliency.settings import SaliencySettings
 from explainers.visual_tcav.settings import ExplainSettings
+from explainers.visual_tcav.text import TextSettings
 from models.encoder import EncoderInfo
 from models.photo import Photo
 from models.version import __version__
@@ -41,6 +42,7 @@ Settings = TypeVar(
     | InterventionSettings
     | RegionSettings
     | SaliencySettings
+    | TextSettings
     | InputSettings,
 )
 

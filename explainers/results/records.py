@@ -14,6 +14,7 @@ from explainers.results.explanations import ClassConcept, ClassExplanation, Conc
 from explainers.results.interventions import ClassIntervention, PhotoIntervention, RegionIntervention
 from explainers.results.provenance import PhotoUsed, Provenance
 from explainers.results.saliency import SaliencyAtDepth, SecondOpinion
+from explainers.results.words import WordsResult
 from explainers.visual_tcav.estimates import ClassEstimate, Estimate
 from models.encoder import EncoderInfo
 
@@ -23,6 +24,7 @@ EXPLANATION_SCHEMA = "encoderscope/explanation/1"  # raised when a reader of the
 INTERVENTION_SCHEMA = "encoderscope/intervention/1"
 REGION_SCHEMA = "encoderscope/region/1"
 SALIENCY_SCHEMA = "encoderscope/saliency/1"
+WORDS_SCHEMA = "encoderscope/words/1"
 
 
 # --- explanations -------------------------------------------------------------------------------------------------------
@@ -224,6 +226,32 @@ def _changed_class_record(intervention: ClassIntervention) -> Record:
 
 def _response_record(response: Response) -> Record:
     return jsonable(response) | {"significant": response.significant}
+
+
+# --- words --------------------------------------------------------------------------------------------------------------
+
+
+def words_record(result: WordsResult, failed: Mapping[str, str] | None = None) -> Record:
+    """What an encoder makes of words; ``failed`` says of every file that was not used why."""
+    maps = [{"depth": depth, **jsonable(worth)} for depth, worth in result.maps.items()]
+    judged = [
+        {
+            "word": at_depth.word,
+            "depth": at_depth.depth,
+            "auc": jsonable(at_depth.health.auc),
+            "p_value": at_depth.p_value,
+            "corrected_p_value": at_depth.corrected_p_value,
+            "significant": at_depth.significant,
+            "emblems": {"concept": jsonable(at_depth.emblems[0]), "random": jsonable(at_depth.emblems[1])},
+            "emblem_gap": jsonable(at_depth.health.emblem_gap),
+            "stability": jsonable(at_depth.health.stability),
+            "verdict": at_depth.health.verdict.value,
+            "responses": jsonable(at_depth.responses),
+        }
+        for at_depth in result.judged
+    ]
+    record = {"schema": WORDS_SCHEMA, **provenance_record(result.provenance), "words": list(result.words), "maps": maps}
+    return record | {"judged": judged, "similarities": jsonable(result.similarities), "failed": dict(failed or {})}
 
 
 # --- second opinions ----------------------------------------------------------------------------------------------------

@@ -15,10 +15,11 @@ from explainers.service import (
     photos,
     region_changes,
     saliency,
+    words,
 )
 from explainers.service.observatory import Observatory
 from explainers.service.part_questions import FindParts, MeasureParts
-from explainers.service.photo_questions import AskSecondOpinion, ReplaceRegion
+from explainers.service.photo_questions import AskSecondOpinion, MapWords, ReplaceRegion
 from explainers.service.questions import (
     AddEncoder,
     CheckConcepts,
@@ -63,6 +64,7 @@ ANSWERS: dict[type[Question], Answer] = {
     InterveneOnClass: interventions.intervene_on_class,
     AskSecondOpinion: saliency.second_opinion,
     ReplaceRegion: region_changes.replace_region,
+    MapWords: words.map_words,
     SegmentForComparison: comparisons.segment_for_comparison,
     CompareDepths: comparisons.compare_depths,
     MeasureCost: comparisons.measure_cost,

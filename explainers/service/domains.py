@@ -22,17 +22,22 @@ WithHealth = TypeVar("WithHealth", ConceptAtDepth, ClassConcept, ConceptHealth)
 
 
 def domain_checks(inquiry: Inquiry, progress: Progress) -> dict[str, DomainCheck]:
-    """The check of every concept by its name, but for those that Encoderscope rendered like the random counterpart."""
+    """The check of every concept by its name, but for those whose images are known to be of the random counterpart's kind."""
     library, random = inquiry.observatory.library, inquiry.random
     random_is_rendered = library.is_rendered(random.image_set)
     checks = {}
     for concept in inquiry.concepts:
         is_rendered = library.is_rendered(concept.image_set)
         too_few = min(len(concept.images), len(random.images)) < FEWEST_IMAGES
-        if not too_few and not (is_rendered and random_is_rendered):
+        if not too_few and not (is_rendered and random_is_rendered) and not is_of_same_photos(concept, random):
             depths = tuple(depth.idx for depth in inquiry.encoder.info.depths)
             checks[concept.name] = DomainCheck(depths, *_errors(inquiry, concept, progress), is_rendered != random_is_rendered)
     return checks
+
+
+def is_of_same_photos(concept: OpenSet, random: OpenSet) -> bool:
+    """Whether the random counterpart is made of parts of the concept's own photos: then both differ in the parts alone."""
+    return {image.sha256 for image in random.images} <= {image.sha256 for image in concept.images}
 
 
 def with_domains(concepts: Sequence[WithHealth], checks: Mapping[str, DomainCheck]) -> tuple[WithHealth, ...]:

@@ -1,4 +1,4 @@
-"""What can be asked about a class in one photo without any concept (the other questions: explainers/service/questions.py)."""
+"""What can be asked about photos without any example images (the other questions: explainers/service/questions.py)."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -7,8 +7,10 @@ from explainers.interventions.settings import RegionSettings
 from explainers.library.regions import Region
 from explainers.results.interventions import RegionIntervention
 from explainers.results.saliency import SecondOpinion
+from explainers.results.words import WordsResult
 from explainers.saliency.settings import SaliencySettings
-from explainers.service.questions import PhotoQuestion
+from explainers.service.questions import PhotoQuestion, PhotosQuestion
+from explainers.visual_tcav.text import TextSettings
 from models.encoder import EncoderInfo
 from models.photo import Photo
 
@@ -37,3 +39,20 @@ class AskSecondOpinion(PhotoQuestion[SecondOpinion]):
 
     def content(self, info: EncoderInfo) -> Hashable:
         return self.photo.sha256, self.settings
+
+
+@dataclass(frozen=True)
+class MapWords(PhotosQuestion[WordsResult]):
+    """What an encoder makes of some words, by way of a text tower and photos that both have seen."""
+
+    words: tuple[str, ...]
+    settings: TextSettings
+
+    verb = "mapping"
+
+    @property
+    def subject(self) -> str:
+        return f"{len(self.words)} {'word' if len(self.words) == 1 else 'words'} by {len(self.photos)} photos"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return tuple(photo.sha256 for photo in self.photos), self.words, self.settings

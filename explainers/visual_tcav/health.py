@@ -22,7 +22,7 @@ class CavHealth:
     stability: float  # mean cosine between the CAV and its bootstrap replicates
     n_concept: int
     n_random: int
-    domain: DomainCheck | None = None  # None where both sets were rendered alike, or it was not asked for
+    domain: DomainCheck | None = None  # None where both sets are of one kind by origin, or it was not asked for
 
     @property
     def verdict(self) -> Verdict:

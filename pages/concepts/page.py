@@ -11,7 +11,7 @@ notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from pages.common import door, jobs, link
     from pages.common.concept_controls import opened
-    from pages.concepts import changes, choice, counterparts, health_views, library_views
+    from pages.concepts import changes, choice, counterparts, health_views, library_views, words
 
 link.begin()
 service = jobs.service()
@@ -47,6 +47,7 @@ health_views.draw(report, concept, depth)
 counterparts.offer(library, concept, report.at(concept.name, depth).health.domain)
 health_views.depth_choice(report)
 health_views.responses(library, report, (concept, random), depth)
+words.draw(library, info, random)
 
 st.header("Similarity of concepts", anchor=False, help=health_views.SIMILARITY_HELP)
 compared = choice.compared(library, concept)

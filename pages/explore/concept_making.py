@@ -38,6 +38,7 @@ _OWN_WORDS = {
 }
 _N_SCENES, _FIRST_SCENE = 12, 90_000  # scenes to compare scenes with
 _LEDGER = Ledger("explore")
+_TOLD = "explore.told"  # the change that was announced: the button that made it may be far from where it is shown
 _COLOURS = {"none": "green", "some": "blue", "serious": "orange"}
 NOTHING_SELECTED = (
     "Nothing is selected. Click a cluster on the picture, or press its number under “Show only”; then it can become a concept."
@@ -213,6 +214,9 @@ def bar(info: EncoderInfo, photo: Photo | None) -> None:
     if change is None:
         return
     library = jobs.service().library
+    if change.made and st.session_state.get(_TOLD) != change:
+        st.toast(f"{escaped(change.sentence)} What it is worth stands on top of the page.", icon=":material/category:")
+    st.session_state[_TOLD] = change
     with st.container(border=True, key="change"):
         undo = partial(_undo, library, change) if change.made else None
         _LEDGER.draw(

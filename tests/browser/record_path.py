@@ -5,8 +5,8 @@ python -m tests.browser.record_path FOLDER [photograph|watermark ...]
 pointer    what is similar to the place under the pointer
 pinned     a click pins it, and the form that makes it a concept is open
 made       the concept, and what it is worth
-explained  Explain with it: where it is seen
-removed    the strength slider: what becomes of the classes without it, beside chance
+removed    Explain with it, the strength slider: what becomes of the classes without it, beside chance
+seen       where it is seen, and what it contributes
 """
 
 import argparse
@@ -88,13 +88,14 @@ def record(page: Page, url: str, story: Story, picture: Callable[[str], None]) -
     page.get_by_role("button", name="Create concept").click()
     expect(page.get_by_text(re.compile("Held-out AUC|rest on fewer"))).to_be_visible(timeout=WAIT_MS)
     quiet(page)
+    page.locator(".st-key-change").scroll_into_view_if_needed()
     picture("made")
     page.get_by_role("link", name="Explain with it").click()
     slider = explained(page).get_by_label(f"Strength of “{story.name}”")
     slider.wait_for(timeout=WAIT_MS)
-    picture("explained")
-    slider.scroll_into_view_if_needed()
     picture("removed")
+    page.get_by_role("heading", name="A second opinion").scroll_into_view_if_needed()
+    picture("seen")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from explainers.saliency.settings import SaliencySettings
 from explainers.service import ExplainerService
 from explainers.service.answers import ANSWERS
 from explainers.service.part_questions import FindParts, MeasureParts
-from explainers.service.photo_questions import AskSecondOpinion, ReplaceRegion
+from explainers.service.photo_questions import AskSecondOpinion, MapWords, ReplaceRegion
 from explainers.service.questions import (
     AddEncoder,
     CheckConcepts,
@@ -48,26 +48,31 @@ from explainers.service.questions import (
     SegmentTogether,
 )
 from explainers.visual_tcav.settings import ExplainSettings
+from explainers.visual_tcav.text import TextSettings
 from models.catalog.catalog import Catalog
 from models.catalog.checkpoints import Checkpoint, StoredTensor, Upload
 from models.catalog.configs import config_by_hand
 from models.photo import photo_from_array
 from models.scenes.scenes import render, sample_scene
+from tests.models.text.test_towers import write_tiny_tower
 
 ENCODER = "scenes-cnn"
 NAVE = NaveSettings(input_size=96, max_clusters=3)
 TCAV = ExplainSettings(depths=(4,), class_idx=(0,), n_steps=4, n_null=10, n_bootstrap=4, input_size=64)
 CHANGES = InterventionSettings(depths=(4,), class_idx=(0,), n_null=10, n_fitted=10, n_bootstrap=4, input_size=64)
 REGION = Region((2, 2), "1 2 1")
+SMALL = tuple(photo_from_array(np.full((8, 8, 3), 10 * n, np.uint8), f"grey {n}") for n in range(20))
 PHOTOS = tuple(photo_from_array(render(sample_scene(seed)).image, f"scene {seed}") for seed in range(2))
 
 
 def questions(library: ConceptLibrary) -> list[Question]:
     """One of every kind that the table answers."""
     about = (library.open_set("striped"),), library.open_set("scenes", "random"), TCAV
-    config = config_by_hand("test_resnet", 3)
     n_channels, fingerprint = deepest()
     parts = Parts(NaveSettings(depths=(4,), scaling="raw", input_size=64), np.eye(2, n_channels, dtype=np.float32), ())
+    config, tower = config_by_hand("test_resnet", 3), library._source.folder / "tower"
+    if not tower.is_dir():
+        write_tiny_tower(tower)
     return [
         OpenEncoder(ENCODER),
         Segment(ENCODER, PHOTOS[0], NAVE),
@@ -89,6 +94,7 @@ def questions(library: ConceptLibrary) -> list[Question]:
         LookAlikes(ENCODER, PHOTOS[:1], (PartMap.of(np.eye(4, dtype=np.uint8)),), 2, about[0], about[1:2], TCAV, fit=True),
         MeasureParts(ENCODER, PHOTOS, parts),
         FindParts(ENCODER, PHOTOS[:1], NamedParts(parts, ("sky", ""), (1.0, 2.0), ENCODER, fingerprint, (), "0")),
+        MapWords(ENCODER, SMALL, ("grey",), TextSettings(str(tower), (4,), n_random=9, input_size=64)),
         MatchCheckpoint(Checkpoint("a.safetensors", (StoredTensor("fc.weight", "F32", (3, 8)),), 96, ""), json.dumps(config)),
         AddEncoder(Upload("mine", "{}", b""), PHOTOS[0]),
     ]
