@@ -7,6 +7,7 @@ from models.catalog import EncoderInfo
 from models.catalog.entries import LearntFrom
 from models.photo import Photo
 from pages.common import bands, choices, collection, depths, nave_controls, photos
+from pages.explore import similar
 
 ONE, SEVERAL = "one", "set"
 MAX_TOGETHER = 300
@@ -40,8 +41,20 @@ def several_photos(learnt_from: LearntFrom) -> tuple[tuple[Photo, ...], list[str
     return chosen, refusals
 
 
-def nave_settings(info: EncoderInfo) -> NaveSettings:
-    """Depths, scaling, input size, fit and seed, within what this encoder allows."""
+def nave_settings(info: EncoderInfo, mode: similar.Mode) -> NaveSettings:
+    """Depths, scaling, input size, fit and seed, within what this encoder allows; those that decide nothing of what is shown are
+    not drawn, and keep their values."""
+    if mode == similar.PARTS:
+        st.caption("Depths, scaling and input size are those with which the parts were named.")
+        return NaveSettings()
+    if mode != similar.CLUSTERS:
+        settings = NaveSettings(
+            depths=depths.choose(info, info.default_depths, _DEPTHS_HELP),
+            scaling=nave_controls.scaling(),
+            input_size=_input_size(info),
+        )
+        st.caption("Fit and seed decide clusters; here they change nothing.")
+        return settings
     return NaveSettings(
         depths=depths.choose(info, info.default_depths, _DEPTHS_HELP),
         scaling=nave_controls.scaling(),

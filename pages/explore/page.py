@@ -42,11 +42,11 @@ door.draw_refusals(notes, refusals)
 if photo is None and not several:
     door.nothing_yet("Take a picture with the camera in the sidebar, or choose another photo there.")
 info = door.opened_encoder(catalog, choice)
-with st.sidebar:
-    settings = controls.nave_settings(info)
 with notes:
     concept_making.bar(info, photo)
 mode = similar.choose_mode()
+with st.sidebar:
+    settings = controls.nave_settings(info, mode)
 shown = "" if mode == similar.CLUSTERS else similar.MODES[mode].lower()
 top.name(f"{len(together)} photos" if photo is None else photo.name, catalog.entry(info.name).title, shown)
 

@@ -463,3 +463,15 @@ def test_named_clusters_are_found_in_another_photo(explore):
 
 def test_without_named_parts_the_page_says_where_they_come_from(explore):
     assert "No named parts are kept yet." in sentences(explore(show="parts"))
+
+
+def test_controls_that_decide_nothing_are_not_drawn_and_keep_their_values(explore):
+    app = explore(seed="5", scaling="raw")
+    app.segmented_control("show").set_value("similar").run()
+    assert not app.exception and "seed" not in [widget.key for widget in app.number_input]
+    assert app.segmented_control("scaling").value == "raw" and "Fit and seed decide clusters" in sentences(app)
+    app.segmented_control("show").set_value("parts").run()
+    assert "scaling" not in [widget.key for widget in app.segmented_control]
+    app.segmented_control("show").set_value("clusters").run()
+    assert app.number_input("seed").value == 5 and app.segmented_control("scaling").value == "raw"
+    assert app.query_params["seed"] == "5"
