@@ -10,7 +10,7 @@ The p-value counts how often chance reaches the value (Phipson, Smyth 2010).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,12 +30,24 @@ class BesideChance:
     value: float
     chance: float  # on average
     p_value: float
+    drawn: tuple[float, ...] = field(default=(), compare=False, repr=False)  # what every draw of chance gave
 
     @classmethod
     def of(cls, value: float, by_chance: Iterable[float]) -> "BesideChance":
         """The value beside what every draw of chance gave."""
         drawn = np.fromiter(by_chance, dtype=np.float64)
-        return cls(float(value), float(drawn.mean()), float((1 + (drawn >= value).sum()) / (1 + len(drawn))))
+        p_value = float((1 + (drawn >= value).sum()) / (1 + len(drawn)))
+        return cls(float(value), float(drawn.mean()), p_value, tuple(drawn.tolist()))
+
+    @classmethod
+    def mean_of(cls, of_photos: Sequence["BesideChance"]) -> "BesideChance":
+        """The mean over photos beside the means of as many draws of chance."""
+        return cls.of(np.mean([figure.value for figure in of_photos]), np.mean([figure.drawn for figure in of_photos], axis=0))
+
+    @property
+    def record(self) -> dict[str, float]:
+        """The three numbers that are shown of it."""
+        return {"value": self.value, "chance": self.chance, "p_value": self.p_value}
 
 
 @dataclass(frozen=True)

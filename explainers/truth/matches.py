@@ -20,8 +20,8 @@ def truth_record(truth: Truth, match: TruthMatch, file_name: str) -> dict[str, A
     return {
         "file": file_name,
         "n_clusters": match.n_clusters,
-        "objects": [{"name": thing.name, "cluster_idx": fit.cluster_idx, "iou": fit.iou} for thing, fit in pairs],
-        "mean_iou": match.mean_iou,
-        "covering": match.covering,
-        "adjusted_rand": match.adjusted_rand,
+        "objects": [{"name": thing.name, "cluster_idx": fit.cluster_idx, "iou": fit.iou.record} for thing, fit in pairs],
+        "mean_iou": match.mean_iou.record,
+        "covering": match.covering and match.covering.record,
+        "adjusted_rand": match.adjusted_rand and match.adjusted_rand.record,
     }

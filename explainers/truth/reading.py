@@ -1,6 +1,6 @@
 """Reading a file of true masks or boxes, by its suffix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
 from explainers.truth.coco import read_coco
@@ -35,13 +35,20 @@ def truth_file(given: Path, photo: Path) -> Path:
     """The file that holds what was drawn into a photo: the one given, or in a folder the one with the photo's stem."""
     if not given.is_dir():
         return given
-    for suffix in READERS:
-        if (given / f"{photo.stem}{suffix}").is_file():
-            return given / f"{photo.stem}{suffix}"
-    files = [path for path in given.iterdir() if path.suffix.lower() == ".json"]
-    if len(files) == 1:
-        return files[0]
+    name = name_for(photo.stem, sorted(path.name for path in given.iterdir() if path.is_file()))
+    if name is not None:
+        return given / name
     raise UnreadableTruth(f"In '{given}' there is no {photo.stem}{', '.join(READERS)} and no single COCO file.")
+
+
+def name_for(stem: str, file_names: Sequence[str]) -> str | None:
+    """Which of some files is about the photo with that stem: the one with the same stem, else the only COCO file."""
+    for suffix in READERS:
+        for name in file_names:
+            if PurePath(name).stem == stem and PurePath(name).suffix.lower() == suffix:
+                return name
+    records = [name for name in file_names if PurePath(name).suffix.lower() == ".json"]
+    return records[0] if len(records) == 1 else None
 
 
 def read_truth_file(path: Path, place: Place) -> Truth:

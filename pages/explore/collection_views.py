@@ -26,7 +26,7 @@ from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
 from pages.common.text import escaped
-from pages.explore import appearance, charts, cluster_names, concept_making, downloads, exports, look_alikes, views
+from pages.explore import appearance, charts, cluster_names, concept_making, downloads, exports, look_alikes, truth_views, views
 from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
@@ -164,6 +164,7 @@ def _details(photos: Sequence[Photo], result: SegmentationsResult) -> None:
         _table(photos, result, k)
     with right:
         views.granularities(result.segmentations[0], k)
+    truth_views.draw_set(photos, result, k)
 
 
 def _look_alikes(photos: Sequence[Photo], result: SegmentationsResult) -> Job[LookAlikesResult] | None:

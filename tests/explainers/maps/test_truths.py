@@ -55,3 +55,10 @@ def test_pixels_that_are_left_out_count_for_nothing():
 
 def test_p_value_counts_how_often_chance_reaches_the_value():
     assert BesideChance.of(0.5, [0.1, 0.5, 0.9]) == BesideChance(0.5, pytest.approx(0.5), 0.75)
+
+
+def test_the_mean_over_photos_is_beside_the_means_of_chance():
+    # of three draws, whose means are 0.2, 0.7 and 0.2, one is as good
+    low, high = BesideChance.of(0.4, [0.1, 0.5, 0.3]), BesideChance.of(0.8, [0.3, 0.9, 0.1])
+    assert BesideChance.mean_of([low, high]) == BesideChance(pytest.approx(0.6), pytest.approx(2.2 / 6), 0.5)
+    assert low.record == {"value": 0.4, "chance": pytest.approx(0.3), "p_value": 0.5}

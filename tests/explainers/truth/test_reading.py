@@ -10,7 +10,7 @@ from pycocotools import mask as rle
 
 from explainers.maps.boxes import Box
 from explainers.truth.objects import MAX_OBJECTS, Place
-from explainers.truth.reading import MB, read_truth, truth_file
+from explainers.truth.reading import MB, name_for, read_truth, truth_file
 from models.errors import UnreadableTruth
 
 PLACE = Place("cat.jpg", (60, 90), (60, 90))
@@ -184,3 +184,9 @@ def test_in_a_folder_the_stem_of_the_photo_finds_its_file(tmp_path):
     (tmp_path / "more.json").write_bytes(b"")
     with pytest.raises(UnreadableTruth, match="no single COCO file"):
         truth_file(tmp_path, tmp_path / "dog.jpg")
+
+
+def test_a_photo_has_the_file_of_its_name_or_the_only_coco_file():
+    assert name_for("cat", ["dog.png", "cat.png", "all.json"]) == "cat.png"
+    assert name_for("cow", ["dog.png", "cat.png", "all.json"]) == "all.json"
+    assert name_for("cow", ["a.json", "b.json"]) is None

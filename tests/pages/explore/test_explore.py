@@ -475,3 +475,14 @@ def test_controls_that_decide_nothing_are_not_drawn_and_keep_their_values(explor
     app.segmented_control("show").set_value("clusters").run()
     assert app.number_input("seed").value == 5 and app.segmented_control("scaling").value == "raw"
     assert app.query_params["seed"] == "5"
+
+
+def test_masks_of_many_photos_stand_beside_the_joint_clusters(explore):
+    app = explore(photos="set", n_scenes="2", k="3")
+    buffer = io.BytesIO()
+    Image.fromarray(np.kron(np.eye(2, dtype=np.uint8), np.ones((64, 64), np.uint8))).save(buffer, "PNG")
+    app.file_uploader("truths").upload("scene-1.png", buffer.getvalue()).run()
+    assert not app.exception and not app.error
+    assert [warning.value for warning in app.warning] == [escaped("No file is called like “scene-0”.")]
+    assert [metric.label for metric in app.metric] == ["Mean IoU", "Covering", "Adjusted Rand index"]
+    assert tables(app)[1]["Photo"].tolist() == ["scene-1"] and "Means over 1 of 2 photos" in sentences(app)
