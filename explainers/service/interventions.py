@@ -140,16 +140,26 @@ def _measured(
     measured: dict[str, list[Measured]] = {name: [] for name in tested}
     n_parts = len(settings.depths) * len(tested)
     for n, depth in enumerate(settings.depths):
-        head = encoder.head_from(depth)(image)
+        head, of_nulls = encoder.head_from(depth)(image), {}
         for k, (name, of_depths) in enumerate(tested.items()):
             done = n * len(tested) + k
             part = progress.part(done / n_parts, (done + 1) / n_parts, f"Scaling '{name}' at depth {depth}")
-            measured[name].append(measure(head, of_depths[n], settings, part))
+            measured[name].append(measure(head, of_depths[n], settings, part, of_nulls))
     return measured
 
 
-def measure(head: Head, concept: TestedConcept, settings: InterventionSettings, progress: Progress) -> Measured:
-    """The classes of the settings under a concept and its pseudo-concepts at every strength."""
+def measure(
+    head: Head,
+    concept: TestedConcept,
+    settings: InterventionSettings,
+    progress: Progress,
+    of_nulls: dict[int, Tensor] | None = None,
+) -> Measured:
+    """The classes of the settings under a concept and its pseudo-concepts at every strength.
+
+    Where no map weighs them, the same pseudo-concepts serve all concepts of as many images, so ``of_nulls`` keeps their logits
+    (n_null, n_strengths, n_classes) by that number, at one depth of one image.
+    """
     tokens, feature_map = head.tokens, head.map_of(head.activation)[0].float()
     cavs = on_device(concept.stack.with_nulls(settings.n_null), tokens)
     maps = concept_maps(feature_map, cavs)
@@ -157,7 +167,10 @@ def measure(head: Head, concept: TestedConcept, settings: InterventionSettings, 
     components = components_of(cavs, concept, settings)
     only_excess = settings.where == "everywhere"
     changes = partial(changes_of, components, weights, tokens, only_excess=only_excess)
-    logits = logits_under(head.logits_of_tokens, tokens, changes, len(cavs), settings.strengths, progress)
+    n_images, kept = len(concept.fit.pooled[0]), of_nulls if only_excess and of_nulls is not None else {}
+    n_changes = 1 if n_images in kept else len(cavs)
+    logits = logits_under(head.logits_of_tokens, tokens, changes, n_changes, settings.strengths, progress)
+    logits = torch.cat([logits[:1], kept.setdefault(n_images, logits[1:])])
     return Measured(*of_classes(logits, settings.class_idx), float(maps[0].max()))
 
 

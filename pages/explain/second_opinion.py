@@ -27,7 +27,8 @@ _HELP = (
     "is. That maps agree does not make them right: all of them follow the same gradients."
 )
 _SWITCH_HELP = (
-    "The network sees the photo about 960 times with parts of it removed: seconds with a small encoder, minutes with a large one."
+    "The network sees the photo about 960 times with parts of it removed: half a minute with a small encoder, minutes with "
+    "a large one."
 )
 _MAP_HELP: dict[MapName, str] = {
     "visual_tcav": "The evidence that Visual-TCAV shares out among concepts, summed over all channels: integrated gradients on a "

@@ -123,24 +123,24 @@ def intervention_noise_table(service: ExplainerService, name: str, n_concepts: i
 
 
 def cost_table(n_concepts: int = 5, n_null: int = 200, depths: Sequence[int] = (3, 4)) -> list[dict]:
-    """ResNet-50 with random weights, one photo: every strength of every concept and pseudo-concept, in seconds and in forward
-    passes of the whole network in batches of the same size."""
+    """ResNet-50 with random weights, one photo: every strength of every concept, and of the pseudo-concepts that serve them all
+    where activations are changed everywhere (explainers/service/interventions.py), in seconds and in forward passes of the whole
+    network in batches of the same size."""
     encoder = Encoder.from_timm("resnet50")
     image = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(0))
     rows, total = [], 0.0
     for depth in depths:
         head = encoder.head_from(depth)(image)
         tokens, generator = head.tokens, torch.Generator().manual_seed(1)
-        vectors = torch.randn(1 + n_null, tokens.shape[1], generator=generator)
+        vectors = torch.randn(n_concepts + n_null, tokens.shape[1], generator=generator)
         components = projected(vectors, torch.zeros(2, tokens.shape[1]))
-        weights = weights_of(torch.rand(1 + n_null, *head.grid, generator=generator), 0, "both")
-        changes = partial(changes_of, components, weights, tokens)
+        weights = weights_of(torch.zeros(n_concepts + n_null, *head.grid), 0, "everywhere")
+        changes = partial(changes_of, components, weights, tokens, only_excess=True)
         started = time.perf_counter()
-        for _ in range(n_concepts):
-            logits_under(head.logits_of_tokens, tokens, changes, 1 + n_null, STRENGTHS)
+        logits_under(head.logits_of_tokens, tokens, changes, n_concepts + n_null, STRENGTHS)
         taken = time.perf_counter() - started
         total += taken
-        n, batch = n_concepts * (1 + n_null) * len(STRENGTHS), together(tokens)
+        n, batch = (n_concepts + n_null) * len(STRENGTHS), together(tokens)
         rows.append(
             {
                 "depth": depth,

@@ -152,3 +152,19 @@ def test_a_correction_is_strictest_while_other_concepts_are_to_come(service, lib
     tested = with_correction_of(on_photo.at("crimson", 3), on_photo.at("crimson", 4)).effects[0].logit
     assert tested.corrected_p_value == on_photo.at("crimson", 4).effects[0].logit.corrected_p_value
     assert tested.drop == on_photo.at("crimson", 3).effects[0].logit.drop
+
+
+def test_pseudo_concepts_that_serve_several_concepts_give_what_they_give_alone(service, library, on_photo):  # noqa: F811
+    (azure,) = (concept for concept in about(library)["concepts"] if concept.name == "azure")
+    alone = service.intervene(
+        ENCODER,
+        scene(1, class_idx=RED_DISC),
+        concepts=[azure],
+        random=library.open_set("some scenes", "random"),
+        settings=SETTINGS,
+    ).result(120)
+    for depth in (3, 4):
+        first, second = (found.at("azure", depth).effects[0].logit for found in (alone, on_photo))
+        np.testing.assert_allclose(first.curve, second.curve, atol=1e-4)
+        np.testing.assert_allclose(first.low, second.low, atol=1e-4)
+        assert first.p_value == second.p_value
