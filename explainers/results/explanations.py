@@ -177,6 +177,7 @@ class ConceptHealth:
     vector: np.ndarray  # (C,)
     responses: np.ndarray  # (n_concept,), in the order of the set's images
     random_responses: np.ndarray  # (n_random,)
+    chance: tuple[float, float]  # the middle 95 % of its cosines with CAVs of pseudo-concepts
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +185,12 @@ class HealthReport(ConceptResult):
     """What the CAVs of some concepts are worth. Data on the CPU."""
 
     depths: tuple[int, ...]
-    concepts: tuple[ConceptHealth, ...]  # by concept, then by depth
+    concepts: tuple[ConceptHealth, ...]  # by concept, then by depth; while it is being worked out, those whose CAVs are at hand
+
+    @property
+    def at_hand(self) -> tuple[str, ...]:
+        """The concepts that have CAVs, in their order."""
+        return tuple(dict.fromkeys(check.concept for check in self.concepts))
 
     def at(self, concept: str, depth: int) -> ConceptHealth:
         return next(c for c in self.concepts if (c.concept, c.depth) == (concept, depth))

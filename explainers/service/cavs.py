@@ -86,7 +86,7 @@ def tested_concepts(inquiry: Inquiry, progress: Progress) -> dict[str, list[Test
 
 def kept_concepts(inquiry: Inquiry) -> dict[str, list[TestedConcept]]:
     """What is on disk of ``tested_concepts``: concepts that have CAVs and pseudo-concepts at every depth. Nothing is fitted."""
-    tested, sizes, kept = {}, inquiry.null_sizes, _kept_concepts(inquiry)
+    tested, sizes, kept = {}, inquiry.null_sizes, kept_cavs(inquiry)
     of_sizes = {size: _kept_pseudo_concepts(inquiry, size) for size in {sizes[name] for name in kept}}
     for name, fits in kept.items():
         if of_sizes[sizes[name]]:
@@ -97,7 +97,7 @@ def kept_concepts(inquiry: Inquiry) -> dict[str, list[TestedConcept]]:
 
 def _complete(inquiry: Inquiry, null_sizes: Sequence[int], progress: Progress) -> Fits:
     """What is on disk, and what is not, fitted and kept; pseudo-concepts of the sizes named."""
-    kept = Fits(_kept_concepts(inquiry), {size: kept for size in null_sizes if (kept := _kept_pseudo_concepts(inquiry, size))})
+    kept = Fits(kept_cavs(inquiry), {size: kept for size in null_sizes if (kept := _kept_pseudo_concepts(inquiry, size))})
     missing = [concept for concept in inquiry.concepts if concept.name not in kept.concepts]
     missing_sizes = [size for size in null_sizes if size not in kept.pseudo_concepts]
     if not missing and not missing_sizes:
@@ -160,8 +160,8 @@ def source_of(
 # --- on disk ------------------------------------------------------------------------------------------------------------
 
 
-def _kept_concepts(inquiry: Inquiry) -> dict[str, list[FittedConcept]]:
-    """Concepts that are on disk at every depth."""
+def kept_cavs(inquiry: Inquiry) -> dict[str, list[FittedConcept]]:
+    """The CAVs on disk of those concepts that have them at every depth of the settings. Nothing is fitted."""
     kept = {}
     for concept in inquiry.concepts:
         tensors = _load(inquiry, _concept_parts(inquiry, concept))

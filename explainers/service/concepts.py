@@ -24,7 +24,7 @@ from explainers.results.explanations import (
     holm_corrected_over_class,
 )
 from explainers.results.provenance import provenance_of
-from explainers.service.cavs import Inquiry, TestedConcept, fitted_concepts, tested_concepts
+from explainers.service.cavs import Inquiry, TestedConcept, fitted_concepts, kept_cavs, tested_concepts
 from explainers.service.domains import domain_checks, with_domains
 from explainers.service.observatory import Observatory
 from explainers.service.questions import CheckConcepts, ExplainClass, ExplainPhoto, MapConcepts
@@ -33,6 +33,7 @@ from explainers.visual_tcav.attribution import Contributions, Evidence, contribu
 from explainers.visual_tcav.cav import Cavs
 from explainers.visual_tcav.domain import DomainCheck
 from explainers.visual_tcav.estimates import Estimate, class_estimate, estimates_of
+from explainers.visual_tcav.fitting import FittedConcept, chance_cosines
 from explainers.visual_tcav.settings import N_CLASSES, ExplainSettings
 from explainers.visual_tcav.stack import CavStack
 from models.encoder import Encoder, EncoderInfo
@@ -138,15 +139,31 @@ def check_concepts(question: CheckConcepts, observatory: Observatory, progress: 
     encoder = observatory.encoder(question.encoder_name, progress)
     settings = at_every_depth(question.settings, encoder.info)
     inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
-    fitted = fitted_concepts(inquiry, progress)
+    kept = kept_cavs(inquiry)
+    if 0 < len(kept) < len(question.concepts):
+        progress.show(_report(inquiry, kept))
+    report = _report(inquiry, fitted_concepts(inquiry, progress))
+    return replace(report, concepts=with_domains(report.concepts, domain_checks(inquiry, progress)))
+
+
+def _report(inquiry: Inquiry, fitted: Mapping[str, Sequence[FittedConcept]]) -> HealthReport:
+    """What is known of CAVs, without a domain check."""
+    settings = inquiry.settings
     health = [
-        ConceptHealth(concept.name, depth, fit.health, fit.cav.vector.cpu().numpy(), fit.concept_responses, fit.random_responses)
-        for concept in question.concepts
-        for depth, fit in zip(settings.depths, fitted[concept.name], strict=True)
+        ConceptHealth(
+            concept.name,
+            depth,
+            fit.health,
+            fit.cav.vector.cpu().numpy(),
+            fit.concept_responses,
+            fit.random_responses,
+            chance_cosines(fit, settings.seed),
+        )
+        for concept in inquiry.concepts
+        for depth, fit in zip(settings.depths, fitted.get(concept.name, ()), strict=concept.name in fitted)
     ]
-    domains = domain_checks(inquiry, progress)
-    provenance = provenance_of(encoder.info, (), settings)
-    return HealthReport(provenance, *sets_used(inquiry), settings.depths, with_domains(health, domains))
+    provenance = provenance_of(inquiry.encoder.info, (), settings)
+    return HealthReport(provenance, *sets_used(inquiry), settings.depths, tuple(health))
 
 
 def map_concepts(question: MapConcepts, observatory: Observatory, progress: Progress) -> ConceptMaps:

@@ -17,9 +17,18 @@ from torch import Tensor
 
 from explainers.visual_tcav.cav import Cav, Cavs, mean_difference, pooled, responses, with_emblems
 from explainers.visual_tcav.health import CavHealth, health_of
-from explainers.visual_tcav.nulls import PseudoConcepts, effect_size, mean_differences, null_subsets, redrawn
+from explainers.visual_tcav.nulls import (
+    MIN_RANDOM,
+    PseudoConcepts,
+    effect_size,
+    mean_differences,
+    null_size,
+    null_subsets,
+    redrawn,
+)
 from explainers.visual_tcav.regions import region_weights
 from explainers.visual_tcav.resampling import N_FOLDS, bootstrap_counts, folds, replicate_vectors, weighted_emblems
+from explainers.visual_tcav.significance import confidence_interval
 from models.errors import TooFewExamples
 
 T = TypeVar("T")
@@ -340,3 +349,19 @@ def pseudo_from_tensors(size: int, tensors: Mapping[str, Tensor], settings: FitS
         return PseudoConcepts(own, replicates, tensors["spreads"], random)
     except (KeyError, ValueError, RuntimeError):
         return None
+
+
+# --- alike by chance ------------------------------------------------------------------------------------------------------
+
+N_ALIKE = 200  # pseudo-concepts
+
+
+def chance_cosines(fit: FittedConcept, seed: int) -> tuple[float, float]:
+    """The middle 95 % of the cosines between a CAV and those of pseudo-concepts of its random counterpart; NaN without enough."""
+    concept_pooled, random_pooled = fit.pooled
+    if len(random_pooled) < MIN_RANDOM:
+        return float("nan"), float("nan")
+    size = null_size(len(concept_pooled), len(random_pooled))
+    vectors = mean_differences(random_pooled, null_subsets(len(random_pooled), size, N_ALIKE, seed))
+    cosines = torch.cosine_similarity(vectors, fit.cav.vector.to(vectors)[None], dim=1)
+    return confidence_interval(cosines.cpu().numpy())

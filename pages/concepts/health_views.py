@@ -35,6 +35,8 @@ SIMILARITY_HELP = (
     "-1 that they are opposites."
 )
 
+_CHANCE = "the middle 95 % of cosines with CAVs of pseudo-concepts, over the concepts compared."
+
 
 def question(info: EncoderInfo, concepts: Sequence[OpenSet], random: OpenSet) -> CheckConcepts:
     """What is asked about some concepts."""
@@ -100,6 +102,17 @@ def _row(library: ConceptLibrary, image_set: ImageSet, ranked: health.Ranked, ti
 
 
 def similarity(report: HealthReport, depth: int) -> None:
-    """Cosine between the CAVs of several concepts at one depth."""
-    figure = charts.similarity(report.concept_names, report.similarity(depth))
+    """Cosine between the CAVs of several concepts at one depth, beside chance."""
+    figure = charts.similarity(report.at_hand, report.similarity(depth))
     plots.draw(figure, key="similarity", alt=f"Similarity of CAVs at depth {depth}")
+    bands = [report.at(name, depth).chance for name in report.at_hand]
+    st.caption(f"Chance: {min(low for low, _ in bands):.2f} to {max(high for _, high in bands):.2f}, {_CHANCE}")
+
+
+def similarity_so_far(report: HealthReport, depth: int) -> None:
+    """The same of the CAVs that are at hand, while others are being fitted."""
+    waiting = ", ".join(name for name in report.concept_names if name not in report.at_hand)
+    st.caption(escaped(f"Not fitted yet: {waiting}."))
+    if depth in report.depths and len(report.at_hand) > 1:
+        figure = charts.similarity(report.at_hand, report.similarity(depth))
+        plots.draw(figure, key="similarity so far", alt=f"Similarity of the CAVs at hand at depth {depth}")

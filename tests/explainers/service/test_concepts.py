@@ -15,7 +15,7 @@ from explainers.library.regions import region_of
 from explainers.library.sets import Example
 from explainers.results.explanations import ALL_DEPTHS
 from explainers.service import concepts as explaining
-from explainers.service.questions import ExplainPhoto
+from explainers.service.questions import CheckConcepts, ExplainPhoto
 from explainers.service.service import ExplainerService
 from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import holm
@@ -215,6 +215,17 @@ def test_health_at_every_depth_without_a_class(service, library):
     similarity = report.similarity(4)
     np.testing.assert_allclose(np.diag(similarity), 1, rtol=1e-5)
     assert similarity[0, 1] < 0.99
+    low, high = report.at("crimson", 4).chance
+    assert -1 < low < 0 < high < 1 and report.at_hand == ("crimson", "azure")
+
+
+def test_what_is_on_disk_is_shown_before_the_rest_is_fitted(service, library):
+    settings, shown = replace(SETTINGS, depths=(4,), seed=7), []
+    service.check_concepts(ENCODER, **asked(library, "crimson"), settings=settings).result()
+    question = CheckConcepts(ENCODER, **asked(library, "crimson", "azure"), settings=settings)
+    whole = explaining.check_concepts(question, service.observatory, Progress(show=shown.append))
+    assert [report.at_hand for report in shown] == [("crimson",)] and whole.at_hand == ("crimson", "azure")
+    np.testing.assert_array_equal(shown[0].at("crimson", 4).vector, whole.at("crimson", 4).vector)
 
 
 def test_refusals(service, library):

@@ -194,7 +194,8 @@ def test_the_most_alike_depths_in_words():
 
 def health_report(aucs: list[float]) -> HealthReport:
     found = tuple(
-        ConceptHealth("c", d, CavHealth(auc, 0.5, 0.9, 40, 40), np.ones(2), np.ones(1), np.ones(1)) for d, auc in enumerate(aucs)
+        ConceptHealth("c", d, CavHealth(auc, 0.5, 0.9, 40, 40), np.ones(2), np.ones(1), np.ones(1), (0, 0))
+        for d, auc in enumerate(aucs)
     )
     return HealthReport(provenance(ExplainSettings()), (), SetUsed("scenes", "r", 2), tuple(range(len(aucs))), found)
 

@@ -419,7 +419,7 @@ def cav_health(auc: float = 0.95, gap: float = 0.5, stability: float = 0.9, n: i
 def hand_made(*found: CavHealth) -> HealthReport:
     """One concept at a depth per health; the CAV at depth d is (1, d)."""
     at_depths = tuple(
-        ConceptHealth("striped", d, h, np.array([1.0, d]), np.array([2.0, 5.0, 1.0]), np.array([0.0, 3.0]))
+        ConceptHealth("striped", d, h, np.array([1.0, d]), np.array([2.0, 5.0, 1.0]), np.array([0.0, 3.0]), (-0.2, 0.2))
         for d, h in enumerate(found)
     )
     used = SetUsed("striped", "f", 3), SetUsed("scenes", "r", 2)
