@@ -110,7 +110,7 @@ def similarity(report: HealthReport, depth: int) -> None:
 
 
 def similarity_so_far(report: HealthReport, depth: int) -> None:
-    """The same of the CAVs that are at hand, while others are being fitted."""
+    """Cosine between the CAVs that are at hand, while others are being fitted."""
     waiting = ", ".join(name for name in report.concept_names if name not in report.at_hand)
     st.caption(escaped(f"Not fitted yet: {waiting}."))
     if depth in report.depths and len(report.at_hand) > 1:
