@@ -16,6 +16,7 @@ python -m tests.benchmarks path       how far attributions on the path are from 
 python -m tests.benchmarks first_visit  each page on a server that has just started, in Chromium: seconds to content
 python -m tests.benchmarks live       dragging the granularity and pointing at places in Chromium: event to frame, bytes, messages
 python -m tests.benchmarks similar    similarity from a few bytes beside the cosine over all channels
+python -m tests.benchmarks names      named clusters of a video's first frame found in later ones, with ../shared/fixtures
 """
 
 import argparse
@@ -46,6 +47,7 @@ from tests.benchmarks import (
     first_visit,
     intervention_truth,
     live_view_speed,
+    named_parts,
     segmentation_quality,
     segmentation_speed,
     significance,
@@ -67,7 +69,7 @@ GROUPS = {
     "bench": tuple(segmentation_speed.TABLES),
 }
 # Photographs with ground truth, or real weights.
-NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "domains", "agreement", "precision", "stream", "path"}
+NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "domains", "agreement", "precision", "stream", "path", "names"}
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
 
@@ -111,6 +113,7 @@ TABLES = {
     "path": lambda _: attribution_speed.path_table(SHARED_FIXTURES / "weights", path_photos()),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "pointing": lambda _: live_view_speed.pointing_table(SHARED_FIXTURES / "weights"),
+    "names": lambda _: over_bundled(lambda s, name: named_parts.named_parts_table(s, SHARED_FIXTURES, name), (LITE0.name,)),
     "similar": lambda _: with_service(lambda s: similar_places.similar_table(s, [LITE0.name, *CLASSIFYING, *_existing_real()])),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
     "precision": lambda _: precision_table(SHARED_FIXTURES, [*real_encoders(), *bundled_encoders()]),
