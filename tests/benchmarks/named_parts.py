@@ -53,7 +53,7 @@ def named_parts_table(service: ExplainerService, fixtures: Path, encoder: str) -
             "frames": len(own),
             "IoU, names found": float(np.mean([ious[at] for ious in own])),
             "first frame's map unchanged": float(np.mean(copied)),
-            "own clusters, own mask": float(np.mean(upper)),
+            "own clusters, true mask": float(np.mean(upper)),
             "share called object in other videos": float(np.mean([shares[at] for shares in elsewhere])),
         }
         for at, limit in enumerate(SHOWN_LIMITS)
