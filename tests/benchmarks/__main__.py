@@ -16,7 +16,7 @@ python -m tests.benchmarks path       how far attributions on the path are from 
 python -m tests.benchmarks first_visit  each page on a server that has just started, in Chromium: seconds to content
 python -m tests.benchmarks live       dragging the granularity and pointing at places in Chromium: event to frame, bytes, messages
 python -m tests.benchmarks similar    similarity from a few bytes beside the cosine over all channels
-python -m tests.benchmarks names      named clusters of a video's first frame found in later ones, with ../shared/fixtures
+python -m tests.benchmarks names      named clusters of a scene, and of a video's first frame, found in others
 """
 
 import argparse
@@ -63,13 +63,16 @@ CLASSIFYING = ("scenes-cnn", "scenes-vit")
 GROUPS = {
     "quality": ("davis", "bsds"),
     "packaged": ("accuracy", "covering"),
+    "names": ("names_scenes", "names_video"),
     "live": ("live", "pointing"),
     "truth": ("maps", "correlation", "watermark", "noise", "power"),
     "interventions": ("taken_away", "taken_away_noise", "taken_away_cost"),
     "bench": tuple(segmentation_speed.TABLES),
 }
 # Photographs with ground truth, or real weights.
-NEEDS_FIXTURES = {"davis", "bsds", "accuracy", "covering", "domains", "agreement", "precision", "stream", "path", "names"}
+NEEDS_FIXTURES = {
+    "accuracy", "agreement", "bsds", "covering", "davis", "domains", "names_video", "path", "precision", "stream",
+}  # fmt: skip
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
 
@@ -113,7 +116,8 @@ TABLES = {
     "path": lambda _: attribution_speed.path_table(SHARED_FIXTURES / "weights", path_photos()),
     "live": lambda _: live_view_speed.live_table(SHARED_FIXTURES / "weights"),
     "pointing": lambda _: live_view_speed.pointing_table(SHARED_FIXTURES / "weights"),
-    "names": lambda _: over_bundled(lambda s, name: named_parts.named_parts_table(s, SHARED_FIXTURES, name), (LITE0.name,)),
+    "names_scenes": lambda _: over_bundled(named_parts.named_scenes_table, CLASSIFYING),
+    "names_video": lambda _: with_service(lambda s: named_parts.named_parts_table(s, SHARED_FIXTURES, LITE0.name)),
     "similar": lambda _: with_service(lambda s: similar_places.similar_table(s, [LITE0.name, *CLASSIFYING, *_existing_real()])),
     "agreement": lambda _: with_service(lambda s: agreement_table(s, SHARED_FIXTURES, [*REAL_FOLDERS, *BUNDLED])),
     "precision": lambda _: precision_table(SHARED_FIXTURES, [*real_encoders(), *bundled_encoders()]),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from explainers.commands import about_concepts, compare, segment
+from explainers.commands import compare, one_file, segment
 from explainers.commands.main import main
 from explainers.results.files import output_stems, write_bytes
 
@@ -12,7 +12,7 @@ from explainers.results.files import output_stems, write_bytes
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch):
     """Whoever begins to work fails the test."""
-    for command in (about_concepts, compare, segment):
+    for command in (one_file, compare, segment):
         monkeypatch.setattr(command, "running", lambda n_images: pytest.fail("the work began"))
 
 

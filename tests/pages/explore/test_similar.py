@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explainers.nave.components import Components, PrincipalComponents
+from explainers.nave.components import N_COMPONENTS, Components, PrincipalComponents
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.components import ComponentsResult
 from explainers.service.questions import FindComponents, Segment
@@ -65,7 +65,7 @@ def test_similar_places_need_no_clusters(explore, asked):
 def test_a_link_decides_place_and_threshold(explore, asked):
     app = explore(show="similar", at="0.25,0.5", alike="62", opacity_similar="70")
     (pinned,) = [places(app)["pin"]]
-    assert (pinned["pane"], pinned["place"]) == ("0", [0.25, 0.5]) and len(pinned["codes"]) <= 32
+    assert (pinned["pane"], pinned["place"]) == ("0", [0.25, 0.5]) and len(pinned["codes"]) <= N_COMPONENTS
     (view,) = live_views(app)
     assert view["appearance"] == {"frame": 0, "opacity": 0.7, "threshold": 0.62, "blink": False}
     assert {key: app.query_params[key] for key in ("show", "at", "alike", "opacity_similar")} == {

@@ -46,7 +46,7 @@ def test_named_parts_have_the_distance_as_their_slider():
     found = Found(np.array([[0, 1]], np.uint8), np.array([[0.1, 2.0]], np.float16))
     named = NamedParts(parts, ("sky", ""), (1.0, 1.0), "e", "f00d", (), "0")
     widget = show(FoundPartsResult(provenance(parts.settings, PHOTO), named, (found,)), PHOTO)
-    assert widget.data["frames"] == list(LIMITS) and widget.frame == 1.5 and widget.data["word"] == "Distance limit"
+    assert widget.data["frames"] == list(LIMITS) and widget.frame == 2 and widget.data["word"] == "Distance limit"
     names = widget.data["panes"][0]["names"][0]
     assert names[0] == "sky" and names[40] == "unknown"
 
