@@ -5,6 +5,7 @@ be replaced. The schemas of the files are described in assets/docs/formats.md.
 """
 
 import argparse
+import math
 from functools import partial
 from pathlib import Path
 
@@ -103,7 +104,9 @@ def region_from(text: str) -> Region:
         try:
             left, top, right, bottom = (float(number) for number in numbers)
         except ValueError:
-            raise BadSettings(f"'{text}' is not a box like 0.2,0.3,0.6,0.9: shares of the sides of the image.") from None
+            left = top = right = bottom = math.nan
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise BadSettings(f"'{text}' is not a box like 0.2,0.3,0.6,0.9: shares of the image's sides, left and top first.")
         region = box_region((left, top, right, bottom), _BOX_GRID)
     else:
         region = region_of(read(Path(text)).pixels.max(2) > 0)
