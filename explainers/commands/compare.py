@@ -32,7 +32,8 @@ from explainers.results.records import encoder_record, jsonable
 from explainers.results.segmentations import SegmentationResult
 from explainers.results.tables import AGREEMENT_COLUMNS, DEPTH_COLUMNS, Row, agreement_over_images, agreement_rows, depth_rows
 from explainers.service.comparisons import kept_maps
-from explainers.service.questions import CompareDepths, OpenEncoder, Segment
+from explainers.service.photo_questions import CompareDepths
+from explainers.service.questions import OpenEncoder, Segment
 from models.encoder import EncoderInfo
 from models.errors import EncoderscopeError
 from models.files import written_atomically

@@ -229,14 +229,15 @@ def class_intervention_rows(intervention: ClassIntervention) -> list[Row]:
 
 def _response_cells(name: str, response: Response, place: int) -> Row:
     """A class's logit or probability at one strength (by its place), with its band, and what its drop is worth."""
-    return {
-        name: float(response.curve[place]),
-        f"{name}_chance_low": float(response.low[place]),
-        f"{name}_chance_high": float(response.high[place]),
-        f"{name}_drop": response.drop,
-        f"{name}_raw_p_value": response.p_value,
-        f"{name}_corrected_p_value": response.corrected_p_value,
-    }
+    at_place = response.curve[place], response.low[place], response.high[place]
+    return _beside_chance(name, at_place, {"drop": response.drop}, response)
+
+
+def _beside_chance(name: str, at_place: Sequence[float], worth: Mapping[str, float], tested: Response | Curve) -> Row:
+    """A value with the ends of its band, what the whole curve is worth, and its p-values."""
+    cells = zip((name, f"{name}_chance_low", f"{name}_chance_high"), map(float, at_place), strict=True)
+    p_values = {f"{name}_raw_p_value": tested.p_value, f"{name}_corrected_p_value": tested.corrected_p_value}
+    return {**dict(cells), **{f"{name}_{what}": value for what, value in worth.items()}, **p_values}
 
 
 # --- second opinions ----------------------------------------------------------------------------------------------------
@@ -262,14 +263,8 @@ def saliency_rows(opinion: SecondOpinion) -> list[Row]:
 
 def _curve_cells(name: str, curve: Curve, chance: Chance, place: int) -> Row:
     """A curve at one share (by its place), with the band of random orders, and what the whole of it is worth."""
-    return {
-        name: float(curve.probabilities[place]),
-        f"{name}_chance_low": float(chance.low[place]),
-        f"{name}_chance_high": float(chance.high[place]),
-        f"{name}_area": curve.area,
-        f"{name}_raw_p_value": curve.p_value,
-        f"{name}_corrected_p_value": curve.corrected_p_value,
-    }
+    at_place = curve.probabilities[place], chance.low[place], chance.high[place]
+    return _beside_chance(name, at_place, {"area": curve.area}, curve)
 
 
 # --- clusters -----------------------------------------------------------------------------------------------------------

@@ -19,12 +19,11 @@ from explainers.service import (
 )
 from explainers.service.observatory import Observatory
 from explainers.service.part_questions import FindParts, MeasureParts
-from explainers.service.photo_questions import AskSecondOpinion, MapWords, ReplaceRegion
+from explainers.service.photo_questions import AskSecondOpinion, CompareDepths, MapWords, MeasureCost, ReplaceRegion
 from explainers.service.questions import (
     AddEncoder,
     CheckConcepts,
     Classify,
-    CompareDepths,
     ExplainClass,
     ExplainPhoto,
     FindComponents,
@@ -33,7 +32,6 @@ from explainers.service.questions import (
     LookAlikes,
     MapConcepts,
     MatchCheckpoint,
-    MeasureCost,
     OpenEncoder,
     Question,
     Segment,

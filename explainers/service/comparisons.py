@@ -19,8 +19,9 @@ from explainers.nave.segmentation import Segmentation
 from explainers.results.comparisons import COMPARED_SIDE, MAX_PHOTOS, N_TIMED, Cost, DepthGrams, SegmentedPhotos
 from explainers.results.provenance import InputSettings, provenance_of
 from explainers.service.observatory import Observatory
+from explainers.service.photo_questions import CompareDepths, MeasureCost
 from explainers.service.photos import segmented_side_by_side, usable_settings
-from explainers.service.questions import CompareDepths, MeasureCost, SegmentForComparison
+from explainers.service.questions import SegmentForComparison
 from models.errors import BadSettings
 from models.photo import Photo
 from models.progress import Progress

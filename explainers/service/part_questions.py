@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from explainers.nave.parts import Parts
 from explainers.results.found_parts import FoundPartsResult
 from explainers.results.named_parts import NamedParts, PartsResult
-from explainers.service.questions import PhotosQuestion
+from explainers.runtime.worker import Urgency
+from explainers.service.questions import PhotosQuestion, as_one_photo
 from models.encoder import EncoderInfo
 
 
@@ -33,6 +34,10 @@ class FindParts(PhotosQuestion[FoundPartsResult]):
     named: NamedParts
 
     verb = "finding"
+
+    @property
+    def urgency(self) -> Urgency:
+        return as_one_photo(self.photos)
 
     @property
     def subject(self) -> str:

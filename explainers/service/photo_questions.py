@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from explainers.interventions.settings import RegionSettings
 from explainers.library.regions import Region
+from explainers.results.comparisons import Cost, DepthGrams
 from explainers.results.interventions import RegionIntervention
 from explainers.results.saliency import SecondOpinion
 from explainers.results.words import WordsResult
+from explainers.runtime.worker import Urgency
 from explainers.saliency.settings import SaliencySettings
 from explainers.service.questions import PhotoQuestion, PhotosQuestion
 from explainers.visual_tcav.text import TextSettings
@@ -56,3 +58,36 @@ class MapWords(PhotosQuestion[WordsResult]):
 
     def content(self, info: EncoderInfo) -> Hashable:
         return tuple(photo.sha256 for photo in self.photos), self.words, self.settings
+
+
+@dataclass(frozen=True)
+class CompareDepths(PhotosQuestion[DepthGrams]):
+    """How alike the positions of several photos are at every depth: one side of a linear CKA."""
+
+    input_size: int
+
+    verb = "comparing"
+
+    @property
+    def subject(self) -> str:
+        return f"the depths over {len(self.photos)} photos"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return tuple(photo.sha256 for photo in self.photos), self.input_size
+
+
+@dataclass(frozen=True)
+class MeasureCost(PhotoQuestion[Cost]):
+    """What a forward pass of a photo through every depth takes on this machine."""
+
+    input_size: int
+
+    urgency = Urgency.LATER
+    verb = "measuring"
+
+    @property
+    def subject(self) -> str:
+        return "a forward pass"
+
+    def content(self, info: EncoderInfo) -> Hashable:
+        return self.photo.shape, self.input_size

@@ -3,7 +3,7 @@
 A question about an encoder says what decides its answer besides the encoder (``content``): hashes and settings, never names.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -11,13 +11,14 @@ from explainers.interventions.settings import InterventionSettings
 from explainers.library.sets import OpenSet
 from explainers.maps.part_maps import PartMap
 from explainers.nave.settings import ComponentSettings, NaveSettings
-from explainers.results.comparisons import Cost, DepthGrams, SegmentedPhotos
+from explainers.results.comparisons import SegmentedPhotos
 from explainers.results.components import ComponentsResult
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.look_alikes import LookAlikesResult
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
 from explainers.runtime.scheduler import Activity
+from explainers.runtime.worker import Urgency
 from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog.admission import Admission
 from models.catalog.checkpoints import Checkpoint, CheckpointMatch, Upload
@@ -35,6 +36,11 @@ class Question(Generic[Answer]):
     def activity(self) -> Activity:
         """What answering it does, in words."""
         raise NotImplementedError
+
+    @property
+    def urgency(self) -> Urgency:
+        """What it goes before, and after."""
+        return Urgency.SOON
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ class PhotosQuestion(EncoderQuestion[Answer]):
 
     photos: tuple[Photo, ...]
 
+    urgency = Urgency.LATER
+
     @property
     def photos_in_order(self) -> tuple[Photo, ...]:
         return self.photos
@@ -100,6 +108,11 @@ class PhotosQuestion(EncoderQuestion[Answer]):
     @property
     def subject(self) -> str:
         return f"{len(self.photos)} photos"
+
+
+def as_one_photo(photos: Sequence[Photo]) -> Urgency:
+    """Of what takes as long as there are photos: two are looked at as one is."""
+    return Urgency.NOW if len(photos) <= 2 else Urgency.LATER
 
 
 # --- segmentation maps and classes --------------------------------------------------------------------------------------
@@ -111,6 +124,7 @@ class Segment(PhotoQuestion[SegmentationResult]):
 
     settings: NaveSettings
 
+    urgency = Urgency.NOW
     verb = "segmenting"
 
     @property
@@ -126,6 +140,10 @@ class _SegmentPhotos(PhotosQuestion[Answer]):
     settings: NaveSettings
 
     verb = "segmenting"
+
+    @property
+    def urgency(self) -> Urgency:
+        return as_one_photo(self.photos)
 
     def content(self, info: EncoderInfo) -> Hashable:
         return _hashes(self), resolved(self.settings, info)
@@ -162,6 +180,10 @@ class FindComponents(PhotosQuestion[ComponentsResult]):
     verb = "comparing"
 
     @property
+    def urgency(self) -> Urgency:
+        return as_one_photo(self.photos)
+
+    @property
     def subject(self) -> str:
         return f"the places of '{self.photos[0].name}'" if len(self.photos) == 1 else f"the places of {len(self.photos)} photos"
 
@@ -173,42 +195,11 @@ class FindComponents(PhotosQuestion[ComponentsResult]):
 class Classify(PhotoQuestion[Predictions]):
     """The most probable classes of a photo, at the size the encoder was trained at."""
 
+    urgency = Urgency.NOW
     verb = "classifying"
 
     def content(self, info: EncoderInfo) -> Hashable:
         return self.photo.sha256
-
-
-@dataclass(frozen=True)
-class CompareDepths(PhotosQuestion[DepthGrams]):
-    """How alike the positions of several photos are at every depth: one side of a linear CKA."""
-
-    input_size: int
-
-    verb = "comparing"
-
-    @property
-    def subject(self) -> str:
-        return f"the depths over {len(self.photos)} photos"
-
-    def content(self, info: EncoderInfo) -> Hashable:
-        return _hashes(self), self.input_size
-
-
-@dataclass(frozen=True)
-class MeasureCost(PhotoQuestion[Cost]):
-    """What a forward pass of a photo through every depth takes on this machine."""
-
-    input_size: int
-
-    verb = "measuring"
-
-    @property
-    def subject(self) -> str:
-        return "a forward pass"
-
-    def content(self, info: EncoderInfo) -> Hashable:
-        return self.photo.shape, self.input_size
 
 
 # --- concepts -----------------------------------------------------------------------------------------------------------
@@ -264,6 +255,7 @@ class CheckConcepts(EncoderQuestion[HealthReport]):
     random: OpenSet
     settings: ExplainSettings
 
+    urgency = Urgency.LATER
     verb = "checking"
 
     @property
@@ -343,6 +335,8 @@ class OpenEncoder(Question[EncoderInfo]):
 
     encoder_name: str
 
+    urgency = Urgency.NOW
+
     @property
     def activity(self) -> Activity:
         return Activity("opening", f"the encoder '{self.encoder_name}'")
@@ -355,6 +349,8 @@ class MatchCheckpoint(Question[CheckpointMatch]):
     checkpoint: Checkpoint
     config: str  # JSON
 
+    urgency = Urgency.NOW
+
     @property
     def activity(self) -> Activity:
         return Activity("matching", f"'{self.checkpoint.file_name}' with its architecture")
@@ -366,6 +362,8 @@ class AddEncoder(Question[Admission]):
 
     upload: Upload
     photo: Photo
+
+    urgency = Urgency.NOW
 
     @property
     def activity(self) -> Activity:

@@ -32,12 +32,12 @@ from explainers.runtime.scheduler import Activity, Job, OwnThread, Queued, Reque
 from explainers.runtime.worker import Worker
 from explainers.service.answers import answer
 from explainers.service.observatory import MB, LoadedEncoder, Observatory
+from explainers.service.photo_questions import CompareDepths, MeasureCost
 from explainers.service.questions import (
     AddEncoder,
     Answer,
     CheckConcepts,
     Classify,
-    CompareDepths,
     EncoderQuestion,
     ExplainClass,
     ExplainPhoto,
@@ -46,7 +46,6 @@ from explainers.service.questions import (
     InterveneOnPhoto,
     MapConcepts,
     MatchCheckpoint,
-    MeasureCost,
     OpenEncoder,
     Question,
     Segment,

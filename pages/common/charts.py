@@ -1,7 +1,9 @@
 """Charts that several pages draw. Pure functions: what they draw is their argument."""
 
+from collections.abc import Sequence
 from html import escape
 
+import numpy as np
 import plotly.graph_objects as go
 
 from explainers.results.segmentations import Predictions
@@ -41,3 +43,17 @@ def probabilities(predictions: Predictions, n_classes: int = 5) -> go.Figure:
         "yaxis": {"visible": False, "range": [len(names) - 0.6, -0.65], "fixedrange": True},
     }
     return go.Figure([whole, bars], layout)
+
+
+def band_of_chance(places: Sequence[float], low: np.ndarray, high: np.ndarray, name: str) -> go.Scatter:
+    """The band between two curves (n,) over n places, as what chance gives is drawn everywhere."""
+    return go.Scatter(
+        x=[*places, *reversed(places)],
+        y=[*low, *reversed(high)],
+        fill="toself",
+        mode="lines",
+        line={"width": 1, "color": theme.ORANGE},
+        fillcolor=theme.faint(theme.ORANGE, 0.28),
+        name=name,
+        hoverinfo="skip",
+    )

@@ -10,6 +10,7 @@ import streamlit as st
 
 from explainers.interventions.effects import Effect, Response
 from pages.common import theme
+from pages.common.charts import band_of_chance
 from pages.common.theme import STAR
 
 _HERE = Path(__file__).parent
@@ -84,16 +85,7 @@ def dose_response(scale: Scale, strength: float) -> go.Figure:
     """The logit of every class over strength, the first one with the band of chance; an upright line at ``strength``."""
     strengths = list(scale.strengths)
     first = scale.effects[0].logit
-    band = go.Scatter(
-        x=[*strengths, *reversed(strengths)],
-        y=[*first.low, *reversed(first.high)],
-        fill="toself",
-        mode="lines",
-        line={"width": 1, "color": theme.ORANGE},
-        fillcolor=theme.faint(theme.ORANGE, 0.28),
-        name=f"95 % of {scale.chance}",
-        hoverinfo="skip",
-    )
+    band = band_of_chance(strengths, first.low, first.high, f"95 % of {scale.chance}")
     colours = (theme.BLUE, theme.GREY, theme.GREEN)
     curves = [
         go.Scatter(

@@ -10,7 +10,8 @@ from explainers.nave.settings import NaveSettings
 from explainers.results.comparisons import N_TIMED, Cost
 from explainers.results.explanations import ClassExplanation
 from explainers.results.segmentations import SegmentationResult
-from explainers.service.questions import MeasureCost, Segment
+from explainers.service.photo_questions import MeasureCost
+from explainers.service.questions import Segment
 from pages.compare import panes
 from pages.compare.kept import keep
 from pages.compare.panes import Answers, Comparison, Opening, Questions

@@ -10,7 +10,7 @@ import streamlit as st
 from explainers.maps.cka import cka_matrix
 from explainers.nave.settings import NaveSettings
 from explainers.results.tables import depth_rows
-from explainers.service.questions import CompareDepths
+from explainers.service.photo_questions import CompareDepths
 from pages.common import collection, plots
 from pages.common.text import escaped
 from pages.compare import charts, panes

@@ -6,6 +6,7 @@ from explainers.results.saliency import SaliencyAtDepth, SaliencyMap, SecondOpin
 from explainers.saliency.curves import Chance, Curve
 from explainers.saliency.settings import MapName
 from pages.common import theme
+from pages.common.charts import band_of_chance
 from pages.common.theme import STAR
 
 NAMES: dict[MapName, str] = {
@@ -36,16 +37,7 @@ def insertion(opinion: SecondOpinion, of_depth: SaliencyAtDepth) -> go.Figure:
 
 def _curves(opinion: SecondOpinion, curves: list[tuple[SaliencyMap, Curve]], chance: Chance, done: str) -> go.Figure:
     shares = list(opinion.shares)
-    band = go.Scatter(
-        x=[*shares, *reversed(shares)],
-        y=[*chance.low, *reversed(chance.high)],
-        fill="toself",
-        mode="lines",
-        line={"width": 1, "color": theme.ORANGE},
-        fillcolor=theme.faint(theme.ORANGE, 0.28),
-        name="95 % of random orders",
-        hoverinfo="skip",
-    )
+    band = band_of_chance(shares, chance.low, chance.high, "95 % of random orders")
     lines = [
         go.Scatter(
             x=shares,

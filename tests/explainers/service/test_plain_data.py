@@ -24,12 +24,11 @@ from explainers.saliency.settings import SaliencySettings
 from explainers.service import ExplainerService
 from explainers.service.answers import ANSWERS
 from explainers.service.part_questions import FindParts, MeasureParts
-from explainers.service.photo_questions import AskSecondOpinion, MapWords, ReplaceRegion
+from explainers.service.photo_questions import AskSecondOpinion, CompareDepths, MapWords, MeasureCost, ReplaceRegion
 from explainers.service.questions import (
     AddEncoder,
     CheckConcepts,
     Classify,
-    CompareDepths,
     EncoderQuestion,
     ExplainClass,
     ExplainPhoto,
@@ -39,7 +38,6 @@ from explainers.service.questions import (
     LookAlikes,
     MapConcepts,
     MatchCheckpoint,
-    MeasureCost,
     OpenEncoder,
     Question,
     Segment,

@@ -3,24 +3,22 @@
 import numpy as np
 import pytest
 
+from explainers.library.sets import ImageSet, OpenSet, Photos
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.runtime.worker import Urgency
-from explainers.service import turns
-from explainers.service.answers import ANSWERS
 from explainers.service.questions import ExplainPhoto, FindComponents, OpenEncoder, Segment, SegmentTogether
 from explainers.service.turns import turn_of
+from explainers.visual_tcav.settings import ExplainSettings
 from models.photo import photo_from_array
 
 PHOTO = photo_from_array(np.zeros((8, 8, 3), np.uint8), "black")
-
-
-def test_every_kind_that_is_named_is_one_that_is_answered():
-    assert set(turns.URGENCIES) <= set(ANSWERS)
+RANDOM = OpenSet(ImageSet("anything", "random", (), starter=False), Photos((), None))
 
 
 def test_turning_to_a_photo_goes_before_an_explanation():
     assert turn_of(Segment("e", PHOTO, NaveSettings())).urgency == turn_of(OpenEncoder("e")).urgency == Urgency.NOW
-    assert ExplainPhoto not in turns.URGENCIES  # soon, as every kind that is not named
+    explained = ExplainPhoto("e", PHOTO, (), RANDOM, ExplainSettings())
+    assert turn_of(explained).urgency == Urgency.SOON
 
 
 @pytest.mark.parametrize(("n_photos", "urgency"), [(1, Urgency.NOW), (2, Urgency.NOW), (3, Urgency.LATER)])
