@@ -19,6 +19,7 @@ from models.errors import BadConcept
 
 MAX_SIDE = 4096
 MAX_RUNS = 200_000
+MOST_POINTS = 10_000  # of a line: ten times as many as the page draws
 _SAME_PART = 0.5  # of the smaller of two regions, beyond which both show the same part of an image
 
 
@@ -60,7 +61,12 @@ def region_of(inside: np.ndarray) -> Region | None:
 
 
 def box_region(box: tuple[float, float, float, float], shape: tuple[int, int]) -> Region | None:
-    """The region in a box (left, top, right, bottom; shares of the image's sides) on a grid (H, W); one pixel at least."""
+    """The region in a box (left, top, right, bottom; shares of the image's sides) on a grid (H, W); one pixel at least.
+
+    Raises BadConcept where a side is not a number.
+    """
+    if not np.isfinite(box).all():
+        raise BadConcept("The box has sides that are not numbers. Draw it again.")
     left, top, right, bottom = (min(1.0, max(0.0, side)) for side in box)
     (height, width), inside = shape, np.zeros(shape, bool)
     rows, columns = (_span(*ends) for ends in ((top, bottom, height), (left, right, width)))
@@ -71,10 +77,13 @@ def box_region(box: tuple[float, float, float, float], shape: tuple[int, int]) -
 def line_region(line: Sequence[tuple[float, float]], shape: tuple[int, int]) -> Region | None:
     """The region inside a closed line of points (across, down; shares of the image's sides) on a grid (H, W).
 
-    Where the line crosses itself, what it surrounds twice is outside. Raises BadConcept for less than a triangle.
+    Where the line crosses itself, what it surrounds twice is outside. Raises BadConcept for less than a triangle, for more
+    points than a hand draws, and for points that are not numbers.
     """
     if len(line) < 3:
         raise BadConcept("The line surrounds nothing. Draw it around a part of the image.")
+    if len(line) > MOST_POINTS or not np.isfinite(line).all():
+        raise BadConcept(f"The line cannot be followed: at most {MOST_POINTS} points are taken. Draw it again.")
     height, width = shape
     canvas = Image.new("1", (width, height))
     ImageDraw.Draw(canvas).polygon([(x * width - 0.5, y * height - 0.5) for x, y in line], fill=1)

@@ -1,6 +1,7 @@
 """Regions of images: equal when their pixels are, named by content, kept in manifests and packs, and judged part by part."""
 
 import json
+import math
 from dataclasses import replace
 from io import BytesIO
 from zipfile import ZipFile
@@ -246,3 +247,13 @@ def test_two_parts_of_an_image_are_no_repeat_and_the_rest_of_it_no_overlap(libra
 
 def test_a_region_is_plain_data():
     assert hash(Region((1, 2), "1 1")) == hash(Region((1, 2), "1 1"))
+
+
+@pytest.mark.parametrize(
+    "line", [[(math.nan, 0.0), (1.0, 1.0), (0.0, 1.0)], [(math.inf, 0.0), (1.0, 1.0), (0.0, 1.0)], [(0.5, 0.5)] * 10_001]
+)
+def test_what_no_hand_draws_is_refused(line):
+    with pytest.raises(BadConcept, match="cannot be followed"):
+        line_region(line, (64, 64))
+    with pytest.raises(BadConcept, match="not numbers"):
+        box_region((math.nan, 0.0, 1.0, 1.0), (64, 64))
