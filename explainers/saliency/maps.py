@@ -19,8 +19,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.errors import MissingPackage
-
 CHUNK_SIZE = 26  # points of the path that go through the network together
 
 
@@ -49,22 +47,17 @@ class PlainGradients:
     gap_share: float  # completeness gap as a share of the logit's change
 
 
-def require_captum() -> Any:
-    """Captum's methods of attribution; raises MissingPackage with the way to install them."""
-    try:
-        from captum import attr
-    except ImportError as error:
-        raise MissingPackage(
-            "Grad-CAM and plain integrated gradients need the package captum, which is not installed here. "
-            "Install it with: pip install -r requirements-saliency.txt"
-        ) from error
+def _methods() -> Any:
+    """Captum's methods of attribution, imported when they are first used: they bring matplotlib along."""
+    from captum import attr
+
     return attr
 
 
 @torch.enable_grad()
 def grad_cam(tail: Tail, class_idx: int) -> np.ndarray:
     """Grad-CAM of a class, (H, W), with its sign."""
-    values = require_captum().LayerGradCam(tail, tail.tap).attribute(tail.inputs, target=class_idx)
+    values = _methods().LayerGradCam(tail, tail.tap).attribute(tail.inputs, target=class_idx)
     return values[0, 0].detach().cpu().numpy()
 
 
@@ -72,7 +65,7 @@ def grad_cam(tail: Tail, class_idx: int) -> np.ndarray:
 def plain_gradients(tail: Tail, class_idx: int, n_steps: int) -> PlainGradients:
     """Integrated gradients of a class at ``n_steps`` points, summed over channels to (H, W)."""
     path = {"baselines": (0, 0), "n_steps": n_steps, "internal_batch_size": CHUNK_SIZE, "return_convergence_delta": True}
-    method = require_captum().IntegratedGradients(tail)
+    method = _methods().IntegratedGradients(tail)
     (on_map, on_prefix), missed = method.attribute(tail.inputs, target=class_idx, **path)
     on_map, on_prefix, gap = on_map.detach(), on_prefix.detach(), float(missed.detach()[0])
     change = float(on_map.sum() + on_prefix.sum()) - gap

@@ -11,7 +11,7 @@ from torch import Tensor
 from explainers.results.provenance import provenance_of
 from explainers.results.saliency import SaliencyAtDepth, SaliencyMap, SecondOpinion, corrected_over_depths
 from explainers.saliency.curves import chance_of, curve_of, emptied, middle_first, order_of, random_maps, removed
-from explainers.saliency.maps import Tail, grad_cam, plain_gradients, require_captum
+from explainers.saliency.maps import Tail, grad_cam, plain_gradients
 from explainers.saliency.settings import MAP_NAMES, MapName, SaliencySettings, require_valid
 from explainers.service import concepts
 from explainers.service.observatory import Observatory
@@ -36,7 +36,6 @@ class _Shown:
 
 def second_opinion(question: AskSecondOpinion, observatory: Observatory, progress: Progress) -> SecondOpinion:
     """Saliency maps of a class in a photo at several depths, each with its deletion and insertion curve."""
-    require_captum()
     encoder, photo = observatory.encoder(question.encoder_name, progress), question.photo
     settings, refused = _usable(question.settings, encoder)
     started = time.perf_counter()

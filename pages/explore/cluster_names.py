@@ -52,6 +52,7 @@ def offer(photos: Sequence[Photo], result: Named, k: int, colours: Sequence[str]
     """Draws the button with the table of names, and the way to other photos."""
     n_changes = st.session_state.get(_CHANGES, 0)
     with st.popover("Name clusters", icon=":material/label:", help=_MEANING, key=f"name clusters {n_changes}", width="content"):
+        st.caption("Type a name for what a cluster shows, as many as you like, then keep them.")
         table = st.data_editor(
             _table(result, k, colours),
             hide_index=True,

@@ -8,8 +8,8 @@ python -m tests.benchmarks truth      concept maps and attributions, with the bu
 python -m tests.benchmarks interventions  concepts taken away beside scenes rendered without them; noise; cost
 python -m tests.benchmarks agreement  encoders beside themselves under another seed, with ../shared/fixtures
 python -m tests.benchmarks precision  encoders beside themselves in half precision, with ../shared/fixtures
-python -m tests.benchmarks speed      integrated gradients beside Captum's at equal points (pip install captum)
-python -m tests.benchmarks to_gap     integrated gradients beside Captum's until they add up to 1 % (pip install captum)
+python -m tests.benchmarks speed      integrated gradients beside Captum's at equal points
+python -m tests.benchmarks to_gap     integrated gradients beside Captum's until they add up to 1 %
 python -m tests.benchmarks bench      segmentation maps beside scikit-learn, the bare encoder, others; memory; growth (make bench)
 python -m tests.benchmarks decoding   what reading a photo costs, file by file, and what is refused
 python -m tests.benchmarks path       how far attributions on the path are from those on many points
@@ -25,7 +25,6 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -153,8 +152,6 @@ def why_skipped(name: str) -> str | None:
     """Why a table cannot be made here, in one sentence; None if it can."""
     if name in NEEDS_FIXTURES and not SHARED_FIXTURES.is_dir():
         return f"{name}: skipped, it needs real weights and photographs with ground truth in {SHARED_FIXTURES}."
-    if name in ("speed", "to_gap") and find_spec("captum") is None:
-        return f"{name}: skipped, it needs captum (pip install captum)."
     return None
 
 

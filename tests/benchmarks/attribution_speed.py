@@ -9,7 +9,6 @@ to_gap   until the completeness gap is at most 1 %, both sides free to choose th
 path     how far the attributions of every activation are from those on many points (relative L1 distance): ours, and those of
          Gauss-Legendre points of the same path, as few as reach a gap of 1 %
 
-Needs captum, which nothing else does: `pip install captum` into the virtual environment first.
 """
 
 import time

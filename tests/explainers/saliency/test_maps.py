@@ -1,13 +1,11 @@
 """Captum's maps of networks whose gradients are known by heart."""
 
-import sys
 
 import numpy as np
 import pytest
 import torch
 
 from explainers.saliency.maps import Tail, grad_cam, plain_gradients
-from models.errors import MissingPackage
 
 MAPS = torch.tensor([[[[1.0, 2.0], [0.0, 4.0]], [[3.0, 0.0], [1.0, 1.0]]]])  # (1, 2, 2, 2)
 WEIGHTS = torch.tensor([[2.0, -1.0], [0.5, 1.0]])  # (classes, channels)
@@ -54,9 +52,3 @@ def test_a_network_is_left_without_hooks():
     tail = of_a_linear_network()
     grad_cam(tail, 0)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in tail.modules())
-
-
-def test_where_captum_is_missing_a_sentence_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "captum", None)
-    with pytest.raises(MissingPackage, match="which is not installed here"):
-        grad_cam(of_a_linear_network(), 0)
