@@ -18,6 +18,7 @@ SERVED = {*SCIENCE, *MODELS, "explainers/runtime", "explainers/library", "explai
 FOR_PAGES = {
     *("models", "models/photo", "models/catalog", "models/scenes"),
     *("explainers/runtime", "explainers/library", "explainers/truth", "explainers/results", "explainers/service"),
+    "explainers/studies",
     *SCIENCE,
 }
 
@@ -41,7 +42,8 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "explainers/truth": {"models", "explainers/drawing", "explainers/maps"},
     "explainers/results": {"models", "models/encoder", "models/photo", *SCIENCE},
     "explainers/service": {*SERVED, "explainers/integrated_gradients"},
-    "explainers/commands": {*SERVED, "explainers/service"},
+    "explainers/studies": {*SERVED, "explainers/service", "models/scenes"},
+    "explainers/commands": {*SERVED, "explainers/service", "explainers/studies"},
     "explainers": {"explainers/commands"},
     "pages": set(),
     "pages/common": FOR_PAGES,

@@ -82,7 +82,14 @@ class Run:
 @contextmanager
 def running(n_images: int) -> Generator[Run]:
     """A service without caches, since nothing is asked twice, and a bar over the images."""
-    with closing(ExplainerService(cache_bytes=0)) as service, tqdm(total=n_images, unit="image") as bar:
+    with running_with(ExplainerService(cache_bytes=0), n_images, "image") as run:
+        yield run
+
+
+@contextmanager
+def running_with(service: ExplainerService, n_steps: int, unit: str) -> Generator[Run]:
+    """That service, closed at the end, and a bar over so many steps."""
+    with closing(service), tqdm(total=n_steps, unit=unit) as bar:
         yield Run(service, bar)
 
 

@@ -6,11 +6,6 @@ from functools import cache
 from importlib import metadata
 from typing import Generic, Self, TypeVar
 
-from explainers.interventions.settings import InterventionSettings, RegionSettings
-from explainers.nave.settings import ComponentSettings, NaveSettings
-from explainers.saliency.settings import SaliencySettings
-from explainers.visual_tcav.settings import ExplainSettings
-from explainers.visual_tcav.text import TextSettings
 from models.encoder import EncoderInfo
 from models.photo import Photo
 from models.version import __version__
@@ -34,17 +29,7 @@ class InputSettings:
     input_size: int  # px, the side of a square of as many pixels
 
 
-Settings = TypeVar(
-    "Settings",
-    bound=NaveSettings
-    | ComponentSettings
-    | ExplainSettings
-    | InterventionSettings
-    | RegionSettings
-    | SaliencySettings
-    | TextSettings
-    | InputSettings,
-)
+Settings = TypeVar("Settings")  # one of the frozen dataclasses of settings
 
 
 @dataclass(frozen=True)
@@ -57,6 +42,12 @@ class Provenance(Generic[Settings]):
     seconds: Mapping[str, float]  # by step; what computing took, also when the result comes from a cache
     encoderscope: str  # version
     versions: Mapping[str, str]  # by package
+    beside: tuple[EncoderInfo, ...] = ()  # further encoders, where the result is about several
+
+    @property
+    def encoders(self) -> tuple[EncoderInfo, ...]:
+        """Every encoder that the result is about, in its order."""
+        return (self.encoder, *self.beside)
 
     def of_photo(self, n: int) -> "Provenance[Settings]":
         """The provenance of one photo's part."""

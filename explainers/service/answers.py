@@ -1,6 +1,6 @@
 """Who answers which question: one table. Runs in the worker; what lacks memory is refused as such."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from explainers.runtime.batches import is_out_of_memory
@@ -44,7 +44,7 @@ from models.progress import Progress
 
 Answer = Callable[[Any, Observatory, Progress], Any]  # (question of that type, observatory, progress) -> its result
 
-ANSWERS: dict[type[Question], Answer] = {
+ANSWERS: dict[type, Answer] = {  # by type of question
     OpenEncoder: encoders.open_encoder,
     Segment: photos.segment,
     SegmentEach: photos.segment_each,
@@ -71,10 +71,10 @@ ANSWERS: dict[type[Question], Answer] = {
 }
 
 
-def answer(question: Question, observatory: Observatory, progress: Progress) -> Any:
-    """The result of a question; raises OutOfMemory wherever in it the memory runs out."""
+def answer(question: Question, observatory: Observatory, progress: Progress, answers: Mapping[type, Answer] = ANSWERS) -> Any:
+    """The result of a question, by the row of ``answers`` for its type; raises OutOfMemory wherever in it the memory runs out."""
     try:
-        return ANSWERS[type(question)](question, observatory, progress)
+        return answers[type(question)](question, observatory, progress)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -10,7 +10,7 @@ encoder fingerprint, hashes of photos and settings.
 import os
 import sys
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ from explainers.results.segmentations import Predictions, SegmentationResult, Se
 from explainers.runtime.caches import CacheStatus, LruCache, n_bytes
 from explainers.runtime.scheduler import Activity, Job, OwnThread, Queued, Request, Scheduler, end
 from explainers.runtime.worker import Worker
-from explainers.service.answers import answer
+from explainers.service import answers
 from explainers.service.observatory import MB, LoadedEncoder, Observatory
 from explainers.service.photo_questions import CompareDepths, MeasureCost
 from explainers.service.questions import (
@@ -98,7 +98,9 @@ class ExplainerService:
         library: ConceptLibrary | None = None,
         cache_bytes: int | None = None,
         encoder_bytes: int | None = None,
+        more_answers: Mapping[type, answers.Answer] | None = None,
     ):
+        """``more_answers`` are rows beside ANSWERS, for questions of what stands above the service, such as studies."""
         if cache_bytes is None:
             cache_bytes = _number_from("ENCODERSCOPE_CACHE_MB", 1024) * MB
         if encoder_bytes is None:
@@ -111,6 +113,7 @@ class ExplainerService:
             map_bytes=int(cache_bytes * (1 - RESULT_SHARE)),
         )
         self.observatory.n_threads = _n_threads()
+        self._answers = answers.ANSWERS | dict(more_answers or {})
         self._results: LruCache[Any] = LruCache(int(cache_bytes * RESULT_SHARE), n_bytes)
         self._scheduler = Scheduler()
         self._worker = Worker("encoderscope-torch", prepare=partial(_set_up_worker, self.observatory.n_threads))
@@ -177,12 +180,12 @@ class ExplainerService:
     def _answer(self, question: Question, progress: Progress) -> Any:
         """In the worker: looked up again (a copy may have been asked about under another name), else computed and kept."""
         if not isinstance(question, EncoderQuestion):
-            return answer(question, self.observatory, progress)
-        info = answer(OpenEncoder(question.encoder_name), self.observatory, progress)
+            return answers.answer(question, self.observatory, progress, self._answers)
+        info = answers.answer(OpenEncoder(question.encoder_name), self.observatory, progress)
         key = _result_key(question, info)
         kept = self._results.peek(key)
         if kept is None:
-            kept = answer(question, self.observatory, progress)
+            kept = answers.answer(question, self.observatory, progress, self._answers)
             self._results.put(key, kept)
         return kept.under_names_of(info, question.photos_in_order)
 

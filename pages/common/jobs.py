@@ -15,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from explainers.service.questions import Answer, Question
 from explainers.service.service import ExplainerService, Job
+from explainers.studies.answers import STUDY_ANSWERS
 from models.errors import Cancelled, EncoderscopeError, LibraryUnavailable
 from pages.common.text import escaped
 
@@ -28,7 +29,7 @@ _PATIENCE_SECONDS = 1.0  # what takes longer can be stopped
 @st.cache_resource(show_spinner=False)
 def service() -> ExplainerService:
     """The one service of this process, shared by all sessions. Images that no concept has used for a day are cleared away."""
-    service = ExplainerService()
+    service = ExplainerService(more_answers=STUDY_ANSWERS)
     with suppress(LibraryUnavailable):
         service.library.sweep()
     return service

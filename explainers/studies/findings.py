@@ -1,0 +1,95 @@
+"""What a study gives back: tables, figures, and one sentence that follows from them. Plain data, to JSON and back.
+
+A table has a row per case and a column per measure. The spread of a measure over seeds, its standard deviation, has a column of
+its own, which the measure names. Oracle columns are those in whose values the truth took part in choosing; they are marked, so
+that nobody reads them beside label-free ones unawares.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+Cell = str | int | float | None  # None where a measure does not apply, or is not known
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table."""
+
+    name: str  # in JSON and CSV
+    title: str
+    meaning: str = ""  # on hover
+    oracle: bool = False
+    spread: str = ""  # the column that holds the spread of this one over seeds
+    digits: int = 3
+    is_spread: bool = False  # shown beside its measure, not by itself
+
+
+def measure(name: str, title: str, meaning: str = "", *, oracle: bool = False, digits: int = 3) -> tuple[Column, Column]:
+    """The column of a measure, and that of its spread, called ``<name>_sd``."""
+    spread = Column(f"{name}_sd", f"{title}, spread", f"Standard deviation over seeds of: {title}.", oracle, is_spread=True)
+    return Column(name, title, meaning, oracle, spread.name, digits), spread
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of the same names."""
+
+    name: str  # of the file
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Mapping[str, Cell], ...]
+
+    @classmethod
+    def of(cls, name: str, title: str, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> "Table":
+        """From rows that have a value for every column; what they have besides is left out."""
+        names = [column.name for column in columns]
+        return cls(name, title, tuple(columns), tuple({name: row[name] for name in names} for row in rows))
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve, one set of bars, or one cloud of points."""
+
+    name: str
+    xs: tuple[float | str, ...]
+    ys: tuple[float | None, ...]
+    spreads: tuple[float | None, ...] = ()  # of ys over seeds; () where there is none
+    oracle: bool = False  # drawn dashed
+    labels: tuple[str, ...] = ()  # of points, on hover
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart: what stands on its axes, and its series."""
+
+    name: str  # of the file
+    title: str
+    kind: Literal["lines", "bars", "points"]
+    x_title: str
+    y_title: str
+    series: tuple[Series, ...]
+    guide: float | None = None  # a value of y worth a line across, such as what chance gives
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What came out."""
+
+    sentence: str  # one or two, computed from the figures and their spread; what came out against expectation first
+    tables: tuple[Table, ...]
+    figures: tuple[Figure, ...] = ()
+
+
+def findings_from(record: Mapping[str, Any]) -> Findings:
+    """From what JSON holds of it; raises KeyError, TypeError or ValueError where that is something else."""
+    tables = [_read(Table, t, columns=[_read(Column, c) for c in t["columns"]]) for t in record["tables"]]
+    figures = [_read(Figure, f, series=[_read(Series, s) for s in f["series"]]) for f in record["figures"]]
+    return Findings(str(record["sentence"]), tuple(tables), tuple(figures))
+
+
+def _read(kind: Any, record: Mapping[str, Any], **parts: list) -> Any:
+    """A dataclass from its record; lists become tuples, and names that it does not know are passed over."""
+    known = {field.name for field in fields(kind)}
+    values = {name: parts.get(name, value) for name, value in record.items() if name in known}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
