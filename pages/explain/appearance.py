@@ -8,6 +8,8 @@ from explainers.results.explanations import ALL_DEPTHS, LocalExplanation, ShownD
 from pages.common import link
 from pages.common.heat_appearance import OPACITY, THRESHOLD, HeatAppearance
 
+_FRAGMENTS = ["local", "second opinion"]  # both draw maps over the photo
+
 
 def settle(explanation: LocalExplanation, *, is_opened: bool) -> None:
     """Gives the controls their values before the fragment that has them: from the link, the last explanation, or the defaults.
@@ -62,7 +64,14 @@ def heat() -> HeatAppearance:
 
 
 def _percent(label: str, key: str, meaning: str) -> float:
-    return st.slider(label, 0, 100, key=key, format="%d %%", persist_state="session", help=meaning) / 100
+    options = {"format": "%d %%", "persist_state": "session", "help": meaning}
+    return st.slider(label, 0, 100, key=key, on_change=_redraw, **options) / 100
+
+
+def _redraw() -> None:
+    """Reruns all that draws heat. Without a second opinion that is the fragment of the sliders, which reruns anyway."""
+    if st.session_state.get("opinion"):
+        st.rerun(_FRAGMENTS)
 
 
 def class_shown(explanation: LocalExplanation) -> int:

@@ -4,11 +4,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.browser.conftest import ROOT, Server, running_server
 
 pytestmark = pytest.mark.browser
+WATCH_SELECTION = """stage => {
+  const seen = (window.selections = [stage.dataset.only]);
+  const note = () => stage.dataset.only !== seen.at(-1) && seen.push(stage.dataset.only);
+  new MutationObserver(note).observe(stage, { attributeFilter: ["data-only"] });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +105,52 @@ def test_each_pane_has_its_own_selection(page):
     pane(page, "flat").click(position={"x": 20, "y": 20})
     expect(page.get_by_text("selected: {'upright': (0,), 'flat': (0,)}")).to_be_visible()
     expect(pane(page, "upright")).to_have_attribute("data-only", "0")
+
+
+class HeldAnswers:
+    """The server's messages to a page, which can be kept back for a while."""
+
+    def __init__(self, page: Page):
+        self.are_kept, self._kept = False, []
+        page.route_web_socket(re.compile("_stcore/stream"), self._connect)
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        self._socket = socket
+        socket.connect_to_server().on_message(self._pass_on)
+
+    def _pass_on(self, message: str | bytes) -> None:
+        if self.are_kept:
+            self._kept.append(message)
+        else:
+            self._socket.send(message)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def let_go(self) -> None:
+        """Passes on what was kept, and keeps nothing more."""
+        self.are_kept = False
+        for message in self._kept:
+            self._socket.send(message)
+        self._kept.clear()
+
+
+def test_an_answer_that_was_on_its_way_does_not_take_back_a_click(server, open_page):
+    page = open_page("about:blank")
+    answers = HeldAnswers(page)
+    page.goto(server.url)
+    stage = pane(ready(page), "upright")
+    stage.evaluate(WATCH_SELECTION)
+    answers.are_kept = True
+    slider(page).press("ArrowRight")
+    expect(stage).to_have_attribute("data-frame", "15")
+    while not len(answers):
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(500)  # the whole of it
+    stage.click(position={"x": 20, "y": 40})
+    answers.let_go()
+    expect(page.get_by_text("selected: {'upright': (0,)}")).to_be_visible()
+    assert page.evaluate("window.selections") == ["all", "0"]
 
 
 def test_a_pane_that_is_not_there_yet_says_why(page):

@@ -88,13 +88,24 @@ def test_the_keyboard_moves_the_place_pins_it_and_takes_the_pin_away(server, ope
     expect(stage).to_have_attribute("data-pinned", "false")
 
 
-def test_the_threshold_acts_while_its_slider_moves(server, open_page):
+def test_the_threshold_acts_while_its_slider_moves_and_the_pinned_region_becomes_a_concept(server, open_page):
     page = quiet(open_page(server.link(f"{ONE_DEPTH}&show=similar&at=0.3,0.4")))
     stage = stages(page).first
     before = covered(stage)
     page.locator(".st-key-alike input").press("End")
     expect(page).to_have_url(re.compile("alike=95"))
     assert 0 < covered(stage) < before
+    page.get_by_role("button", name="Make this a concept").click()
+    page.get_by_label("Name", exact=True).fill("a pinned roof")
+    page.get_by_label("Name", exact=True).press("Tab")
+    page.get_by_role("button", name="Create concept").click()
+    page.get_by_role("link", name="Explain with it").click()
+    expect(page.get_by_role("heading", name="Explain", level=1)).to_be_visible()
+    expect(page.get_by_test_id("stMultiSelect").filter(has_text="a pinned roof")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/explain\?.*concepts=a\+pinned\+roof"))
+    page.get_by_role("link", name="Explore").click()
+    page.get_by_role("button", name="Undo").click()  # others use this library too
+    expect(page.get_by_text("'a pinned roof' was removed again.")).to_be_visible()
 
 
 def covered(stage: Locator) -> float:
@@ -119,7 +130,8 @@ def test_a_place_is_compared_with_all_photos_of_a_set(server, open_page):
     expect(stages(page)).to_have_count(4)
     before = [tint(stages(page).nth(n)) for n in range(4)]
     point(page, stages(page).nth(1), 0.5, 0.5)
-    expect(stages(page).nth(0)).to_have_attribute("data-place", re.compile("0.5"))
+    for n in range(4):
+        expect(stages(page).nth(n)).to_have_attribute("data-place", re.compile("0.5"))
     after = [tint(stages(page).nth(n)) for n in range(4)]
     assert all(one != other for one, other in zip(before, after, strict=True))
     marks = page.locator(".stage[data-mode] .mark")

@@ -8,6 +8,7 @@
 
 const CODE = 127; // stands for 1
 const FINEST = 4; // pixels that are drawn along a position of the field at most; small panes get fewer
+const FOLLOWERS_MS = 4; // what panes that follow the pointer elsewhere may take before the browser has its turn
 const PLACE_KEYS =
   "Arrow keys move the place, with Shift farther. Enter pins it, Escape takes the pin away, O held down shows the original.";
 
@@ -78,13 +79,6 @@ function taps(n, finer) {
 
 // ---- Drawing -------------------------------------------------------------------------------------------------------
 
-// Takes over a pin that the server names anew; one that it has named before may be older than what was done here since.
-function takePin(view) {
-  const named = JSON.stringify(view.data.places.pin);
-  if (named !== view.pinNamed) view.pin = view.data.places.pin;
-  view.pinNamed = named;
-}
-
 function shownPlace(view) {
   const wanted = view.data.places.mode === "similar" ? view.pin ?? view.pointed : null;
   return wanted && (wanted.codes?.length || view.panes.get(wanted.pane)?.maps.length) ? wanted : null;
@@ -101,6 +95,7 @@ function drawPlaces(view, pane) {
   else pane.tint.getContext("2d").clearRect(0, 0, pane.tint.width, pane.tint.height);
   markPlace(view, pane, shown);
   describePlaces(view, pane, field, shown);
+  pane.drawnPlace = view.placeNumber;
   Object.assign(pane.stage.dataset, { frame: 0, mode, place: shown ? shown.place.join() : "", pinned: view.pin !== null }); // for whoever watches
 }
 
@@ -222,7 +217,29 @@ function pointTo(view, pointed) {
   if (!view.appearance || view.data.places.mode !== "similar") return;
   view.pointed = pointed;
   if (view.pin) tellPointed(view, pointed);
-  else redraw(view);
+  else drawPointed(view);
+}
+
+// The pane under the pointer is drawn at once, so that it keeps up with the pointer however many panes there are. The others follow
+// as soon as the browser has nothing more urgent to do, those first that have waited longest.
+function drawPointed(view) {
+  view.placeNumber = (view.placeNumber ?? 0) + 1;
+  const here = view.panes.get(view.pointed?.pane);
+  const shown = shownPlace(view);
+  if (view.data.together) for (const pane of view.panes.values()) if (pane.isMarked && pane !== here) markPlace(view, pane, shown);
+  if (here?.maps.length) drawPlaces(view, here);
+  view.followers ??= setTimeout(() => drawFollowers(view));
+}
+
+function drawFollowers(view) {
+  view.followers = null;
+  const until = performance.now() + FOLLOWERS_MS;
+  const waiting = [...view.panes.values()].filter((pane) => pane.maps.length && pane.drawnPlace !== view.placeNumber);
+  waiting.sort((a, b) => (a.drawnPlace ?? 0) - (b.drawnPlace ?? 0));
+  for (const pane of waiting) {
+    if (performance.now() > until) return void (view.followers = setTimeout(() => drawFollowers(view)));
+    drawPlaces(view, pane);
+  }
 }
 
 // With a pin, the place under the pointer is only compared with it.

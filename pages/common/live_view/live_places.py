@@ -14,7 +14,7 @@ import streamlit as st
 from explainers.drawing.places import SCALE
 from explainers.nave.components import Components, Place
 from models.photo import Photo
-from pages.common.live_view.live_view import Waiting, component, photos_stored, stored
+from pages.common.live_view.live_view import Waiting, component, hear, heard, photos_stored, stored
 
 PlacesMode = Literal["similar", "colours"]
 PlacesRole = Literal["opacity", "threshold", "blink"]
@@ -70,6 +70,7 @@ def live_places(key: str, panes: Sequence[PlacesPane | Waiting], look: Look, con
 
     def on_pinned() -> None:
         pinned = st.session_state[key].pinned
+        hear(key, pinned)
         if pinned and controls.on_pin is not None:
             place = pinned["place"]
             controls.on_pin(None if place is None else Pin(pinned["pane"], (place[0], place[1])))
@@ -82,6 +83,7 @@ def live_places(key: str, panes: Sequence[PlacesPane | Waiting], look: Look, con
             "appearance": {"frame": 0, "opacity": look.opacity, "threshold": look.threshold, "blink": False},
             "follow": {role: f"st-key-{widget}" for role, widget in controls.follow.items()},
             "together": controls.together,
+            "heard": heard(key),
             "places": {
                 "mode": look.mode,
                 "pin": None if look.pin is None else asdict(look.pin),

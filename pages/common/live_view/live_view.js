@@ -1,6 +1,7 @@
 // Draws segmentations over their photo in the browser. The server hears of a slider when it is released, and of a selection.
 // data: {panes, frames, appearance: {frame, opacity, outlines, clusters_only, blink}, follow: {role: CSS class of a widget},
-//        selectable, palette, faded: [grey, share]}; a pane as in live_view.py, its photo and maps named as in live_bytes.js.
+//        heard, selectable, palette, faded: [grey, share]}; a pane as in live_view.py, its photo and maps named as in live_bytes.js.
+// Selections and pins are counted; heard is the last that the server knew of, and data from before it decides neither.
 // Views that compare places have data.places instead of clusters, and draw by live_places.js.
 //
 // A pane is four layers: the photo at its full resolution; a canvas of tints with one pixel per position of the map; outlines
@@ -14,8 +15,10 @@ const views = new WeakMap();
 export default function ({ data, parentElement, setTriggerValue }) {
   const view = views.get(parentElement) ?? newView(parentElement);
   views.set(parentElement, view);
-  view.select = (pane, clusters) => setTriggerValue("picked", { pane, clusters });
-  view.reportPin = (pin) => setTriggerValue("pinned", { pane: pin?.pane ?? "", place: pin?.place ?? null });
+  view.select = (pane, clusters) => setTriggerValue("picked", { pane, clusters, gesture: ++view.gestures });
+  view.reportPin = (pin) => {
+    setTriggerValue("pinned", { pane: pin?.pane ?? "", place: pin?.place ?? null, gesture: ++view.gestures });
+  };
   view.wanted = data;
   listen(view);
   show(view);
@@ -24,6 +27,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function newView(parent) {
   const view = { root: parent.querySelector(".view"), panes: new Map(), moving: {}, marked: null, pin: null, pointed: null };
+  view.gestures = 0;
   view.grid = view.root.querySelector(".panes");
   view.spoken = view.root.querySelector(".spoken");
   view.widgets = new MutationObserver(() => settle(view));
@@ -49,7 +53,8 @@ function listen(view) {
 function stopListening(view) {
   view.listeners?.abort();
   view.listeners = null;
-  for (const timer of [view.preparing, view.trust, view.holding]) clearTimeout(timer);
+  for (const timer of [view.preparing, view.trust, view.holding, view.followers]) clearTimeout(timer);
+  view.followers = null;
   view.widgets.disconnect();
   view.sizes.disconnect();
   for (const pane of view.panes.values()) URL.revokeObjectURL(pane.photo.src);
@@ -62,13 +67,19 @@ async function show(view) {
   const panes = await Promise.all(data.panes.map((pane) => readied(view.panes.get(pane.id), pane)));
   if (view.wanted !== data || panes.includes(null)) return; // a newer call, or the bytes still to come, will show it
   view.data = data;
+  view.gestures = Math.max(view.gestures, data.heard ?? 0);
   if (panes.some(({ pane, described }) => pane.mapsName !== described.maps)) forget(view);
-  if (data.places) takePin(view);
+  if (data.places && isHeard(view)) view.pin = data.places.pin;
   place(view, panes);
   watchWidgets(view);
   view.drawn = null;
   settle(view);
   prepare(view);
+}
+
+// Whether the data knows of every selection and pin made here; what was on its way when one was made must not take it back.
+function isHeard({ data, gestures }) {
+  return (data.heard ?? gestures) >= gestures;
 }
 
 // The pane with its photo and its maps at hand; null while their bytes have not arrived.
@@ -93,7 +104,8 @@ function place(view, panes) {
       URL.revokeObjectURL(pane.photo.src);
       pane.photo.src = URL.createObjectURL(new Blob([photo], { type: "image/jpeg" }));
     }
-    Object.assign(pane, { described, maps, photoName: described.photo, mapsName: described.maps, selected: described.selected });
+    if (isHeard(view) || !before.includes(pane)) pane.selected = described.selected;
+    Object.assign(pane, { described, maps, photoName: described.photo, mapsName: described.maps });
     dress(view, pane);
     return [described.id, pane];
   }));

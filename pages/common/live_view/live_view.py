@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import streamlit as st
@@ -94,6 +94,7 @@ def live_view(
 
     def on_picked() -> None:
         picked = st.session_state[key].picked
+        hear(key, picked)
         if picked and controls.on_select is not None:
             controls.on_select(picked["pane"], tuple(sorted(picked["clusters"])))
 
@@ -105,6 +106,7 @@ def live_view(
             "appearance": {"frame": frame, **asdict(cover), "blink": False},
             "follow": {role: f"st-key-{widget}" for role, widget in controls.follow.items()},
             "together": controls.together,
+            "heard": heard(key),
             "selectable": controls.on_select is not None,
             "palette": [list(colour) for colour in (*PALETTE, UNKNOWN_COLOUR)],
             "faded": [FADED_TOWARDS, FADED_SHARE],
@@ -127,6 +129,17 @@ def _described(key: str, pane: Pane | Waiting, photos: Mapping[str, str]) -> dic
         "colours": [list(of_frame) for of_frame in pane.colours],
         "selected": list(pane.selected),
     }
+
+
+def heard(key: str) -> int:
+    """The last gesture in a view that the server knows of: what the browser has shown since then is newer than any answer."""
+    return st.session_state.get(f"{key} heard", 0)
+
+
+def hear(key: str, report: Mapping[str, Any] | None) -> None:
+    """Notes that what a view reports has arrived."""
+    if report:
+        st.session_state[f"{key} heard"] = report["gesture"]
 
 
 class HasPhoto(Protocol):

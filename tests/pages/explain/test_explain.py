@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -264,6 +265,10 @@ def test_a_second_opinion_is_asked_for_and_stands_beside_random_orders(explain, 
     areas = table(app, "Agreement")
     assert areas["Map"].tolist()[1:] == ["Grad-CAM", "Integrated gradients", "Middle first", "Random orders"]
     assert areas["Deletion"].between(0, 1).all() and areas["Raw p (del.)"][:4].between(0.1, 1).all()
+    redrawn = []
+    monkeypatch.setattr(st, "rerun", redrawn.append)
+    app.slider("heat_opacity").set_value(40).run()
+    assert redrawn == [["local", "second opinion"]]  # its maps are covered by the same heat
 
 
 def test_a_bad_upload_is_refused_in_a_sentence_and_the_page_goes_on(explain):
