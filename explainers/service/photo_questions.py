@@ -50,6 +50,7 @@ class MapWords(PhotosQuestion[WordsResult]):
     words: tuple[str, ...]
     settings: TextSettings
 
+    urgency = Urgency.SOON  # somebody has just typed them; fits that nobody asked for by hand can wait
     verb = "mapping"
 
     @property

@@ -1,6 +1,8 @@
 """What an encoder makes of a concept, on the screen: its CAV at every depth, the responses of images, similar concepts."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 
 import streamlit as st
 
@@ -8,15 +10,19 @@ from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageSet, OpenSet
 from explainers.results.explanations import HealthReport
 from explainers.service.questions import CheckConcepts
+from explainers.service.service import Job
 from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog import EncoderInfo
-from pages.common import depths, link, plots
+from models.errors import EncoderscopeError
+from pages.common import depths, jobs, link, plots
 from pages.common.text import escaped
 from pages.concepts import charts, health
 from pages.concepts.tiles import draw_tiles, tile
 
 SETTINGS = ExplainSettings()  # every depth, and as many replicates as the Explain page takes
 _N_RESPONDING = 6
+_PATIENCE_SECONDS, _POLL_SECONDS = 0.4, 0.5
+_WAITING = "similarity.waiting"
 _BOXES = {"none": st.success, "some": st.info, "serious": st.warning}
 _COLOURS = {"none": "green", "some": "blue", "serious": "orange"}
 HEALTH_HELP = (
@@ -101,18 +107,44 @@ def _row(library: ConceptLibrary, image_set: ImageSet, ranked: health.Ranked, ti
     draw_tiles(f"row {title}", tiles, title, columns=_N_RESPONDING)
 
 
-def similarity(report: HealthReport, depth: int) -> None:
-    """Cosine between the CAVs of several concepts at one depth, beside chance."""
-    figure = charts.similarity(report.at_hand, report.similarity(depth))
-    plots.draw(figure, key="similarity", alt=f"Similarity of CAVs at depth {depth}")
-    bands = [report.at(name, depth).chance for name in report.at_hand]
-    st.caption(f"Chance: {min(low for low, _ in bands):.2f} to {max(high for _, high in bands):.2f}, {_CHANCE}")
+def similarity_when_ready(job: Job[HealthReport], depth: int) -> None:
+    """Cosine between the CAVs of several concepts at one depth.
+
+    A fragment asks again until all are fitted, and nothing else on the page waits for that: while the whole page is being run,
+    the browser's other fragments have no turn.
+    """
+    with suppress(TimeoutError, EncoderscopeError):
+        job.result(_PATIENCE_SECONDS)  # CAVs that only have to be read are drawn at once
+    st.fragment(partial(_similarity, job, depth), key="similarities", run_every=None if job.done else _POLL_SECONDS)()
 
 
-def similarity_so_far(report: HealthReport, depth: int) -> None:
-    """Cosine between the CAVs that are at hand, while others are being fitted."""
+def _similarity(job: Job[HealthReport], depth: int) -> None:
+    was_waiting, st.session_state[_WAITING] = st.session_state.get(_WAITING, False), not job.done
+    if not job.done:
+        _similarity_so_far(job, depth)
+    elif was_waiting:
+        link.rerun()  # the one full run that stops this fragment from asking again and again
+    else:
+        _similarity_beside_chance(jobs.result_or_stop("similarity", job), depth)
+
+
+def _similarity_so_far(job: Job[HealthReport], depth: int) -> None:
+    """How far the fits are, and the cosine between the CAVs that are at hand."""
+    bar, button = st.columns([5, 1], vertical_alignment="bottom")
+    bar.progress(job.fraction or 0.0, text=escaped(job.message))
+    button.button("Stop", key="stop similarity", on_click=job.cancel, help="Cancels this computation.", width="stretch")
+    report = job.so_far
+    if report is None:
+        return
     waiting = ", ".join(name for name in report.concept_names if name not in report.at_hand)
     st.caption(escaped(f"Not fitted yet: {waiting}."))
     if depth in report.depths and len(report.at_hand) > 1:
         figure = charts.similarity(report.at_hand, report.similarity(depth))
         plots.draw(figure, key="similarity so far", alt=f"Similarity of the CAVs at hand at depth {depth}")
+
+
+def _similarity_beside_chance(report: HealthReport, depth: int) -> None:
+    figure = charts.similarity(report.at_hand, report.similarity(depth))
+    plots.draw(figure, key="similarity", alt=f"Similarity of CAVs at depth {depth}")
+    bands = [report.at(name, depth).chance for name in report.at_hand]
+    st.caption(f"Chance: {min(low for low, _ in bands):.2f} to {max(high for _, high in bands):.2f}, {_CHANCE}")

@@ -1,7 +1,5 @@
 """Concepts: the library of example images, and whether an encoder knows what they show."""
 
-from functools import partial
-
 import streamlit as st
 
 from pages.common import frame
@@ -56,5 +54,4 @@ compared = choice.compared(library, concept)
 if len(compared) < 2:
     door.nothing_yet("Choose two concepts or more to compare their CAVs.")
 several = health_views.question(info, [opened(library, image_set) for image_set in compared], counterpart)
-so_far = partial(health_views.similarity_so_far, depth=depth)
-health_views.similarity(jobs.result_or_stop("similarity", jobs.asked("similarity", several), so_far), depth)
+health_views.similarity_when_ready(jobs.asked("similarity", several), depth)

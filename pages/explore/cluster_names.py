@@ -1,4 +1,7 @@
-"""Names of clusters: given in a table, kept in this session for the photos, settings and granularity they were given at."""
+"""Names of clusters: given in a table, kept in this session for the photos, settings and granularity they were given at.
+
+named     those of the granularity that is shown, in the link: per named cluster its number and its name, line by line
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,10 +18,44 @@ from pages.explore import appearance, kept_parts, similar
 
 _NAMES, _BEFORE, _CHANGES = "names", "names.before", "names.changes"
 _MOST_KEPT = 64  # of namings
+_MOST_LINKED = 600  # characters: browsers and mail programs cut off very long addresses
 _MEANING = "Gives clusters names: for the legend, the picture, tables and exports, and to find them in other photos."
 _HELP = "Kept in this session for this granularity. Clusters with the same name count as one where they are looked for."
 
+_TOO_LONG = "These names are too long for the link, which leaves them out."
+
 Named = SegmentationResult | SegmentationsResult
+
+
+def settle(result: Named) -> None:
+    """Takes names from the link over, once the granularity is settled."""
+    k, is_asked = st.session_state["k"], link.wish("named") is not None
+    wanted = link.settle("named", "", lambda text: _read(text, k) is not None, word="names of clusters")
+    names = _read(wanted, k)
+    if is_asked and names:
+        _keep(_key(result, k), names)
+    tell(result, k)
+
+
+def tell(result: Named, k: int) -> None:
+    """The link names the clusters of the granularity that is shown, as far as it can hold them."""
+    text = _shown(of(result, k))
+    st.session_state["named"] = text if len(text) <= _MOST_LINKED else ""
+
+
+def _shown(names: Sequence[str]) -> str:
+    return "\n".join(f"{idx} {name}" for idx, name in enumerate(names) if name)
+
+
+def _read(text: str, k: int) -> tuple[str, ...] | None:
+    """One name per cluster from what `_shown` wrote; None if it is not that."""
+    names = [""] * k
+    for line in text[: _MOST_LINKED + 1].split("\n") if text else ():
+        number, _, name = line.partition(" ")
+        if not number.isdecimal() or int(number) >= k or not 0 < len(name) <= MAX_NAME or not name.isprintable():
+            return None
+        names[int(number)] = " ".join(name.split())
+    return tuple(names) if len(text) <= _MOST_LINKED else None
 
 
 def of(result: Named, k: int) -> tuple[str, ...]:
@@ -68,6 +105,8 @@ def offer(photos: Sequence[Photo], result: Named, k: int, colours: Sequence[str]
             },
         )
         written = tuple(" ".join(str(name or "").split()) for name in table["Name"])
+        if len(_shown(written)) > _MOST_LINKED:
+            st.caption(_TOO_LONG)
         with st.container(horizontal=True):
             st.button("Keep names", type="primary", key="keep names", on_click=_keep, args=(_key(result, k), written))
             if _BEFORE in st.session_state:

@@ -81,6 +81,7 @@ def _pictures(photos: Sequence[Photo], result: SegmentationsResult) -> None:
         concept_making.offer(partial(Selection.of_clusters, photos, maps, shown.only))
         cluster_names.offer(photos, result, shown.n_clusters, colours)
     draw_downloads("download set", _files(photos, result, shown), exports.files(result, shown.n_clusters))
+    cluster_names.tell(result, shown.n_clusters)
     link.write()
 
 

@@ -15,6 +15,7 @@ with st.spinner("Loading torch. This takes a moment after every start of the ser
     from pages.common import collection, door, jobs, link, photos
     from pages.explore import (
         appearance,
+        cluster_names,
         collection_views,
         concept_making,
         controls,
@@ -79,6 +80,7 @@ if mode != similar.CLUSTERS:
 if photo is None:
     maps = jobs.answer_or_stop("together", SegmentTogether(info.name, together, settings))
     appearance.settle(maps.segmentations[0])
+    cluster_names.settle(maps)
     collection_views.draw(together, maps)
     door.draw_link_notes(notes, photo_is_private=collection.is_private())
     st.stop()
@@ -91,6 +93,7 @@ result = jobs.result_or_stop("picture", segmenting)
 predictions = jobs.result_or_stop("classes", classifying)
 
 appearance.settle(result.segmentation)
+cluster_names.settle(result)
 part_taken.settle(photo, info)
 door.draw_link_notes(notes, photo_is_private=photos.is_private())
 views.picture(photo, result, predictions, photos.outside_what_was_learnt(catalog.entry(info.name)))

@@ -80,6 +80,7 @@ def picture(photo: Photo, result: SegmentationResult, predictions: Predictions, 
         st.markdown("**Download**")
         draw_downloads("download", _files(photo, result, shown), exports.files(result, shown.n_clusters))
     part_taken.draw(photo, result.encoder, lambda: np.isin(labels, shown.only), _NOTHING_SELECTED)
+    cluster_names.tell(result, shown.n_clusters)
     link.write()
 
 

@@ -102,6 +102,12 @@ def n_figures(app: AppTest) -> int:
     return len(app.get("plotly_chart"))
 
 
+def compared_fully(app: AppTest) -> AppTest:
+    """The page once all CAVs are fitted: a browser would ask again until then, by itself."""
+    app.session_state["jobs"]["similarity"][1].result()
+    return app.run()
+
+
 def names(library: ConceptLibrary, kind: str = "concept") -> list[str]:
     return [image_set.name for image_set in library.sets(kind)]
 
@@ -128,7 +134,7 @@ PICTURES = {f"{i}.png": png(300 + i, (40, 200, 40)) for i in range(4)}
 
 
 def test_the_page_shows_a_concept_with_its_health_without_a_click(concepts):
-    app = concepts()
+    app = compared_fully(concepts())
     assert not app.exception and not app.error
     assert (app.get_by_key("concept").value, app.get_by_key("random").value) == ("striped", "scenes")
     assert n_figures(app) == 3  # health over depth, responses, similarity

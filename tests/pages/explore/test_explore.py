@@ -450,6 +450,7 @@ def test_named_clusters_are_found_in_another_photo(explore):
     app.session_state["names"] = {key: ("sky", "", "grass")}
     app.run()
     assert tables(app)[0]["Name"].tolist() == ["sky", "", "grass"]
+    assert app.query_params["named"] == "0 sky\n2 grass"
     app.button("use names").click().run()
     assert app.query_params["show"] == "parts"
     app.selectbox("photo").set_value("coffee").run()
@@ -459,6 +460,27 @@ def test_named_clusters_are_found_in_another_photo(explore):
     (view,) = live_views(app)
     assert len(view["frames"]) == view["panes"][0]["shape"][0] > 20 and view["panes"][0]["names"][0][:2] == ["sky", "grass"]
     assert "Named in “china”" in sentences(app) and "2 of 3 clusters." in sentences(app)
+
+
+def test_names_of_clusters_come_with_the_link(explore):
+    app = explore(k="4", photo="coffee", named="1 the  cup\n3 table")
+    assert not app.exception and not app.warning
+    assert tables(app)[0]["Name"].tolist() == ["", "the cup", "", "table"]
+    assert app.query_params["named"] == "1 the cup\n3 table"
+    app.slider("k").set_value(5).run()
+    assert "named" not in app.query_params  # they were given at another granularity
+    result = app.session_state["jobs"]["picture"][1].result()
+    key = result.encoder.fingerprint, result.settings, result.photo_sha256s, 20
+    app.session_state["names"] = {key: tuple(f"{idx:02} {'a long name ' * 3}"[:40] for idx in range(20))}
+    app.slider("k").set_value(20).run()
+    assert "named" not in app.query_params and "too long for the link" in sentences(app)
+
+
+@pytest.mark.parametrize("names", ["4 sky", "sky", "0 " + "long" * 11, "0 \x07", "\n".join(f"0 {'n' * 38}" for _ in range(20))])
+def test_names_that_make_no_sense_in_a_link_are_complained_about(explore, names):
+    app = explore(k="4", photo="coffee", named=names)
+    assert not app.exception and "names of clusters" in app.warning[0].value
+    assert "Name" not in tables(app)[0] and "named" not in app.query_params
 
 
 def test_without_named_parts_the_page_says_where_they_come_from(explore):
