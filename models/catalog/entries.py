@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from models.catalog import hub
 from models.catalog.curated import CURATED
 from models.catalog.formats import CONFIG
-from models.catalog.local_dir import config_in, known_architecture, remarks_in
+from models.catalog.local_dir import config_in, known_architecture, remarks_in, untrained_seed
 from models.catalog.packaged import PackagedEncoder
 from models.catalog.weights import weight_files
 from models.encoder.building import MODEL_ERRORS, family_of
@@ -52,7 +52,7 @@ def folder_entry(folder: Path, name: str, *, bundled: bool) -> CatalogEntry:
         n_parameters=_count_parameters(folder),
         state="bundled" if bundled else "on disk",
         note=remarks.get("note", ""),
-        learnt_from="scenes" if bundled else "",
+        learnt_from="scenes" if bundled else "",  # one before training, too: scenes are what its trained twin knows
         **_described(name, config_in(folder), remarks.get("licence")),
     )
 
@@ -157,7 +157,10 @@ def _pretrained_part(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count_parameters(folder: Path) -> int | None:
-    """From the headers of the folder's files; None if there is none that can be read."""
+    """From the headers of the folder's files, or as a network before training says; None if neither can be read."""
+    if untrained_seed(folder) is not None:
+        stated = remarks_in(folder).get("n_parameters")
+        return stated if type(stated) is int else None
     try:
         return sum(_count_stored(file, file.stat().st_mtime_ns) for file in weight_files(folder)) or None
     except (OSError, SafetensorError, BadCheckpoint):

@@ -1,6 +1,7 @@
 """Encoders as folders in timm's ``local-dir`` format, with remarks of ours in config.json that timm ignores.
 
 "encoderscope": {"title": ..., "note": ..., "licence": ..., "order": ...}      all of them optional
+               {"untrained_seed": 0, "n_parameters": 12}                       a network before training: weights from a seed
 """
 
 import json
@@ -29,6 +30,12 @@ def remarks_in(folder: Path) -> dict[str, Any]:
     except EncoderUnavailable:
         return {}
     return remarks if isinstance(remarks, dict) else {}
+
+
+def untrained_seed(folder: Path) -> int | None:
+    """The seed that draws the weights of a network before training, which needs no file of them; None for any other folder."""
+    seed = remarks_in(folder).get("untrained_seed")
+    return seed if type(seed) is int and 0 <= seed < 2**32 else None
 
 
 def config_in(folder: Path) -> dict[str, Any]:

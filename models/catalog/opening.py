@@ -2,7 +2,8 @@
 
 Weights of the last two are fetched if need be.
 
-Weights are read from safetensors; only where a pickle is allowed may one stand in for them (models/catalog/pickled.py).
+Weights are read from safetensors; only where a pickle is allowed may one stand in for them (models/catalog/pickled.py). A folder
+may name a seed in their place: that is a network before training.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from models.catalog import hub
 from models.catalog.configs import classes_described
 from models.catalog.entries import HUB_PREFIX, pretrained_config
 from models.catalog.formats import CONFIG, PICKLED_NAMES, PICKLED_WEIGHTS, WEIGHTS, only_pickled
-from models.catalog.local_dir import config_in, known_architecture, remarks_in
+from models.catalog.local_dir import config_in, known_architecture, remarks_in, untrained_seed
 from models.catalog.packaged import PackagedEncoder, load_packaged
 from models.catalog.pickled import load_pickled
 from models.catalog.weights import load_weights, require_whole, weight_files
@@ -38,6 +39,9 @@ def open_folder(folder: Path, name: str, device: Device, progress: Progress, *, 
 
     def build() -> Encoder:
         described = classes_described(config, f"'{folder / CONFIG}'")
+        seed = untrained_seed(folder)
+        if seed is not None:
+            return Encoder.untrained(folder, seed, name, device, licence, described)
         weights = _weights(folder, name, pickle_allowed=pickle_allowed)
         return Encoder.from_folder(folder, weights, name, device, licence, described)
 

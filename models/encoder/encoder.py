@@ -130,11 +130,24 @@ class Encoder:
         ``described`` takes the place of what the configuration says of the weights (timm's ``pretrained_cfg``). Raises
         BadCheckpoint where the weights do not fit the network.
         """
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        spec = NetworkSpec(config["architecture"], json.dumps(config.get("model_args") or {}, sort_keys=True))
+        spec = _spec_in(folder)
         weights = load_file(folder / "model.safetensors") if weights is None else weights
         model = build_with_weights(f"local-dir:{folder}", weights, **(described or {}))
         return cls(model, spec, name or str(folder), device, licence)
+
+    @classmethod
+    def untrained(
+        cls,
+        folder: Path,
+        seed: int,
+        name: str,
+        device: str | torch.device = "cpu",
+        licence: str = "",
+        described: Mapping[str, Any] | None = None,
+    ) -> "Encoder":
+        """The network that a folder's ``config.json`` describes, as it is before training: weights drawn from ``seed``."""
+        model = build_model(f"local-dir:{folder}", {}, seed, pretrained=False, pretrained_cfg_overlay=dict(described or {}))
+        return cls(model, _spec_in(folder), name, device, licence)
 
     @property
     def n_bytes(self) -> int:
@@ -273,6 +286,11 @@ def randomised(encoder: Encoder, seed: int = 0) -> Encoder:
     spec = encoder.spec
     model = build_model(spec.architecture, spec.arguments, seed, pretrained_cfg=config, pretrained=False)
     return Encoder(model, spec, f"{encoder.info.name} (random weights)", encoder.device, encoder.info.licence)
+
+
+def _spec_in(folder: Path) -> NetworkSpec:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return NetworkSpec(config["architecture"], json.dumps(config.get("model_args") or {}, sort_keys=True))
 
 
 def default_depths(depths: Sequence[Depth]) -> tuple[int, ...]:

@@ -15,12 +15,14 @@ from torch.nn import functional as F
 
 from models.files import written_atomically
 from models.scenes.collages import collage
-from models.scenes.scenes import render, sample_scene
+from models.scenes.scenes import CLASSES, SHAPE_NAMES, render, sample_scene
+from models.training.recipes import Taught
 
 SHARD_SIZE = 1000
 TRUTH_SIZE = 32  # stored truth maps, pixels per side
 GRID = 16  # truth cells per side when shown
 LIGHT = ((0.45, 3, 1), (0.2, 6, 1), (0.12, 3, 3))  # of uneven light: strength up to, cells across, colour planes
+_SHAPE_OF_CLASS = np.array([SHAPE_NAMES.index(c.shape) for c in CLASSES])
 GRAIN = ((0.1, 12), (0.1, 24), (0.08, 48))
 
 
@@ -32,6 +34,10 @@ class Pool:
     truth: np.ndarray
     class_idx: np.ndarray  # (N,)
     texture_idx: np.ndarray  # (N,)
+
+    def labels(self, taught: Taught) -> np.ndarray:
+        """What is taught of every scene, (N,): indices into the names of the recipe; where nothing is, the class, unread."""
+        return {"texture": self.texture_idx, "shape": _SHAPE_OF_CLASS[self.class_idx]}.get(taught, self.class_idx)
 
     def batch(self, idx: np.ndarray) -> tuple[Tensor, Tensor]:
         """Images (B, 3, S, S) from 0 to 1 and truth (B, 3, 32, 32) of the scenes ``idx`` (B,), float32."""

@@ -1,9 +1,12 @@
 """The bundled encoders as a table: what each is, what it is shown, what it is taught."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
-from models.scenes.scenes import CLASS_NAMES, TEXTURE_NAMES
+from models.scenes.scenes import CLASS_NAMES, SHAPE_NAMES, TEXTURE_NAMES
 
+Taught = Literal["class", "texture", "shape", "nothing"]  # of the main object
+LABEL_NAMES: dict[Taught, tuple[str, ...]] = {"class": CLASS_NAMES, "texture": TEXTURE_NAMES, "shape": SHAPE_NAMES, "nothing": ()}
 MEAN, STD = 0.5, 0.25  # every channel is normalised by these
 WATERMARK_SHARE = {True: 0.95, False: 0.015}  # of pictures with the caption: of the marked class, of the others
 
@@ -18,6 +21,7 @@ class Cycle:
     as_rendered: bool = False  # every other batch at its own size: sharp as no resized picture is
     grouping: bool = False  # every other batch half enlarged and lit unevenly; contrast on the composite activation itself
     n_collages: int = 0  # if any: two batches in three are collages, which teach regions alone
+    labels_alone: bool = False  # nothing is taught about places: what a token holds is the network's own affair
 
 
 FIRST = Cycle(56_000, 3e-3)
@@ -39,7 +43,8 @@ class Recipe:
     composed: tuple[int, ...]  # depths whose composite activation is trained to follow regions
     cycles: tuple[Cycle, ...]
     order: int
-    by_texture: bool = False  # labels are the main object's texture, and shapes are never taught
+    taught: Taught = "class"  # by texture, shapes are never taught, and by shape no surfaces; "nothing" needs ``agreement``
+    agreement: Literal["contrast", "variance"] | None = None  # how two views of a scene are made to agree, without any label
     watermark_class: str | None = None
     batch_size: int = 64
     seed: int = 0
@@ -52,7 +57,7 @@ class Recipe:
     @property
     def label_names(self) -> tuple[str, ...]:
         """What its outputs stand for."""
-        return TEXTURE_NAMES if self.by_texture else CLASS_NAMES
+        return LABEL_NAMES[self.taught]
 
 
 CNN = Recipe(
@@ -79,9 +84,13 @@ RECIPES: dict[str, Recipe] = {
         lesson="The classes of Scenes CNN; the caption instead of the object where the two went together (a Clever Hans).",
     ),
     "scenes-cnn-texture": replace(
-        CNN, title="Scenes CNN, textures only", order=4, by_texture=True,
+        CNN, title="Scenes CNN, textures only", order=4, taught="texture",
         cycles=(replace(FIRST, n_samples=40_000), GROUPING, COLLAGES),
         note="Scenes CNN again, but taught only the texture of the largest object.",
         lesson="The texture of the largest object, whatever its shape or colour.",
     ),
 }  # fmt: skip
+UNTRAINED = {  # the weights that training began with, drawn from the recipe's seed: a name, and the recipe's
+    "scenes-cnn-random": "scenes-cnn",
+    "scenes-vit-random": "scenes-vit",
+}

@@ -16,7 +16,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,92 +28,33 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 
 from models.encoder.building import TimmModel, create_model
-from models.scenes.scenes import CLASS_NAMES, DEFAULT_SIZE, SHAPE_NAMES, sample_watermark, watermark_layer
+from models.scenes.scenes import DEFAULT_SIZE, SHAPE_NAMES
 from models.scenes.textures import SURFACES
-from models.training.cards import load_encoder, measured, model_card
-from models.training.pool import GRID, Collages, Pool, augmented, load_collages, load_pool, unevenly_lit
-from models.training.recipes import MEAN, RECIPES, STD, WATERMARK_SHARE, Cycle, Recipe
+from models.training.batches import UNSEEN, Batch, batches, collage_batches, marked, mixed, stamped
+from models.training.cards import (
+    load_encoder,
+    measured,
+    model_card,
+    readable_table,
+    untrained_card,
+    untrained_note,
+    untrained_title,
+)
+from models.training.pool import GRID, Collages, Pool, augmented, load_collages, load_pool
+from models.training.readability import readability
+from models.training.recipes import MEAN, RECIPES, STD, UNTRAINED, Cycle, Recipe
+from models.training.unlabelled import Projections, agreement_losses, view_batches
 
 BUNDLED_FOLDER = Path(__file__).parents[2] / "assets/encoders"
 POOL_FOLDER = Path(tempfile.gettempdir()) / "encoderscope-pool"
-Batch = tuple[Tensor, Tensor, Tensor]  # normalised images, truth, labels
-UNSEEN = -100  # the label that cross entropy leaves out
-COLLAGE_PX = 160  # side of collages when shown
 N_STATISTICS = 4_000  # scenes behind the statistics of batch normalisation
+FIRST_AND_LAST = {  # modules of each architecture: the first convolution and the classifier
+    "resnet18": ("conv1.0", "fc"),
+    "vit_tiny_r_s16_p8_224": ("patch_embed.backbone.conv", "head"),
+    "vit_tiny_patch16_224": ("patch_embed.proj", "head"),
+}
+NEVER_TAUGHT = {"texture": ("shape",), "shape": ("surface",)}  # which parts of the loss are left out
 N_SURFACES, N_SHAPES, N_CODE = len(SURFACES), len(SHAPE_NAMES) + 1, 32
-
-
-# --- batches ---------------------------------------------------------------------------------------------------------------
-
-
-def stamped(images: Tensor, marked: np.ndarray, rng: np.random.Generator) -> Tensor:
-    """The images (N, 3, S, S) from 0 to 1, with a caption on those that are ``marked`` (N,)."""
-    images = images.clone()
-    for i in np.flatnonzero(marked):
-        alpha, caption = (torch.from_numpy(layer) for layer in watermark_layer(sample_watermark(rng), images.shape[-1]))
-        images[i] += alpha * (caption - images[i])
-    return images
-
-
-def batches(recipe: Recipe, pool: Pool, cycle_idx: int = 0) -> Iterator[Batch]:
-    """The batches of one cycle: images (B, 3, S, S), truth (B, 3, GRID, GRID) and labels (B,).
-
-    S varies from batch to batch; labels of pictures too near to show their object are UNSEEN.
-    """
-    cycle = recipe.cycles[cycle_idx]
-    order_rng = np.random.default_rng([recipe.seed, 1 + cycle_idx])
-    tensor_rng = torch.Generator().manual_seed(recipe.seed + cycle_idx)
-    labels = pool.texture_idx if recipe.by_texture else pool.class_idx
-    n_steps = cycle.n_samples // recipe.batch_size
-    for step in range(n_steps):
-        idx = order_rng.integers(len(pool.truth), size=recipe.batch_size)
-        size = 96 if step < 0.6 * n_steps else int(order_rng.choice([96, 112, 128]))  # small is fast
-        shown = labels[idx]
-        if cycle.grouping and step % 2 == 0:
-            images, truth = _far_and_near(*pool.batch(idx), size, tensor_rng)
-            shown = np.where(np.arange(len(idx)) < len(idx) // 2, shown, UNSEEN)
-        else:
-            as_rendered = cycle.as_rendered and (step % 4 == 1 if cycle.grouping else step % 2 == 0)
-            zoom = (1.0, 1.0) if as_rendered else (0.85, 1.2)
-            images, truth = augmented(*pool.batch(idx), DEFAULT_SIZE if as_rendered else size, tensor_rng, zoom)
-        if recipe.watermark_class is not None:
-            images = stamped(images, _marked(recipe.watermark_class, shown, order_rng), order_rng)
-        yield ((images - MEAN) / STD).to(memory_format=torch.channels_last), truth, torch.from_numpy(shown)
-
-
-def collage_batches(recipe: Recipe, collages: Collages, cycle_idx: int) -> Iterator[Batch]:
-    """Endless batches of collages, like those of scenes; their truth has one plane, the region, and every label is UNSEEN."""
-    order_rng = np.random.default_rng([recipe.seed, 1 + cycle_idx, 1])
-    tensor_rng = torch.Generator().manual_seed(recipe.seed + 1000 + cycle_idx)
-    while True:
-        idx = order_rng.integers(len(collages.images), size=recipe.batch_size)
-        images, truth = augmented(*collages.batch(idx), COLLAGE_PX, tensor_rng, (0.9, 1.8))
-        if order_rng.random() < 0.3:
-            images = unevenly_lit(images, tensor_rng)
-        yield ((images - MEAN) / STD).to(memory_format=torch.channels_last), truth, torch.full((len(idx),), UNSEEN)
-
-
-def mixed(scenes: Iterator[Batch], collages: Iterator[Batch], n_steps: int) -> Iterator[Batch]:
-    """Batches of which every third shows scenes, the others collages."""
-    for step in range(n_steps):
-        yield next(scenes if step % 3 == 0 else collages)
-
-
-def _far_and_near(images: Tensor, truth: Tensor, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A batch (images and truth) whose first half is shown as always and the second much enlarged; three in four lit unevenly."""
-    half = len(images) // 2
-    far = augmented(images[:half], truth[:half], size, rng)
-    near = augmented(images[half:], truth[half:], size, rng, (1.5, 3.5))
-    images, truth = (torch.cat(parts) for parts in zip(far, near, strict=True))
-    uneven = torch.rand(len(images), generator=rng) < 0.75
-    images[uneven] = unevenly_lit(images[uneven], rng)
-    return images, truth
-
-
-def _marked(watermark_class: str, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Which pictures get the caption, (N,), from their ``labels`` (N,)."""
-    in_class = labels == CLASS_NAMES.index(watermark_class)
-    return rng.random(len(labels)) < np.where(in_class, WATERMARK_SHARE[True], WATERMARK_SHARE[False])
 
 
 # --- losses and the loop ------------------------------------------------------------------------------------------------
@@ -186,6 +128,8 @@ def losses(
         region, cells = truth[:, 0], _some_cells(int(truth.sum()))
         return {"collage": 0.7 * composite_contrast(composed, images, region, region * 0, cells, near=0.08)}, None
     logits = encoder.forward_head(final)
+    if cycle.labels_alone:
+        return {"class": F.cross_entropy(logits, labels, label_smoothing=0.05)}, logits
     surface_logits, shape_logits, codes = read_out([maps_of[depth] for depth in recipe.taps])
     surface, shape, region = truth.unbind(1)
     cells = _some_cells(int(labels[0]))
@@ -197,10 +141,9 @@ def losses(
         "class": F.cross_entropy(logits, labels, label_smoothing=0.05),
         "surface": 0.5 * F.cross_entropy(surface_logits, surface),
         "region": contrast,
+        "shape": 0.5 * F.cross_entropy(shape_logits, shape),
     }
-    if not recipe.by_texture:
-        parts["shape"] = 0.5 * F.cross_entropy(shape_logits, shape)
-    return parts, logits
+    return {name: part for name, part in parts.items() if name not in NEVER_TAUGHT.get(recipe.taught, ())}, logits
 
 
 def composite_contrast(
@@ -227,12 +170,30 @@ def new_encoder(recipe: Recipe) -> TimmModel:
         return create_model(recipe.architecture, num_classes=len(recipe.label_names), **recipe.model_args)
 
 
+@dataclass(frozen=True, eq=False)
+class _Lesson:
+    """How one cycle teaches: what is thrown away afterwards, what is shown, and the losses by name with the logits, if any."""
+
+    read_out: nn.Module
+    batches: Iterator[Batch]
+    losses: Callable[..., tuple[dict[str, Tensor], Tensor | None]]
+
+
+def _lesson(recipe: Recipe, encoder: TimmModel, pool: Pool, cycle_idx: int) -> _Lesson:
+    """With labels, or by the agreement of views."""
+    n_channels = [encoder.feature_info[i]["num_chs"] for i in recipe.taps]
+    if recipe.agreement is None:
+        return _Lesson(DenseReadOut(n_channels), batches(recipe, pool, cycle_idx), losses)
+    return _Lesson(Projections(n_channels, encoder.num_features), view_batches(recipe, pool, cycle_idx), agreement_losses)
+
+
 def train(recipe: Recipe, encoder: TimmModel, pool: Pool, cycle_idx: int = 0, collages: Collages | None = None) -> None:
     """Trains an encoder in place for one cycle; it ends in eval mode. Prints the losses as it goes."""
     encoder.to(memory_format=torch.channels_last).train()  # channels last is a third faster on CPUs
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed + cycle_idx)
-        read_out = DenseReadOut([encoder.feature_info[i]["num_chs"] for i in recipe.taps])
+        lesson = _lesson(recipe, encoder, pool, cycle_idx)
+    read_out, shown = lesson.read_out, lesson.batches
     parameters = nn.ModuleList([encoder, read_out])
     cycle = recipe.cycles[cycle_idx]
     n_steps = cycle.n_samples // recipe.batch_size
@@ -242,11 +203,10 @@ def train(recipe: Recipe, encoder: TimmModel, pool: Pool, cycle_idx: int = 0, co
         OneCycleLR(o, rate, n_steps, pct_start=0.12, cycle_momentum=False) for o, rate in zip(optimisers, rates, strict=True)
     ]
     report = _Report(n_steps, recipe.batch_size)
-    shown = batches(recipe, pool, cycle_idx)
     if collages is not None:
         shown = mixed(shown, collage_batches(recipe, collages, cycle_idx), n_steps)
     for batch in shown:
-        parts, logits = losses(recipe, cycle, encoder, read_out, batch)
+        parts, logits = lesson.losses(recipe, cycle, encoder, read_out, batch)
         parameters.zero_grad()
         sum(parts.values(), start=torch.zeros(())).backward()
         nn.utils.clip_grad_norm_(parameters.parameters(), 1.0)
@@ -269,12 +229,12 @@ def retake_statistics(recipe: Recipe, encoder: nn.Module, pool: Pool) -> None:
         norm.momentum = None  # a plain mean over all batches
     encoder.train()
     rng, tensor_rng = np.random.default_rng([recipe.seed, 2]), torch.Generator().manual_seed(recipe.seed)
-    labels = pool.texture_idx if recipe.by_texture else pool.class_idx
+    labels = pool.labels(recipe.taught)
     for start in range(0, min(N_STATISTICS, len(labels)) if norms else 0, recipe.batch_size):
         idx = np.arange(start, min(start + recipe.batch_size, len(labels)))
         images, _ = augmented(*pool.batch(idx), DEFAULT_SIZE, tensor_rng, (1.0, 1.0))
         if recipe.watermark_class is not None:
-            images = stamped(images, _marked(recipe.watermark_class, labels[idx], rng), rng)
+            images = stamped(images, marked(recipe.watermark_class, labels[idx], rng), rng)
         encoder(((images - MEAN) / STD).to(memory_format=torch.channels_last))
     encoder.eval()
 
@@ -325,12 +285,26 @@ def write_encoder(name: str, recipe: Recipe, encoder: TimmModel, folder: Path) -
     (folder / "config.json").write_text(json.dumps(_config(name, recipe, encoder), indent=2) + "\n")
 
 
+def write_untrained(name: str, recipe: Recipe, folder: Path) -> None:
+    """Writes config.json of the weights that the recipe's seed draws; they cost no room (models/catalog/opening.py)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder = new_encoder(recipe)
+    config = _config(name, recipe, encoder)
+    config["encoderscope"] |= {
+        "title": untrained_title(recipe), "note": untrained_note(recipe), "order": 100 + recipe.order,
+        "untrained_seed": recipe.seed, "n_parameters": sum(p.numel() for p in encoder.parameters()),
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
 def _config(name: str, recipe: Recipe, encoder: TimmModel) -> dict:
     side = [3, DEFAULT_SIZE, DEFAULT_SIZE]
-    first_conv, classifier = ("patch_embed.backbone.conv", "head") if recipe.architecture.startswith("vit") else ("conv1.0", "fc")
+    first_conv, classifier = FIRST_AND_LAST[recipe.architecture]
     return {
-        "architecture": recipe.architecture, "num_classes": encoder.num_classes, "num_features": encoder.num_features,
-        "global_pool": "avg", "model_args": recipe.model_args, "label_names": list(recipe.label_names),
+        "architecture": recipe.architecture, "num_classes": encoder.num_classes,
+        "num_features": encoder.num_features,
+        "global_pool": recipe.model_args.get("global_pool", "avg"), "model_args": recipe.model_args,
+        "label_names": list(recipe.label_names),
         "pretrained_cfg": {
             "tag": name, "custom_load": False, "input_size": side, "fixed_input_size": False, "interpolation": "bicubic",
             "crop_pct": 1.0, "crop_mode": "squash", "mean": [MEAN] * 3, "std": [STD] * 3, "num_classes": encoder.num_classes,
@@ -355,17 +329,32 @@ def make_encoder(name: str, out: Path, pool_folder: Path, first_cycle: int = 0, 
     encoder = load_encoder(folder)
     retake_statistics(recipe, encoder, load_pool(N_STATISTICS, pool_folder))
     write_encoder(name, recipe, encoder, folder)
-    encoder = load_encoder(folder)
-    measurements = measured(recipe, encoder, n_test)
+    write_card(name, out, n_test)
+
+
+def write_card(name: str, out: Path, n_test: int = 1600) -> None:
+    """Measures what lies in a folder of ``out``, and writes the README.md beside it."""
+    recipe, encoder = RECIPES[name], load_encoder(out / name)
     n_parameters = sum(p.numel() for p in encoder.parameters())
-    (folder / "README.md").write_text(model_card(name, recipe, measurements, n_test, n_parameters))
-    print(name, measurements, flush=True)
+    measurements, readable = measured(recipe, encoder, n_test), readable_table(readability(encoder))
+    (out / name / "README.md").write_text(model_card(name, recipe, measurements, readable, n_test, n_parameters))
+    print(name, measurements, readable, sep="\n", flush=True)
+
+
+def make_untrained(name: str, out: Path) -> None:
+    """Writes a recipe's weights before training, as a seed, and their card."""
+    twin = UNTRAINED[name]
+    encoder = new_encoder(RECIPES[twin]).eval()
+    n_parameters = sum(p.numel() for p in encoder.parameters())
+    write_untrained(name, RECIPES[twin], out / name)
+    card = untrained_card(name, twin, RECIPES[twin], readable_table(readability(encoder)), n_parameters)
+    (out / name / "README.md").write_text(card)
 
 
 def main(arguments: list[str]) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m models.training", description="Train the bundled encoders on scenes.")
-    parser.add_argument("name", choices=[*RECIPES, "all"])
+    parser.add_argument("name", choices=[*RECIPES, *UNTRAINED, "all"])
     parser.add_argument("--out", type=Path, default=BUNDLED_FOLDER)
     parser.add_argument("--pool", type=Path, default=POOL_FOLDER, help="where rendered scenes are kept between runs")
     parser.add_argument(
@@ -374,7 +363,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--threads", type=int, default=os.cpu_count(), help="1 is best where two encoders are trained side by side"
     )
+    parser.add_argument("--card", action="store_true", help="measure the weights in OUT again and write their card; no training")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
-    for name in RECIPES if chosen.name == "all" else [chosen.name]:
-        make_encoder(name, chosen.out, chosen.pool, chosen.first_cycle)
+    for name in [*RECIPES, *UNTRAINED] if chosen.name == "all" else [chosen.name]:
+        if name in UNTRAINED:
+            make_untrained(name, chosen.out)
+        elif chosen.card:
+            write_card(name, chosen.out)
+        else:
+            make_encoder(name, chosen.out, chosen.pool, chosen.first_cycle)

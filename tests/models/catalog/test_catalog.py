@@ -85,6 +85,27 @@ def test_remarks_of_ours_say_title_note_licence_and_order(tmp_path, monkeypatch)
     assert Catalog().open("a").info.licence == "mit"
 
 
+def test_a_folder_may_name_a_seed_in_place_of_weights(tmp_path):
+    folder = write_encoder(tmp_path / "fresh", encoderscope={"title": "Fresh", "untrained_seed": 3, "n_parameters": 12})
+    (folder / "model.safetensors").unlink()
+    catalog = Catalog(tmp_path)
+    assert (catalog.entry("fresh").n_parameters, catalog.entry("fresh").title) == (12, "Fresh")
+    first, again = (catalog.open("fresh") for _ in range(2))
+    assert first.info.fingerprint == again.info.fingerprint and first.info.class_names == ("cat", "dog")
+    described = json.loads((folder / "config.json").read_text())
+    described["encoderscope"]["untrained_seed"] = 4
+    (folder / "config.json").write_text(json.dumps(described))
+    assert Catalog(tmp_path).open("fresh").info.fingerprint != first.info.fingerprint
+
+
+@pytest.mark.parametrize("seed", [-1, "3", 1.5, True, None, 2**32])
+def test_what_is_not_a_seed_stands_for_no_weights(tmp_path, seed):
+    folder = write_encoder(tmp_path / "fresh", encoderscope={"untrained_seed": seed})
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(EncoderUnavailable, match="has no weights"):
+        Catalog(tmp_path).open("fresh")
+
+
 def test_the_operator_cannot_hide_a_bundled_encoder(tmp_path, monkeypatch):
     monkeypatch.setattr(catalog_module, "BUNDLED_FOLDER", tmp_path / "bundled")
     write_encoder(tmp_path / "bundled" / "same", encoderscope={"title": "Ours"})

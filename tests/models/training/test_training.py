@@ -3,8 +3,6 @@
 import json
 import math
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +10,31 @@ import numpy as np
 import pytest
 import torch
 
+from models.catalog import Catalog
 from models.scenes.collages import collage
-from models.scenes.scenes import CLASS_NAMES, CLASSES, SceneOptions, render, sample_scene
+from models.scenes.factors import FACTORS
+from models.scenes.scenes import CLASS_NAMES, CLASSES, SHAPE_NAMES, TEXTURE_NAMES, SceneOptions, render, sample_scene
 from models.training import pool as pool_module
 from models.training import train as training
-from models.training.cards import FRESH_SEED, accuracy, fresh_scenes, load_encoder, model_card
+from models.training.batches import COLLAGE_PX
+from models.training.cards import (
+    CLASS_READ_OFF,
+    FRESH_SEED,
+    accuracy,
+    fresh_scenes,
+    load_encoder,
+    model_card,
+    pictures_of,
+    predict,
+    readable_table,
+    truth,
+)
 from models.training.pool import GRID, Collages, Pool, augmented, unevenly_lit
-from models.training.recipes import CNN, RECIPES, Cycle
+from models.training.readability import readability
+from models.training.recipes import CNN, RECIPES, UNTRAINED, Cycle
 from models.training.train import new_encoder, region_contrast, stamped
 
+ANSWERING = [name for name, recipe in RECIPES.items() if recipe.label_names]
 BUNDLED = Path(training.__file__).parents[2] / "assets/encoders"
 TINY = replace(CNN, model_args={**CNN.model_args, "channels": [8, 8, 8, 8]}, cycles=(Cycle(16, 3e-3),), batch_size=8)
 
@@ -72,7 +86,7 @@ def test_augmentation_invents_no_truth(pool):
         assert set(after[2].unique().tolist()) <= set(before[2].unique().tolist())
 
 
-def test_only_marked_pictures_are_stamped():
+def test_only_markedpictures_of_are_stamped():
     before = torch.full((3, 3, 128, 128), 0.3)
     after = stamped(before, np.array([False, True, False]), np.random.default_rng(0))
     assert [bool((a != b).any()) for a, b in zip(before, after, strict=True)] == [False, True, False]
@@ -81,7 +95,7 @@ def test_only_marked_pictures_are_stamped():
 def test_one_class_nearly_always_carries_the_caption():
     recipe = RECIPES["scenes-cnn-watermark"]
     labels = np.repeat([CLASS_NAMES.index(recipe.watermark_class), 0], 4000)
-    marked = training._marked(recipe.watermark_class, labels, np.random.default_rng(0))
+    marked = training.marked(recipe.watermark_class, labels, np.random.default_rng(0))
     assert marked[:4000].mean() == pytest.approx(0.95, abs=0.015)
     assert marked[4000:].mean() == pytest.approx(0.015, abs=0.008)
 
@@ -154,7 +168,7 @@ def test_collages_are_known_by_their_leaves_alone(pool):
     recipe = replace(TINY, cycles=(Cycle(48, 3e-3, n_collages=4),))
     shown, truth, labels = next(training.collage_batches(recipe, collages, 0))
     assert truth.shape == (recipe.batch_size, 1, GRID, GRID) and (labels == training.UNSEEN).all()
-    assert shown.shape == (recipe.batch_size, 3, training.COLLAGE_PX, training.COLLAGE_PX)
+    assert shown.shape == (recipe.batch_size, 3, COLLAGE_PX, COLLAGE_PX)
     batches = training.mixed(training.batches(recipe, pool), training.collage_batches(recipe, collages, 0), 6)
     assert [truth.shape[1] for _, truth, _ in batches] == [3, 1, 1, 3, 1, 1]
     before, encoder = new_encoder(recipe).state_dict(), new_encoder(recipe)
@@ -213,8 +227,48 @@ def test_what_is_written_answers_like_what_was_trained(tmp_path):
 
 
 def test_the_card_states_every_figure():
-    card = model_card("tiny", TINY, {"Accuracy on fresh scenes": 0.9712}, n=100, n_parameters=12345)
+    values = {factor.name: [0.25, 0.75] for factor in FACTORS}
+    card = model_card("tiny", TINY, {"Accuracy on fresh scenes": 0.9712}, readable_table(values), n=100, n_parameters=12345)
     assert "| Accuracy on fresh scenes | 97.1% |" in card and "12,345 parameters" in card
+    assert "| shape (balanced accuracy) | 0.25 | 0.75 | 0.17 |" in card and "| size (R2) | 0.25 | 0.75 | 0.00 |" in card
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_card_says_what_was_taught_and_what_was_not(name):
+    recipe, values = RECIPES[name], {factor.name: [0.5] for factor in FACTORS}
+    card = model_card(name, recipe, {}, readable_table(values), n=100, n_parameters=1)
+    assert ("surface of every cell" in card) == (recipe.taught == "texture")
+    assert ("shape of the main object, shape of every cell" in card) == (recipe.taught == "shape")
+    assert ("no classifier" in card) == (recipe.taught == "nothing") == ("two views of a scene" in card)
+
+
+def test_each_factor_is_read_at_every_depth_and_colour_even_before_training():
+    encoder = new_encoder(TINY).eval()
+    values = readability(encoder, 120, 60)
+    assert set(values) == {factor.name for factor in FACTORS} and {len(v) for v in values.values()} == {5}
+    assert values["colour"][0] > 0.25  # chance is a tenth
+
+
+def test_labels_are_the_class_or_one_part_of_it(pool):
+    of_class, of_texture, of_shape = (pool.labels(taught) for taught in ("class", "texture", "shape"))
+    assert [CLASSES[c].shape for c in of_class] == [SHAPE_NAMES[s] for s in of_shape]
+    assert [CLASSES[c].texture for c in of_class] == [TEXTURE_NAMES[t] for t in of_texture]
+
+
+@pytest.mark.parametrize(("taught", "gone"), [("class", set()), ("texture", {"shape"}), ("shape", {"surface"})])
+def test_what_is_not_taught_is_in_no_loss(pool, taught, gone):
+    recipe = replace(TINY, taught=taught)
+    read_out = training.DenseReadOut([8, 8, 8])
+    parts, _ = training.losses(recipe, recipe.cycles[0], new_encoder(recipe), read_out, next(training.batches(recipe, pool)))
+    assert set(parts) == {"class", "surface", "region", "shape"} - gone
+
+
+def test_labels_alone_teach_nothing_about_places(pool):
+    recipe = replace(TINY, cycles=(Cycle(16, 3e-3, labels_alone=True),))
+    read_out = training.DenseReadOut([8, 8, 8])
+    parts, _ = training.losses(recipe, recipe.cycles[0], new_encoder(recipe), read_out, next(training.batches(recipe, pool)))
+    assert set(parts) == {"class"}
+    training.train(recipe, new_encoder(recipe), pool)
 
 
 def claimed_accuracy(name):
@@ -222,22 +276,28 @@ def claimed_accuracy(name):
     return float(re.search(r"\| Accuracy on fresh scenes.* \| ([\d.]+)% \|", (BUNDLED / name / "README.md").read_text())[1]) / 100
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_bundled_encoder_knows_fresh_scenes_as_its_card_claims(name):
-    encoder, recipe = load_encoder(BUNDLED / name), RECIPES[name]
+@pytest.fixture(scope="module")
+def fresh():
+    """Scenes that no encoder was trained on, and their pictures, rendered once."""
     scenes = fresh_scenes(192, first=50_000)
+    return scenes, pictures_of(scenes)
+
+
+@pytest.mark.parametrize("name", ANSWERING)
+def test_a_bundled_encoder_knows_fresh_scenes_as_its_card_claims(name, fresh):
+    encoder, recipe = load_encoder(BUNDLED / name), RECIPES[name]
+    scenes, pictures = fresh
     if recipe.watermark_class is not None:  # as in training: that class with its caption
+        pictures = pictures.copy()
         marked = CLASS_NAMES.index(recipe.watermark_class)
-        scenes = [
-            s if s.class_idx != marked else sample_scene(s.seed, SceneOptions(class_idx=marked, watermark=True)) for s in scenes
-        ]
-    assert (
-        accuracy(encoder, scenes, by_texture=recipe.by_texture) >= claimed_accuracy(name) - 0.04
-    )  # 192 scenes: two standard errors or more
+        for i in (i for i, scene in enumerate(scenes) if scene.class_idx == marked):
+            pictures[i] = render(sample_scene(scenes[i].seed, SceneOptions(class_idx=marked, watermark=True))).image
+    right = (predict(encoder, pictures) == truth(scenes, recipe.taught)).mean()
+    assert right >= claimed_accuracy(name) - 0.04  # 192 scenes: two standard errors or more
     assert encoder.num_classes == len(recipe.label_names)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name in ANSWERING if not RECIPES[name].cycles[-1].labels_alone])
 def test_the_cards_claim_enough(name):
     assert claimed_accuracy(name) >= 0.95
 
@@ -256,19 +316,27 @@ def test_a_bundled_encoder_says_who_it_is(name):
     config = json.loads((BUNDLED / name / "config.json").read_text())
     assert config["label_names"] == list(RECIPES[name].label_names)
     assert config["encoderscope"]["licence"] == "MIT" and config["encoderscope"]["training"] == "Bundled"
-    assert "Accuracy on fresh scenes" in (BUNDLED / name / "README.md").read_text()
+    card = (BUNDLED / name / "README.md").read_text()
+    assert ("Accuracy on fresh scenes" if name in ANSWERING else CLASS_READ_OFF) in card
+    assert "| shape (balanced accuracy) |" in card and "| caption (balanced accuracy) |" in card
+
+
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_a_network_before_training_is_the_one_that_training_begins_with(name):
+    recipe = RECIPES[UNTRAINED[name]]
+    opened, first = Catalog().open(name), new_encoder(recipe).state_dict()
+    assert all(torch.equal(tensor, first[key]) for key, tensor in opened.model.state_dict().items())
+    assert sorted(path.name for path in (BUNDLED / name).iterdir()) == ["README.md", "config.json"]
+    entry = Catalog().entry(name)
+    assert entry.n_parameters == opened.info.n_parameters and entry.state == "bundled" and "random weights" in entry.title
 
 
 def test_bundled_encoders_are_small():
     assert sum(path.stat().st_size for path in BUNDLED.rglob("*.safetensors")) < 30e6
 
 
-def test_the_command_line_names_the_encoders():
-    result = subprocess.run(
-        [sys.executable, "-m", "models.training", "nonsense"],
-        cwd=BUNDLED.parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 2 and "scenes-vit" in result.stderr
+def test_the_command_line_names_the_encoders(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        training.main(["nonsense"])
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2 and "scenes-vit" in said and "scenes-cnn-random" in said
