@@ -54,6 +54,12 @@ def shelf() -> Shelf:
     return state[_SHELF]
 
 
+def owner() -> str:
+    """Who has this browser, for work that outlives a page: the same after a reload, and of no use to anybody who learns it."""
+    shelf()
+    return hashlib.sha256(st.session_state[_TOKEN].encode()).hexdigest()
+
+
 def _close(left_behind: dict[str, str]) -> None:
     if "token" in left_behind:
         shelves().close(left_behind["token"])

@@ -11,6 +11,7 @@ from explainers.nave import composite
 from explainers.nave import kmeans as clustering
 from explainers.nave import segmentation as nave
 from explainers.service.service import ExplainerService
+from explainers.studies.answers import STUDY_ANSWERS
 from models.catalog.catalog import Catalog
 from pages.common import jobs
 from tests.pages.tiny_encoders import VIT, write_tiny_encoders
@@ -31,7 +32,8 @@ FAST = {"encoder": VIT, "size": "224"}
 @pytest.fixture(scope="session")
 def shared_service(tmp_path_factory) -> Iterator[ExplainerService]:
     """One service for all tests, so that encoders are opened once."""
-    service = ExplainerService(Catalog(write_tiny_encoders(tmp_path_factory.mktemp("encoders"))))
+    catalog = Catalog(write_tiny_encoders(tmp_path_factory.mktemp("encoders")))
+    service = ExplainerService(catalog, more_answers=STUDY_ANSWERS)
     yield service
     service.close()
 

@@ -1,0 +1,93 @@
+"""Figures of studies as Plotly figures. Pure functions. Names come from others and may hold tags, so they are escaped."""
+
+from html import escape
+
+import plotly.graph_objects as go
+
+from explainers.studies.findings import Figure, Series
+from pages.common import theme
+
+COLOURS = (theme.BLUE, theme.ORANGE, theme.GREEN, theme.VIOLET, "#C2577F", "#8C7B3A", "#4F6FC4", "#5C6970")
+_HEIGHT = 380
+
+
+def chart(figure: Figure) -> go.Figure:
+    """Lines with bands of one spread, bars with intervals of one, or points."""
+    traces = [trace for n, series in enumerate(figure.series) for trace in _traces(figure, series, COLOURS[n % len(COLOURS)])]
+    layout = {
+        "height": _HEIGHT,
+        "margin": theme.MARGIN,
+        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
+        "xaxis": {"title": {"text": escape(figure.x_title)}, "fixedrange": True, "automargin": True},
+        "yaxis": {"title": {"text": escape(figure.y_title)}, "fixedrange": True},
+        "barmode": "group",
+        "shapes": [] if figure.guide is None else [theme.level_line(figure.guide)],
+    }
+    return go.Figure(traces, layout)
+
+
+def _traces(figure: Figure, series: Series, colour: str) -> list[go.Scatter | go.Bar]:
+    if figure.kind == "bars":
+        return [_bars(series, colour)]
+    if figure.kind == "points":
+        return [_points(series, colour)]
+    return [*_band(series, colour), _line(series, colour)]
+
+
+def _line(series: Series, colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=series.xs,
+        y=series.ys,
+        name=escape(series.name),
+        mode="lines+markers",
+        marker={"size": 5},
+        line={"color": colour, "width": 2, "dash": "dot" if series.oracle else "solid"},
+        hovertemplate=f"{escape(series.name)}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
+    )
+
+
+def _band(series: Series, colour: str) -> list[go.Scatter]:
+    known = [
+        (x, y, spread)
+        for x, y, spread in zip(series.xs, series.ys, series.spreads or [None] * len(series.xs), strict=True)
+        if y is not None and spread is not None
+    ]
+    if not known:
+        return []
+    xs = [x for x, _, _ in known]
+    above, below = ([y + sign * spread for _, y, spread in known] for sign in (1, -1))
+    return [
+        go.Scatter(
+            x=[*xs, *reversed(xs)],
+            y=[*above, *reversed(below)],
+            fill="toself",
+            fillcolor=theme.faint(colour, 0.18),
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    ]
+
+
+def _bars(series: Series, colour: str) -> go.Bar:
+    spreads = {"type": "data", "array": [s or 0 for s in series.spreads], "color": theme.INTERVALS, "thickness": 1.2, "width": 3}
+    return go.Bar(
+        x=[escape(str(x)) for x in series.xs],
+        y=series.ys,
+        name=escape(series.name),
+        marker={"color": theme.faint(colour, 0.35) if series.oracle else colour, "line": {"color": colour, "width": 1}},
+        error_y=spreads if series.spreads else None,
+        hovertemplate=f"{escape(series.name)}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
+    )
+
+
+def _points(series: Series, colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=series.xs,
+        y=series.ys,
+        name=escape(series.name),
+        mode="markers",
+        marker={"size": 8, "color": colour, "symbol": "circle-open" if series.oracle else "circle"},
+        text=[escape(label) for label in series.labels] or None,
+        hovertemplate="%{text}<br>%{x:.3f}, %{y:.3f}<extra></extra>" if series.labels else "%{x:.3f}, %{y:.3f}<extra></extra>",
+    )
