@@ -61,11 +61,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Figure:
-    """A chart: what stands on its axes, and its series."""
+    """A chart: what stands on its axes, and its series; of a map, one series per row from the top, with its values as ``ys``."""
 
     name: str  # of the file
     title: str
-    kind: Literal["lines", "bars", "points"]
+    kind: Literal["lines", "bars", "points", "map"]
     x_title: str
     y_title: str
     series: tuple[Series, ...]
