@@ -64,8 +64,7 @@ def heat() -> HeatAppearance:
 
 
 def _percent(label: str, key: str, meaning: str) -> float:
-    options = {"format": "%d %%", "persist_state": "session", "help": meaning}
-    return st.slider(label, 0, 100, key=key, on_change=_redraw, **options) / 100
+    return st.slider(label, 0, 100, key=key, format="%d %%", persist_state="session", on_change=_redraw, help=meaning) / 100
 
 
 def _redraw() -> None:
