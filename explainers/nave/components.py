@@ -2,12 +2,16 @@
 
     x_p  composite activation at a position p of a grid of an eighth of the input, less the mean of all positions
     A    the first q principal axes of all x_p / |x_p| (q, D): orthonormal; no others leave out less of all cosines together
-    c_p  A x_p / |x_p| (q,): what is kept of a position, in bytes
+    c_p  A x_p / |x_p| (q,): what is kept of a position, each component in steps of its own
     cos  <x_p, x_q> / (|x_p| |x_q|): what is meant by similarity; <c_p, c_q> is what is computed of it
 
 Divided by the length of the whole activation, not by that of what is kept of it: what is left out counts as if two positions had
 nothing in common there, which is three times as near to the cosine of all channels on average (tests/benchmarks). Colours are
 drawn from the first three principal components of the x_p themselves, lengths included, as is usual.
+
+Later components are smaller, so fewer bits are enough for them: beyond as many as there are bytes, a byte holds two, in fifteen
+steps over three standard deviations either way; what lies farther out is brought in. The first dozen keep their bytes. Seventy
+components fit where forty-one whole bytes did.
 
 Clusters do not depend on where the origin lies, cosines do. The mean of the positions is the one origin that takes no side: what
 two positions have in common on average counts as 0. Without it, activations that are never negative are nearly all alike. Of
@@ -27,14 +31,16 @@ from explainers.nave.composite import Composite, composites_of
 from explainers.nave.sample import evenly_spaced
 from explainers.nave.settings import scales_of
 
-GRID_STRIDE = 8  # px of the input along a position: at most 148 kB for a photo of 448 px
-N_COMPONENTS = 41
+GRID_STRIDE = 8  # px of the input along a position: at most 149 kB for a photo of 448 px
+N_BYTES = 41  # that all components of a position take
+N_COMPONENTS = 70  # the first dozen in a byte each
 N_COLOURS = 3  # components that are drawn as red, green and blue
 STRETCHED = (1, 99)  # percentiles between which a component becomes a colour
 MAX_SAMPLED = 4096  # positions from which mean and axes are taken; of a photo of 448 px all of them
 N_JUDGED = 16  # places whose similarity is compared with that of all channels
 N_EXTRA, N_POWERS = 16, 4  # directions and rounds of the randomised decomposition beyond what is kept
-CODE = 127  # stands for 1
+FINE, COARSE = 127, 7  # the largest code in a byte, and in half of one
+REACH = 3  # standard deviations that the largest code in half a byte stands for
 Place = tuple[float, float]  # shares of the width and of the height of an image
 NO_LENGTH = 1e-3  # of the typical length before the mean is taken away: what is shorter is rounding, and points nowhere
 
@@ -43,8 +49,9 @@ NO_LENGTH = 1e-3  # of the typical length before the mean is taken away: what is
 class Components:
     """What is kept of the positions of one image."""
 
-    codes: np.ndarray  # (H, W, q) int8: c_p in 127ths; all zero at a position that equals the mean
+    codes: np.ndarray  # (H, W, q) int8: c_p in steps; all zero at a position that equals the mean
     colours: np.ndarray  # (H, W, 3) uint8: the first three components, stretched
+    steps: np.ndarray  # (q,) float32: what 1 stands for in each component; the same for images that are looked at together
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -56,13 +63,25 @@ class Components:
         col, row = (min(n - 1, max(0, int(share * n))) for share, n in zip(place, self.shape[::-1], strict=True))
         return self.codes[row, col]
 
+    def packed(self) -> bytes:
+        """The steps, then the codes (H, W, q) of all positions, then their colours (H, W, 3).
+
+        Of the codes of a position, the first ``n_fine(q)`` have a byte each. The others come in pairs, of which the first has the
+        lower half of a byte, in which 7 stands for 0.
+        """
+        positions = self.codes.reshape(-1, self.codes.shape[2])
+        fine, coarse = np.split(positions, [n_fine(positions.shape[1])], axis=1)
+        halves = (np.pad(coarse, ((0, 0), (0, coarse.shape[1] % 2))) + COARSE).astype(np.uint8)
+        codes = np.concatenate([fine.view(np.uint8), halves[:, ::2] | halves[:, 1::2] << 4], axis=1)
+        return b"".join(np.ascontiguousarray(part).tobytes() for part in (self.steps.astype("<f4"), codes, self.colours))
+
     def similarity(self, codes: np.ndarray) -> np.ndarray:
         """Cosine similarity of every position to one with these codes (q,), (H, W) in [-1, 1].
 
         The same codes are the same activation: 1. A position that equals the mean is as alike to any other as two positions are
         on average: 0.
         """
-        products = self.codes.astype(np.float32) @ (codes.astype(np.float32) / CODE**2)
+        products = self.codes.astype(np.float32) @ (codes.astype(np.float32) * self.steps**2)
         is_same = (self.codes == codes).all(2) & codes.any()
         return np.where(is_same, np.float32(1), products.clip(-1, 1))
 
@@ -93,9 +112,9 @@ def principal_components(
     axes, shares = principal_axes(_at_length_one(sample - mean, shortest))
     colour_axes, explained = principal_axes(sample - mean)
     lengths = [_lengths(image, mean).cpu().numpy() for image in images]
-    codes = _codes([_along(image, axes, mean) for image in images], lengths, shortest)
+    codes, steps = _codes([_along(image, axes, mean) for image in images], lengths, shortest)
     colours = _colours([_along(image, colour_axes[:N_COLOURS], mean) for image in images])
-    components = tuple(Components(*pair) for pair in zip(codes, colours, strict=True))
+    components = tuple(Components(*pair, steps) for pair in zip(codes, colours, strict=True))
     return PrincipalComponents(
         components, sum(shares), explained[:N_COLOURS], _rank_correlation(images, mean, lengths, components)
     )
@@ -148,13 +167,30 @@ def _lengths(image: Composite, mean: Tensor) -> Tensor:
     return (image.squared_norms() + towards_mean).clamp_min(0).sqrt()
 
 
-def _codes(coordinates: Sequence[np.ndarray], lengths: Sequence[np.ndarray], shortest: float) -> list[np.ndarray]:
-    """Per image c_p in 127ths (H, W, q), from coordinates (q, H, W) and lengths (H, W)."""
-    codes = []
-    for along, length in zip(coordinates, lengths, strict=True):
-        shares = np.divide(along, length, out=np.zeros_like(along), where=length > max(shortest, 1e-30))
-        codes.append(np.ascontiguousarray((CODE * shares.clip(-1, 1)).round().astype(np.int8).transpose(1, 2, 0)))
-    return codes
+def n_fine(n_components: int) -> int:
+    """How many of the components have a byte each: as many as leave half a byte for each of the others."""
+    return min(n_components, max(0, 2 * N_BYTES - n_components))
+
+
+def _codes(
+    coordinates: Sequence[np.ndarray], lengths: Sequence[np.ndarray], shortest: float
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Per image c_p in steps (H, W, q), and the steps (q,), from coordinates (q, H, W) and lengths (H, W)."""
+    shares = [
+        np.divide(along, length, out=np.zeros_like(along), where=length > max(shortest, 1e-30)).transpose(1, 2, 0)
+        for along, length in zip(coordinates, lengths, strict=True)
+    ]
+    every = np.concatenate([of_image.reshape(-1, of_image.shape[2]) for of_image in shares])
+    largest = np.where(np.arange(every.shape[1]) < n_fine(every.shape[1]), FINE, COARSE).astype(np.float32)
+    reached = np.where(largest == FINE, np.inf, REACH * np.sqrt(np.square(every).mean(0)))
+    steps = (np.minimum(np.abs(every).max(0), reached) / largest).astype(np.float32)
+    return [_in_steps(of_image, steps, largest) for of_image in shares], steps
+
+
+def _in_steps(shares: np.ndarray, steps: np.ndarray, largest: np.ndarray) -> np.ndarray:
+    """Values (H, W, q) in steps (q,), int8, as far as the largest codes (q,) go; without a step, nothing."""
+    whole = np.divide(shares, steps, out=np.zeros_like(shares), where=steps > 0).round()
+    return np.ascontiguousarray(whole.clip(-largest, largest).astype(np.int8))
 
 
 def _colours(coordinates: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -25,7 +25,7 @@ def similar_table(service: ExplainerService, encoders: Sequence[str]) -> list[di
                 "encoder": encoder.rpartition("/")[2],
                 "photos": len(photos),
                 "depths": " ".join(map(str, together.settings.depths)),
-                "kB, most": max(image.codes.nbytes + image.colours.nbytes for image in images) / 1000,
+                "kB, most": max(len(image.packed()) for image in images) / 1000,
                 "kept, mean": float(np.mean([result.components.kept for result in alone])),
                 "rank correlation, mean": float(np.mean([result.components.rank_correlation for result in alone])),
                 "rank correlation, least": min(result.components.rank_correlation for result in alone),

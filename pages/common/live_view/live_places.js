@@ -2,11 +2,10 @@
 // packing.py puts this file before live_view.js, so that all are one module; a view with data.places comes here.
 // data.places: {mode: "similar" or "colours", pin: {pane, place: [x, y], codes} or null, scale: 256 colours of similarities 0 to 1}
 //
-// A field is what is known of the positions of one photo: {codes: Int8Array (h * w * q), colours: Uint8Array (h * w * 3),
-// similar: Float32Array (h * w), w, h, q}, as in explainers/nave/components.py.
+// A field is what is known of the positions of one photo: {components: Float32Array (h * w * q), steps: Float32Array (q), colours:
+// Uint8Array (h * w * 3), similar: Float32Array (h * w), w, h, q}, as in explainers/nave/components.py.
 // A place is [x, y], shares of the photo's width and height. view.pin is the one that stays, view.pointed the one that moves.
 
-const CODE = 127; // stands for 1
 const FINEST = 4; // pixels that are drawn along a position of the field at most; small panes get fewer
 const FOLLOWERS_MS = 4; // what panes that follow the pointer elsewhere may take before the browser has its turn
 const PLACE_KEYS =
@@ -14,10 +13,20 @@ const PLACE_KEYS =
 
 // ---- Similarity ----------------------------------------------------------------------------------------------------
 
-function fieldOf(bytes, [h, w, q]) {
-  const n = h * w;
-  const codes = new Int8Array(bytes.buffer, bytes.byteOffset, n * q);
-  return { codes, colours: bytes.subarray(n * q), similar: new Float32Array(n), w, h, q };
+// Undoes Components.packed: the first components have a byte each, of the others two share one.
+function fieldOf(bytes, [h, w, q, nFine]) {
+  const [n, nBytes] = [h * w, nFine + Math.ceil((q - nFine) / 2)];
+  const steps = new Float32Array(bytes.slice(0, 4 * q).buffer);
+  const codes = bytes.subarray(4 * q, 4 * q + n * nBytes);
+  const components = new Float32Array(n * q);
+  for (let i = 0, at = 0, to = 0; i < n; i++, at += nBytes) {
+    for (let c = 0; c < nFine; c++) components[to++] = steps[c] * ((codes[at + c] << 24) >> 24);
+    for (let c = nFine; c < q; c++) {
+      const pair = codes[at + nFine + ((c - nFine) >> 1)];
+      components[to++] = steps[c] * (((c - nFine) % 2 ? pair >> 4 : pair & 15) - 7);
+    }
+  }
+  return { components, steps, colours: bytes.subarray(4 * q + n * nBytes), similar: new Float32Array(n), w, h, q };
 }
 
 function positionAt({ w, h }, [x, y]) {
@@ -25,28 +34,28 @@ function positionAt({ w, h }, [x, y]) {
   return at(y, h) * w + at(x, w);
 }
 
-function codesAt({ codes, q }, position) {
-  return codes.subarray(position * q, (position + 1) * q);
+function componentsAt({ components, q }, position) {
+  return components.subarray(position * q, (position + 1) * q);
 }
 
-// Fills field.similar with the similarity of every position to one with these codes; the same codes are the same activation.
-function compareWith({ codes, similar, q }, other) {
+// Fills field.similar with the similarity of every position to one with these components; the same ones are the same activation.
+function compareWith({ components, similar, q }, other) {
   const own = productAt(other, 0, other, q);
   for (let i = 0, at = 0; i < similar.length; i++, at += q) {
-    const product = productAt(codes, at, other, q);
-    const isSame = product >= own && own > 0 && isSameAt(codes, at, other);
-    similar[i] = isSame ? 1 : Math.min(1, Math.max(-1, product / CODE ** 2));
+    const product = productAt(components, at, other, q);
+    const isSame = product >= own && own > 0 && isSameAt(components, at, other);
+    similar[i] = isSame ? 1 : Math.min(1, Math.max(-1, product));
   }
 }
 
-function productAt(codes, at, other, q) {
+function productAt(components, at, other, q) {
   let sum = 0;
-  for (let c = 0; c < q; c++) sum += codes[at + c] * other[c];
+  for (let c = 0; c < q; c++) sum += components[at + c] * other[c];
   return sum;
 }
 
-function isSameAt(codes, at, other) {
-  return other.every((code, c) => codes[at + c] === code);
+function isSameAt(components, at, other) {
+  return other.every((component, c) => components[at + c] === component);
 }
 
 // Mixes the similarities of a field bilinearly to ``finer`` times as many rows and columns, each of which becomes a pixel.
@@ -121,11 +130,12 @@ function fineness({ stage }, { w }) {
   return Math.min(FINEST, Math.max(1, Math.round((stage.clientWidth * devicePixelRatio) / (2 * w))));
 }
 
-// What a pane is compared with: the shown place of the pane that has it, or its codes where that pane is on another page; where
-// components mean something else in every pane, its own activation there.
+// What a pane is compared with: the shown place of the pane that has it, or its codes where that pane is on another page, which are
+// in the same steps; where components mean something else in every pane, its own activation there.
 function comparedWith(view, pane, shown) {
   const [field] = (view.data.together ? view.panes.get(shown.pane)?.maps : pane.maps) ?? [];
-  return field ? codesAt(field, positionAt(field, shown.place)) : shown.codes;
+  if (field) return componentsAt(field, positionAt(field, shown.place));
+  return pane.maps[0].steps.map((step, c) => step * shown.codes[c]);
 }
 
 // The scale with the opacity that is wanted, as pixels.

@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-import numpy as np
 import streamlit as st
 
 from explainers.drawing.places import SCALE
-from explainers.nave.components import Components, Place
+from explainers.nave.components import Components, Place, n_fine
 from models.photo import Photo
 from pages.common.live_view.live_view import Waiting, component, hear, heard, photos_stored, stored
 
@@ -98,10 +97,6 @@ def _described(key: str, pane: PlacesPane | Waiting, photos: Mapping[str, str]) 
     described = {"photo": photos[pane.photo.sha256], "size": list(pane.photo.shape), "id": pane.id, "title": pane.title}
     if isinstance(pane, Waiting):
         return described | {"sentence": pane.sentence}
-    codes = pane.components.codes
-    return described | {"maps": stored(key, as_bytes(pane.components)), "shape": list(codes.shape), "alt": pane.alt}
-
-
-def as_bytes(components: Components) -> bytes:
-    """What the browser gets of a photo: the codes (h, w, q) of all positions, then their colours (h, w, 3)."""
-    return np.ascontiguousarray(components.codes).tobytes() + np.ascontiguousarray(components.colours).tobytes()
+    height, width, q = pane.components.codes.shape
+    described |= {"maps": stored(key, pane.components.packed()), "shape": [height, width, q, n_fine(q)]}
+    return described | {"alt": pane.alt}

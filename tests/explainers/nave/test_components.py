@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from explainers.nave.components import (
+    N_BYTES,
     N_COLOURS,
     N_COMPONENTS,
     Components,
     component_grid,
+    n_fine,
     principal_axes,
     principal_components,
     spearman,
@@ -104,10 +106,37 @@ def test_the_same_maps_give_the_same_bytes():
     assert one.images[0].codes.tobytes() == other.images[0].codes.tobytes()
 
 
+@pytest.mark.parametrize(("n_components", "n_whole"), [(3, 3), (41, 41), (42, 40), (70, 12), (N_COMPONENTS, 12)])
+def test_as_many_components_have_a_byte_each_as_leave_half_a_byte_for_the_others(n_components, n_whole):
+    assert n_fine(n_components) == n_whole <= N_BYTES
+
+
+def test_bytes_are_steps_then_whole_and_half_bytes_then_colours():
+    codes = np.zeros((1, 2, N_COMPONENTS), np.int8)
+    codes[0, 0, 0], codes[0, 1, 11], codes[0, 0, 12], codes[0, 0, 13] = -127, 127, -7, 7
+    steps = np.linspace(1, 0.01, N_COMPONENTS).astype(np.float32)
+    packed = Components(codes, np.full((1, 2, 3), 9, np.uint8), steps).packed()
+    assert len(packed) == 4 * N_COMPONENTS + 2 * (N_BYTES + 3)
+    np.testing.assert_array_equal(np.frombuffer(packed[: 4 * N_COMPONENTS], np.float32), steps)
+    first, second = (packed[4 * N_COMPONENTS + n * N_BYTES :][:N_BYTES] for n in range(2))
+    assert (first[0], second[11], first[12], first[13]) == (129, 127, 14 << 4, 7 | 7 << 4)
+    assert packed[-6:] == bytes([9] * 6)
+
+
+def test_small_components_have_small_steps_and_what_lies_far_out_is_brought_in():
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(90, 24, 24, generator=generator) * torch.linspace(4, 0.3, 90).reshape(-1, 1, 1)
+    (image,) = found(maps).images
+    assert image.codes.shape == (24, 24, N_COMPONENTS) and image.steps[-1] < 7 * image.steps[12] < 127 * image.steps[0]
+    assert np.abs(image.codes[..., :12]).max() == 127 and np.abs(image.codes[..., 12:]).max() == 7
+    assert (np.abs(image.codes).max((0, 1)) == np.where(np.arange(N_COMPONENTS) < 12, 127, 7)).all()
+
+
 def test_a_photo_of_448_px_takes_at_most_150_kB():
     encoder = Encoder.from_timm("resnet10t")  # sides in multiples of 32, which round the area up most
     grids = [component_grid(encoder.input_shape((height, 1000), 448)) for height in range(250, 4001, 7)]
-    assert 140_000 < max(rows * columns for rows, columns in grids) * (N_COMPONENTS + N_COLOURS) <= 150_000
+    n_positions = max(rows * columns for rows, columns in grids)
+    assert 140_000 < n_positions * (N_BYTES + N_COLOURS) + 4 * N_COMPONENTS <= 150_000
 
 
 def test_axes_are_those_of_the_exact_decomposition_with_the_farthest_position_in_front():
@@ -146,5 +175,5 @@ def test_the_bytes_of_a_photo_are_few_and_order_its_places_as_all_channels_do(se
     result = service.find_components(encoder, [read_sample(photo)], settings=ComponentSettings(input_size=448)).result(120)
     (image,) = result.components.images
     assert isinstance(image, Components) and image.codes.dtype == np.int8
-    assert image.codes.nbytes + image.colours.nbytes <= 150_000
+    assert len(image.packed()) <= 150_000
     assert result.components.rank_correlation >= 0.98

@@ -13,7 +13,6 @@ from explainers.nave.components import N_COMPONENTS, Components, PrincipalCompon
 from explainers.nave.settings import ComponentSettings, NaveSettings
 from explainers.results.components import ComponentsResult
 from explainers.service.questions import FindComponents, Segment
-from pages.common.live_view.live_places import as_bytes
 from pages.common.places import read_place, show_place
 from pages.explore import place_downloads, similar
 from pages.explore.similar import Pinned
@@ -23,7 +22,8 @@ from tests.pages.hand_made import grey_photo, provenance
 # Two positions, opposite to each other, and a third of the same kind as the first.
 CODES = np.array([[[127, 0], [-127, 0]], [[127, 0], [0, 127]]], np.int8)
 COLOURS = np.array([[[255, 0, 0], [0, 0, 255]], [[255, 0, 0], [0, 255, 0]]], np.uint8)
-IMAGE = Components(CODES, COLOURS)
+STEPS = np.full(2, 1 / 127, np.float32)
+IMAGE = Components(CODES, COLOURS, STEPS)
 COMPONENTS = PrincipalComponents((IMAGE,), 0.9, (0.5, 0.25), 0.99)
 PIN = Pinned(0, (0.1, 0.1), 0.5)
 
@@ -112,10 +112,6 @@ def test_several_photos_are_compared_with_one_place(explore):
     assert len(kept) == 8
 
 
-def test_the_bytes_are_codes_then_colours():
-    assert as_bytes(IMAGE) == CODES.tobytes() + COLOURS.tobytes()
-
-
 # --- the pinned region ----------------------------------------------------------------------------------------------------
 
 
@@ -128,7 +124,7 @@ def test_the_pinned_region_is_what_is_similar_enough():
 
 
 def test_the_region_of_another_photo_is_similar_to_the_place_of_the_first():
-    other = Components(CODES[:, ::-1].copy(), COLOURS)
+    other = Components(CODES[:, ::-1].copy(), COLOURS, STEPS)
     both = PrincipalComponents((IMAGE, other), 0.9, (0.5, 0.25), 0.99)
     assert similar.pinned_mask(both, PIN, 1, (2, 2)).tolist() == [[False, True], [False, True]]
 
