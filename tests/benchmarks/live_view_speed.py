@@ -7,6 +7,7 @@ the page, per event that changed the picture:
     event to frame  from the pointer event to the animation callback of the frame that has the new picture in it
     event to next   to the callback of the frame after: by then the picture has left the page's hands
     drawing         from the pointer event to the end of drawing
+    elsewhere       of several photos, in the panes without the pointer: from the pointer event to the end of drawing its place there
 """
 
 import tempfile
@@ -28,18 +29,24 @@ START_MS = 300_000
 WATCH = """
 () => {
   const elements = [...document.querySelectorAll("[data-testid=stBidiComponentIsolated]")];
-  const stage = elements.map((element) => element.shadowRoot.querySelector(".stage[data-frame]")).find(Boolean);
-  const seen = (window.seen = { drawing: [], frame: [], next: [], intervals: [] });
+  const [stage, ...others] = elements.flatMap((element) => [...element.shadowRoot.querySelectorAll(".stage[data-frame]")]);
+  const seen = (window.seen = { drawing: [], frame: [], next: [], elsewhere: [], intervals: [] });
+  const began = new Map(); // place -> when the pointer came there
   let event = null, last = null;
   addEventListener("pointermove", () => (event = performance.now()), true);
   new MutationObserver(() => {
     const from = event;
+    began.set(stage.dataset.place, from);
     seen.drawing.push(performance.now() - from);
     requestAnimationFrame(() => {
       seen.frame.push(performance.now() - from);
       requestAnimationFrame(() => seen.next.push(performance.now() - from));
     });
   }).observe(stage, { attributeFilter: ["data-frame", "data-place"] });
+  for (const other of others) {
+    const note = () => began.has(other.dataset.place) && seen.elsewhere.push(performance.now() - began.get(other.dataset.place));
+    new MutationObserver(note).observe(other, { attributeFilter: ["data-place"] });
+  }
   (function tick(now) {
     if (last !== null) seen.intervals.push(now - last);
     last = now;
@@ -107,6 +114,8 @@ def _pointed(browser: Browser, link: str, encoder: str, pixel_ratio: int) -> dic
         "drawing, p95 ms": _p95(seen["drawing"]),
         "event to frame, p95 ms": _p95(seen["frame"]),
         "event to next, p95 ms": _p95(seen["next"]),
+        "elsewhere, p95 ms": _p95(seen["elsewhere"]) if seen["elsewhere"] else 0.0,
+        "elsewhere, of all": len(seen["elsewhere"]) / len(seen["frame"]) / max(n_photos - 1, 1),
         "frame interval, median ms": float(np.median(seen["intervals"])),
         "messages": len(sent) - n_before,
     }
