@@ -31,6 +31,6 @@ panes = [
     Waiting("late", photo, "Late", "Waits until the others are done."),
 ]
 follow = {"frame": "regions", "opacity": "opacity", "outlines": "outlines"}
-together = st.query_params.get("together") == "1"
+together = st.checkbox("Several photos")
 live_view("panes", panes, [10, 15, 40], wanted, Cover(opacity / 100, outlines), Controls(follow, select, together))
 st.text(f"selected: {selected}")

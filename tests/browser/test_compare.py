@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PICTURE_SECONDS
+from tests.browser.conftest import PICTURE_SECONDS, Contexts, watched_pages
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
 
 pytestmark = pytest.mark.browser
@@ -25,6 +26,12 @@ def settled(page: Page) -> Page:
     expect(unfinished).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PICTURE_SECONDS * 1000)
     return page
+
+
+def section(page: Page, title: str) -> None:
+    """Turns the settled page to one of its sections."""
+    settled(page).get_by_role("radio", name=title, exact=True).click()
+    expect(settled(page).get_by_role("radio", name=title, exact=True)).to_be_checked()
 
 
 def pane(page: Page, place: int) -> Locator:
@@ -55,8 +62,15 @@ def test_one_slider_moves_both_encoders_of_the_first_visit_and_another_pair_come
     expect(pane(page, 1)).to_be_visible()
 
 
-def test_equal_regions_have_a_slider_of_their_own_and_differences_come_and_go(server, open_page):
-    page = settled(open_page(address(server, f"{PAIR}&equal=1")))
+@pytest.fixture(scope="module")
+def page(server, contexts: Contexts) -> Iterator[Page]:
+    """One open page for the tests of one pair."""
+    with watched_pages(contexts) as opened:
+        yield opened(address(server, f"{PAIR}&equal=1&n_scenes=2"))
+
+
+def test_equal_regions_have_a_slider_of_their_own_and_differences_come_and_go(page):
+    section(page, "Segmentations")
     first = pane(page, 0).get_attribute("data-frame")
     page.locator(".st-key-regions input").press("ArrowRight")
     expect(pane(page, 0)).not_to_have_attribute("data-frame", first)
@@ -76,8 +90,8 @@ def test_three_encoders_one_of_them_without_classes(server, open_page):
     expect(page.get_by_text("it predicts nothing")).to_be_visible()
 
 
-def test_agreement_and_the_report(server, open_page, tmp_path):
-    page = settled(open_page(address(server, f"{PAIR}&view=agreement&n_scenes=2")))
+def test_agreement_and_the_report(page, tmp_path):
+    section(page, "Agreement")
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     settled(page)
     with page.expect_download() as everything:

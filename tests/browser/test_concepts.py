@@ -3,7 +3,7 @@
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,27 @@ pytestmark = pytest.mark.browser
 WAIT_MS = PICTURE_SECONDS * 1000
 
 
-@pytest.fixture
-def open_page(contexts: Contexts, server) -> Iterator[Callable[..., Page]]:
-    """Opens the Concepts page with a link, in a fresh browser session; in the end, no page may have logged an error."""
+@pytest.fixture(scope="module")
+def shared_page(server, contexts: Contexts) -> Iterator[Page]:
     with watched_pages(contexts) as opened:
-        yield lambda query=f"encoder={VIT}", *look: settled(opened(f"{server.url}/concepts?{query}", *look))
+        yield opened(f"{server.url}/concepts?encoder={VIT}")
+
+
+@pytest.fixture
+def page(shared_page) -> Page:
+    """One open page for the tests that leave the library as it was; "striped" is looked at."""
+    shared_page.keyboard.press("Escape")  # a form that the test before has left open
+    return choose(shared_page, "striped")
+
+
+def choose(page: Page, concept: str) -> Page:
+    """The page with that concept."""
+    settled(page)
+    pill = page.get_by_role("radiogroup", name="Concepts").get_by_role("radio", name=concept, exact=True)
+    pill.click()
+    expect(pill).to_be_checked()
+    expect(page.get_by_role("group", name=f"Images of {concept}")).to_be_visible()
+    return settled(page)
 
 
 def settled(page: Page) -> Page:
@@ -68,9 +84,8 @@ def make_concept(page: Page, name: str, files: list[dict]) -> None:
     page.get_by_role("button", name="Create").click()
 
 
-def test_a_first_visit_shows_a_concept_and_its_health_without_a_click(contexts, server):
-    with watched_pages(contexts) as opened:
-        expect_a_concept(opened(f"{server.url}/concepts"), server.url)
+def test_a_first_visit_shows_a_concept_and_its_health_without_a_click(server, open_page):
+    expect_a_concept(open_page(f"{server.url}/concepts"), server.url)
 
 
 def expect_a_concept(page: Page, url: str) -> None:
@@ -81,15 +96,14 @@ def expect_a_concept(page: Page, url: str) -> None:
     expect(page).to_have_url(f"{url}/concepts?encoder=efficientnet-lite0")
 
 
-def test_a_link_brings_back_encoder_concept_and_depth(open_page):
-    page = open_page(f"encoder={CNN}&concept=red&depth=1")
+def test_a_link_brings_back_encoder_concept_and_depth(server, open_page):
+    page = open_page(f"{server.url}/concepts?encoder={CNN}&concept=red&depth=1")  # similarities of all are not waited for
     expect(concept_pills(page).and_(page.get_by_role("radio", checked=True))).to_have_text("red")
     expect(page.get_by_role("radiogroup", name="Depth").get_by_role("radio", checked=True)).to_have_text("1")
     expect(page.get_by_text(re.compile(f"{CNN} .*“red”"))).to_be_visible()
 
 
-def test_a_concept_is_uploaded_gets_a_verdict_and_is_undone(open_page):
-    page = open_page()
+def test_a_concept_is_uploaded_gets_a_verdict_and_is_undone(page):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for seed in range(6):
@@ -106,9 +120,8 @@ def test_a_concept_is_uploaded_gets_a_verdict_and_is_undone(open_page):
     expect(concept_pills(page).filter(has_text="leafy")).to_have_count(0)
 
 
-def test_selected_images_are_removed_and_come_back(open_page):
-    page = open_page(f"encoder={VIT}&concept=dotted")
-    expect(tiles(page)).to_have_count(48)
+def test_selected_images_are_removed_and_come_back(page):
+    expect(tiles(choose(page, "dotted"))).to_have_count(48)
     tiles(page).nth(0).click()
     tiles(page).nth(2).press("Enter")
     page.get_by_role("button", name="Remove 2 selected").click()
@@ -118,8 +131,7 @@ def test_selected_images_are_removed_and_come_back(open_page):
     expect(tiles(page)).to_have_count(48)
 
 
-def test_a_set_of_several_pages_keeps_its_selection_over_them(open_page):
-    page = open_page()
+def test_a_set_of_several_pages_keeps_its_selection_over_them(page):
     page.get_by_text("scenes · 120").click()
     expect(page.get_by_role("group", name="Images of scenes")).to_be_visible()
     expect(tiles(page)).to_have_count(60)
@@ -130,18 +142,19 @@ def test_a_set_of_several_pages_keeps_its_selection_over_them(open_page):
     expect(tiles(page).first).not_to_have_attribute("data-id", first)
     tiles(page).first.click()
     expect(page.get_by_role("button", name="Remove 2 selected")).to_be_visible()
+    page.get_by_text("striped · 48").click()
+    expect(tiles(page)).to_have_count(48)
 
 
-def test_a_bad_archive_is_one_sentence_and_the_page_goes_on(open_page):
-    page = open_page()
+def test_a_bad_archive_is_one_sentence_and_the_page_goes_on(page):
     make_concept(page, "broken", [file("broken.zip", b"this is no archive")])
     expect(page.get_by_test_id("stAlert").filter(has_text="not a readable .zip archive")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(tiles(page)).to_have_count(48)
 
 
-def test_a_pack_goes_out_and_comes_back_under_the_same_name(open_page, tmp_path):
-    page = open_page(f"encoder={VIT}&concept=red")
+def test_a_pack_goes_out_and_comes_back_under_the_same_name(page, tmp_path):
+    choose(page, "red")
     page.get_by_role("button", name="Packs").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export pack").click()
@@ -155,7 +168,7 @@ def test_a_pack_goes_out_and_comes_back_under_the_same_name(open_page, tmp_path)
 
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screenshots(open_page, screenshots, width, scheme):
-    page = open_page("", width, 1000, scheme)
+def test_screenshots(server, open_page, screenshots, width, scheme):
+    page = settled(open_page(f"{server.url}/concepts", width, 1000, scheme))
     assert page.evaluate("document.documentElement.scrollWidth") <= width  # nothing sticks out to the right
     take_whole(page, width, screenshots / f"concepts-{width}-{scheme}.png")

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import timm
@@ -23,11 +23,25 @@ pytestmark = pytest.mark.browser
 ARCHITECTURE = "test_resnet"
 
 
-@pytest.fixture
-def open_page(contexts: Contexts, server) -> Iterator[Callable[..., Page]]:
-    """Opens the Encoders page in a fresh browser session; in the end, no page may have logged an error."""
+@pytest.fixture(scope="module")
+def shared_page(server, contexts: Contexts) -> Iterator[Page]:
     with watched_pages(contexts) as opened:
-        yield lambda address="encoders", *look: opened(f"{server.url}/{address}", *look)
+        yield opened(f"{server.url}/encoders")
+
+
+@pytest.fixture
+def page(shared_page) -> Page:
+    """One open page for all tests, with an empty form."""
+    if "/encoders" not in shared_page.url:
+        shared_page.get_by_test_id("stTopNavLink").filter(has_text="Encoders").click()
+    expect(shared_page.get_by_role("heading", name="Your own encoders")).to_be_visible()
+    for key in ("config", "weights"):
+        uploader = shared_page.locator(f"[class*='st-key-checkpoint-{key}']")
+        for _ in range(uploader.get_by_test_id("stFileChip").count()):
+            uploader.get_by_role("button", name=re.compile("Remove")).first.click()
+        expect(uploader.get_by_test_id("stFileChip")).to_have_count(0)
+    expect(shared_page.get_by_text("Choose a model.safetensors.")).to_be_visible()
+    return shared_page
 
 
 def weights_of(n_classes: int = 3) -> dict[str, torch.Tensor]:
@@ -88,8 +102,7 @@ def add(page: Page, stem: str) -> str:
     return name
 
 
-def test_a_good_checkpoint_joins_and_opens_on_the_explore_page(open_page):
-    page = open_page()
+def test_a_good_checkpoint_joins_and_opens_on_the_explore_page(page):
     name = add(page, "street-cnn")
     expect(page.get_by_text("5 of 5 depths").first).to_be_visible()
     page.locator(".st-key-change").get_by_role("link", name="Explore").click()
@@ -98,8 +111,7 @@ def test_a_good_checkpoint_joins_and_opens_on_the_explore_page(open_page):
     expect(page.get_by_role("combobox", name="Encoder")).to_have_value(re.compile(name))
 
 
-def test_without_a_config_the_architecture_is_searched_and_the_rest_is_filled_in(open_page):
-    page = open_page()
+def test_without_a_config_the_architecture_is_searched_and_the_rest_is_filled_in(page):
     name = f"by-hand-{secrets.token_hex(3)}"
     choose_weights(page, save(weights_of(4)), f"{name}.safetensors")
     choose_architecture(page)
@@ -113,16 +125,14 @@ def test_without_a_config_the_architecture_is_searched_and_the_rest_is_filled_in
 
 
 @pytest.mark.parametrize("name", ["model.pth", "model.safetensors"])
-def test_a_pickle_is_refused_with_the_reason_and_the_way_out(open_page, name):
-    page = open_page()
+def test_a_pickle_is_refused_with_the_reason_and_the_way_out(page, name):
     choose_weights(page, pickled(), name)
     expect(alert(page, "can run code hidden in it")).to_contain_text("ENCODERSCOPE_ENCODERS")
     expect(page.get_by_text("python -c")).to_be_visible()
     expect(add_button(page)).to_have_count(0)
 
 
-def test_what_does_not_fit_is_listed_and_mended_by_another_config(open_page):
-    page = open_page()
+def test_what_does_not_fit_is_listed_and_mended_by_another_config(page):
     choose_weights(page, save(weights_of(5)))
     choose_config(page, config(3))
     expect(alert(page, "2 tensors do not fit")).to_be_visible()
@@ -134,15 +144,13 @@ def test_what_does_not_fit_is_listed_and_mended_by_another_config(open_page):
     expect(add_button(page)).to_be_enabled()
 
 
-def test_a_damaged_file_is_one_sentence(open_page):
-    page = open_page()
+def test_a_damaged_file_is_one_sentence(page):
     choose_weights(page, save(weights_of())[:-10])
     expect(alert(page, "cut short")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_weights_that_are_no_finite_numbers_do_not_join(open_page):
-    page = open_page()
+def test_weights_that_are_no_finite_numbers_do_not_join(page):
     weights = weights_of()
     choose_weights(page, save({**weights, "fc.bias": torch.full((3,), float("nan"))}), "diverged.safetensors")
     choose_config(page, config())
@@ -151,8 +159,7 @@ def test_weights_that_are_no_finite_numbers_do_not_join(open_page):
     expect(page.get_by_role("button", name="Delete").and_(page.locator(".st-key-delete-diverged button"))).to_have_count(0)
 
 
-def test_an_own_encoder_is_deleted_and_comes_back(open_page):
-    page = open_page()
+def test_an_own_encoder_is_deleted_and_comes_back(page):
     name = add(page, "fleeting")
     row = page.locator(f".st-key-delete-{name}")
     row.get_by_role("button").click()
@@ -162,12 +169,11 @@ def test_an_own_encoder_is_deleted_and_comes_back(open_page):
     expect(row).to_be_visible()
 
 
-def test_a_loaded_encoder_appears_by_itself_and_is_unloaded(open_page):
-    watching = open_page()
-    expect(watching.get_by_role("heading", name="In memory")).to_be_visible()
-    other = open_page(f"?encoder={VIT}&size=224")
+def test_a_loaded_encoder_appears_by_itself_and_is_unloaded(page, server, open_page):
+    expect(page.get_by_role("heading", name="In memory")).to_be_visible()
+    other = open_page(server.link())
     expect(other.locator(".stage[data-frame]")).to_be_visible()
-    row = watching.locator(f".st-key-unload-{VIT}")
+    row = page.locator(f".st-key-unload-{VIT}")
     expect(row).to_be_visible()
     row.get_by_role("button").click()
     expect(row).to_have_count(0)
@@ -175,8 +181,8 @@ def test_a_loaded_encoder_appears_by_itself_and_is_unloaded(open_page):
 
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screenshots(open_page, screenshots, width, scheme):
-    page = open_page("encoders", width, 1000, scheme)
+def test_screenshots(server, open_page, screenshots, width, scheme):
+    page = open_page(f"{server.url}/encoders", width, 1000, scheme)
     add(page, "mine")
     choose_weights(page, save(weights_of(5)))
     choose_config(page, config(3))
@@ -186,13 +192,13 @@ def test_screenshots(open_page, screenshots, width, scheme):
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_screenshots_of_the_form_and_of_a_pickle(open_page, screenshots, width):
-    page = open_page("encoders", width, 1000)
+def test_screenshots_of_the_form_and_of_a_pickle(server, open_page, screenshots, width):
+    page = open_page(f"{server.url}/encoders", width, 1000)
     choose_weights(page, save(weights_of(4)))
     choose_architecture(page)
     expect(alert(page, "tensors fit")).to_be_visible()
     take_whole(page, width, screenshots / f"encoders-form-{width}.png")
-    page = open_page("encoders", width, 1000)
+    page = open_page(f"{server.url}/encoders", width, 1000)
     choose_weights(page, pickled())
     expect(alert(page, "can run code")).to_be_visible()
     take_whole(page, width, screenshots / f"encoders-pickle-{width}.png")

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import PICTURE_SECONDS, running_server, watched_pages
+from tests.browser.conftest import PICTURE_SECONDS, Contexts, running_server, watched_pages
 from tests.browser.test_explore import take_whole
 from tests.pages.tiny_encoders import CNN, NO_CLASSES
 
@@ -76,8 +77,22 @@ def test_a_deep_link_as_the_first_request_after_start_shows_the_whole_app(encode
         expect(page).to_have_url(re.compile(r"depth=2.*heat_opacity=30"))
 
 
-def test_classes_follow_the_strength_without_a_round_trip_and_maps_of_all_depths_come_with_a_click(server, open_page):
-    page = settled(open_page(address(server, f"{SPARING}&take=red&take_depth=2&strength=1.0")))
+@pytest.fixture(scope="module")
+def shared_page(server, contexts: Contexts) -> Iterator[Page]:
+    with watched_pages(contexts) as opened:
+        yield opened(address(server, f"{SPARING}&photo=china&take=red&take_depth=2&strength=1.0"))
+
+
+@pytest.fixture
+def page(shared_page) -> Page:
+    """One open page for the tests of one photo; concept maps of one depth."""
+    settled(shared_page)
+    shared_page.get_by_role("radiogroup", name="Depth shown").get_by_role("radio", name="3", exact=True).click()
+    expect(shared_page).not_to_have_url(re.compile("depth=all"))
+    return settled(shared_page)
+
+
+def test_classes_follow_the_strength_without_a_round_trip_and_maps_of_all_depths_come_with_a_click(page):
     slider, first = page.get_by_label("Strength of “red”"), page.locator(".taken .row").first
     expect(first.locator(".share")).not_to_contain_text("(")  # unchanged
     before = first.locator(".fill").get_attribute("style")  # random weights: a change in the last digits
@@ -95,8 +110,7 @@ def test_classes_follow_the_strength_without_a_round_trip_and_maps_of_all_depths
     expect(page).to_have_url(re.compile("depth=all"))
 
 
-def test_pages_turn_without_losing_what_was_chosen(server, open_page):
-    page = settled(open_page(address(server, f"{SPARING}&photo=china")))
+def test_pages_turn_without_losing_what_was_chosen(page):
     page.get_by_role("link", name="Explore").click()
     expect(page.get_by_text("china · 640 × 427 px")).to_be_visible(timeout=PICTURE_SECONDS * 1000)
     page.get_by_role("link", name="Explain").click()
@@ -106,8 +120,7 @@ def test_pages_turn_without_losing_what_was_chosen(server, open_page):
     expect(page).to_have_url(re.compile(r"photo=china"))
 
 
-def test_the_report_opens_without_a_network(server, open_page, browser: Browser, tmp_path):
-    page = settled(open_page(address(server)))
+def test_the_report_opens_without_a_network(page, browser: Browser, tmp_path):
     path = downloaded(page, "Report", tmp_path)
     assert json.loads(downloaded(page, "Data", tmp_path).read_text())["encoder"]["name"] == CNN
     assert len(downloaded(page, "Table", tmp_path).read_text().splitlines()) == 1 + 3 * 2 * (2 + 1)  # two depths, and all

@@ -91,17 +91,10 @@ def test_the_first_visit_shows_a_picture_without_a_click(server, open_page):
     expect(page.locator(".st-key-pages_bar")).to_be_hidden()  # a wide screen has the pages above
 
 
-def test_a_link_that_calls_the_first_page_by_its_name_shows_what_it_asks_for(server, open_page):
-    page = settled(open_page(f"{server.url}/explore?{FAST}&k=5&photo=china"))
-    expect(page.locator(".stage[data-frame='5']")).to_be_visible()
-    expect(page.get_by_text("china · 640 × 427 px")).to_be_visible()
-    expect(page.get_by_role("dialog")).to_have_count(0)  # such as "Page not found"
-
-
 @pytest.fixture(scope="module")
 def shared_page(server, contexts) -> Iterator[Page]:
     with watched_pages(contexts) as opened:
-        yield opened(server.link(f"{FAST}&k=11"), motion="no-preference")  # it blinks
+        yield opened(server.link(f"{FAST}&k=11"))
 
 
 @pytest.fixture
@@ -143,15 +136,26 @@ class Line:
         server.on_message(answered)
 
 
+@pytest.fixture(scope="module")
+def shared_page_on_line(server, contexts) -> Iterator[tuple[Page, Line]]:
+    with watched_pages(contexts) as opened:
+        page = opened("about:blank")
+        line = Line(page)
+        page.goto(server.link(f"{FAST}&k=8&depths=2"))  # one depth: no strip that asks twice a second whether it is ready
+        yield page, line
+
+
 @pytest.fixture
-def page_on_line(server, open_page) -> tuple[Page, Line]:
-    """A page at rest, with its line to the server."""
-    page = open_page("about:blank")
-    line = Line(page)
-    page.goto(server.link(f"{FAST}&k=8&depths=2"))  # one depth: no strip that asks twice a second whether it is ready
+def page_on_line(shared_page_on_line) -> Iterator[tuple[Page, Line]]:
+    """A page at rest with all clusters shown, and its line to the server."""
+    page, line = shared_page_on_line
     settled(page)
-    expect(pills(page)).to_have_count(8)
-    return page, line
+    if "only=" in page.url:
+        pressed_pills(page).first.press("Space")
+    expect(page).not_to_have_url(re.compile("only="))
+    expect(pills(page)).to_have_count(n_clusters(page))
+    yield page, line
+    line.is_cut = False
 
 
 def thumb(page: Page, key: str) -> tuple[float, float]:
@@ -183,8 +187,9 @@ def test_maps_and_photo_come_once(page_on_line):
     page, line = page_on_line
     assert n_kept(line) == 2  # one photo, one set of maps
     line.received.clear()
-    slider(page).press("ArrowRight")
-    expect(pills(page)).to_have_count(9)
+    k = n_clusters(page)
+    slider(page).press("ArrowLeft")
+    expect(pills(page)).to_have_count(k - 1)
     pills(page).nth(0).press("Space")
     expect(page).to_have_url(re.compile("only=0"))
     assert n_kept(line) == 0
@@ -198,9 +203,9 @@ def n_kept(line: Line) -> int:
 def test_every_control_acts_without_the_server(page_on_line):
     page, line = page_on_line
     line.is_cut = True
-    tints, lines = pixels(picture(page))
-    slider(page).press("ArrowRight")
-    expect(page.locator(".stage[data-frame='9']")).to_be_visible()
+    k, (tints, lines) = n_clusters(page), pixels(picture(page))
+    slider(page).press("ArrowLeft")
+    expect(page.locator(f".stage[data-frame='{k - 1}']")).to_be_visible()
     assert pixels(picture(page)) != [tints, lines]
     tints, lines = pixels(picture(page))
     page.get_by_role("switch", name="Outlines").press("Space")
@@ -221,6 +226,7 @@ def is_covered(page: Page) -> bool:
 
 
 def test_blinking_shows_the_photo_and_its_clusters_in_turn(page):
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     switch = page.get_by_role("switch", name="Blink")
     switch.press("Space")
     for wanted in (False, True, False):
@@ -238,12 +244,14 @@ def wait_until(page: Page, condition: Callable[[], bool]) -> None:
     pytest.fail("It never came about.")
 
 
-def test_nothing_blinks_for_those_who_want_no_motion(server, open_page):
-    page = settled(open_page(server.link(f"{FAST}&depths=2")))  # every page of these tests asks for no motion
+def test_nothing_blinks_for_those_who_want_no_motion(page):
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.get_by_role("switch", name="Blink").press("Space")
     expect(page.locator(".view.blinking")).to_have_count(1)
     cover = picture(page).locator(".cover")
     assert cover.evaluate("cover => [getComputedStyle(cover).animationName, getComputedStyle(cover).opacity]") == ["none", "0"]
+    page.get_by_role("switch", name="Blink").press("Space")
+    expect(page.locator(".view.blinking")).to_have_count(0)
 
 
 def test_a_picture_held_pressed_shows_the_photo_and_selects_nothing(page):
@@ -458,13 +466,15 @@ def test_the_tab_key_passes_by_what_only_explains(page):
     expect(page.locator("[data-testid=stTooltipIcon] button:not([tabindex='-1'])")).to_have_count(0)
 
 
-def test_narrow_screens_show_the_pages_and_the_encoder(server, open_page):
-    page = settled(open_page(server.link(f"{FAST}&depths=2"), 390, 844))
+def test_narrow_screens_show_the_pages_and_the_encoder(page):
+    page.set_viewport_size({"width": 390, "height": 844})
     bar = page.locator(".st-key-pages_bar")
     for name in ("Explore", "Concepts", "Explain", "Compare", "Encoders"):
         expect(bar.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
     expect(page.get_by_text("china seen by tiny-vit")).to_be_in_viewport()
     expect(page).to_have_title("china · tiny-vit · Encoderscope")
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    expect(bar).to_be_hidden()
 
 
 def test_the_downloads_hold_what_they_promise(page, tmp_path):
@@ -479,18 +489,6 @@ def test_the_downloads_hold_what_they_promise(page, tmp_path):
     k = n_clusters(page)
     assert len(files["CSV"].read_text().splitlines()) == 1 + k
     assert json.loads(files["JSON"].read_text())["look"]["n_clusters"] == k
-
-
-def test_an_upload_appears_and_a_bad_one_is_refused_in_one_sentence(server, open_page):
-    page = settled(open_page(server.link()))
-    upload(page, "halves.png", photo_file(300, 200))
-    expect(page.get_by_text("halves.png · 300 × 200 px")).to_be_visible(timeout=PICTURE_SECONDS * 1000)
-    upload(settled(page), "broken.png", b"<html>this is no picture</html>")
-    alert = page.get_by_test_id("stAlert")
-    expect(alert).to_have_count(1)
-    expect(alert).to_contain_text("broken.png")
-    expect(page.get_by_text("halves.png · 300 × 200 px")).to_be_visible()
-    expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 def test_one_slider_drives_a_set_and_a_click_selects_in_all_of_it(server, open_page):
@@ -513,20 +511,24 @@ def test_one_slider_drives_a_set_and_a_click_selects_in_all_of_it(server, open_p
     expect(pills(page).first).to_be_in_viewport()
 
 
-def test_an_encoder_without_classes_says_so(server, open_page):
-    page = settled(open_page(server.link(f"encoder={NO_CLASSES}&size=224")))
-    expect(page.get_by_text("has no classifier")).to_be_visible()
-
-
-def test_a_model_that_cannot_be_fetched_is_one_sentence(server, open_page):
-    page = open_page(server.link("encoder=resnet50.a1_in1k"))
+def test_a_model_that_cannot_be_fetched_is_one_sentence_and_one_without_classes_says_so(server, open_page):
+    page = open_page(server.link("encoder=resnet50.a1_in1k&size=224"))
     expect(page.get_by_test_id("stAlert")).to_contain_text("offline")
     expect(page.get_by_test_id("stException")).to_have_count(0)
+    choose_encoder(page, NO_CLASSES)
+    expect(settled(page).get_by_text("has no classifier")).to_be_visible()
+
+
+def choose_encoder(page: Page, name: str) -> None:
+    box = page.get_by_role("combobox", name="Encoder")
+    box.click()
+    page.get_by_role("option", name=name).click()
 
 
 def test_a_link_is_reproduced(server, open_page):
     query = f"photo=coffee&{FAST}&k=9&opacity=80&only=1"
-    page = settled(open_page(server.link(query)))
+    page = settled(open_page(f"{server.url}/explore?{query}"))  # the first page, by its name
+    expect(page.get_by_role("dialog")).to_have_count(0)  # such as "Page not found"
     expect(page.locator(".stage[data-frame='9']")).to_be_visible()
     expect(page.get_by_text("coffee · 600 × 400 px")).to_be_visible()
     assert sorted(page.url.split("?")[1].split("&")) == sorted(query.split("&"))

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.browser.conftest import ROOT, Server, running_server
+from tests.browser.conftest import ROOT, Contexts, Server, running_server, watched_pages
+from tests.browser.test_explore import wait_until
 
 pytestmark = pytest.mark.browser
 WATCH_SELECTION = """stage => {
@@ -23,9 +24,23 @@ def server(tmp_path_factory, encoders) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def shared_page(server, contexts: Contexts) -> Iterator[Page]:
+    with watched_pages(contexts) as opened:
+        yield opened(server.url)
+
+
 @pytest.fixture
-def page(server, open_page) -> Page:
-    return ready(open_page(server.url))
+def page(shared_page) -> Page:
+    """One open page for all tests, brought back to where it began: first frame, nothing pointed at, nothing selected."""
+    shared_page.mouse.move(5, 5)
+    slider(ready(shared_page)).press("Home")
+    expect(pane(shared_page, "upright")).to_have_attribute("data-frame", "10")
+    for name in ("upright", "flat"):
+        if pane(shared_page, name).get_attribute("data-only") != "all":
+            pane(shared_page, name).click(position={"x": 20, "y": 20})
+        expect(pane(shared_page, name)).to_have_attribute("data-only", "all")
+    return shared_page
 
 
 def ready(page: Page) -> Page:
@@ -88,14 +103,18 @@ def test_a_cluster_shows_in_the_other_pane_what_overlaps_it(page):
     assert colour(page, "upright", 0.1, 0.5) == pytest.approx([0xE6, 0x9F, 0x00, 140], abs=2)
 
 
-def test_of_several_photos_the_other_panes_show_the_same_cluster(server, open_page):
-    page = ready(open_page(f"{server.url}?together=1"))
+def test_of_several_photos_the_other_panes_show_the_same_cluster(page):
+    said = page.locator(".overlap:not([hidden])")
+    expect(said).not_to_have_count(0)
+    page.get_by_text("Several photos").click()
+    expect(said).to_have_count(0)
     same, other = colour(page, "flat", 0.9, 0.1), colour(page, "flat", 0.1, 0.9)
     hover(page, "upright", 0.1, 0.5)  # cluster 0: the upper half of the other pane
     expect(page.locator(".tip.seen")).to_have_count(1)
     assert colour(page, "flat", 0.9, 0.1) == same
     assert colour(page, "flat", 0.1, 0.9) != other  # although it lies where the marked one does
-    expect(page.locator(".overlap:visible")).to_have_count(0)
+    page.get_by_text("Several photos").click()
+    expect(said).not_to_have_count(0)
 
 
 def test_each_pane_has_its_own_selection(page):
@@ -168,14 +187,16 @@ def test_outlines_are_as_fine_as_the_screen(server, open_page):
     assert photo == [640, 427]  # all there is
 
 
-def test_panes_stand_side_by_side_or_one_below_the_other(server, open_page):
-    def tops(page) -> set[int]:
+def test_panes_stand_side_by_side_or_one_below_the_other(page):
+    def tops() -> set[int]:
         return {round(pane(page, name).bounding_box()["y"]) for name in ("upright", "flat", "late")}
 
-    assert len(tops(ready(open_page(server.url)))) == 1
-    narrow = ready(open_page(server.url, 390))
-    assert len(tops(narrow)) == 3
-    assert narrow.evaluate("document.documentElement.scrollWidth") <= 390
+    assert len(tops()) == 1
+    page.set_viewport_size({"width": 390, "height": 1000})
+    wait_until(page, lambda: len(tops()) == 3)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    wait_until(page, lambda: len(tops()) == 1)
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -2,13 +2,14 @@
 
 import io
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import FAST, PICTURE_SECONDS
+from tests.browser.conftest import FAST, PICTURE_SECONDS, Contexts, watched_pages
 from tests.browser.test_explore import Line, downloaded, in_common_size, typical_difference
 
 pytestmark = pytest.mark.browser
@@ -41,13 +42,44 @@ def quiet(page: Page) -> Page:
     return page
 
 
-def test_pointing_draws_without_the_server_and_a_click_pins(server, open_page):
-    page = open_page("about:blank")
-    line = Line(page)
-    page.goto(server.link(ONE_DEPTH))
-    page.locator(".stage[data-frame]").wait_for(timeout=PICTURE_SECONDS * 1000)
+@pytest.fixture(scope="module")
+def page_on_line(server, contexts: Contexts) -> Iterator[tuple[Page, Line]]:
+    """A page of one photo with clusters of one depth, and its line to the server."""
+    with watched_pages(contexts) as opened:
+        page = opened("about:blank")
+        line = Line(page)
+        page.goto(server.link(ONE_DEPTH))
+        yield page, line
+
+
+@pytest.fixture
+def page(page_on_line) -> Page:
+    """One open page for the tests of one photo: similar places, with nothing pinned."""
+    page, _ = page_on_line
+    page.locator(".stage[data-frame], .stage[data-mode]").wait_for(timeout=PICTURE_SECONDS * 1000)
     page.get_by_role("radio", name="Similar places").click()
     stage = stages(quiet(page)).first
+    page.mouse.move(5, 5)
+    if stage.get_attribute("data-pinned") == "true":
+        stage.press("Escape")
+        expect(page).not_to_have_url(re.compile("at="))
+    stage.press("Escape")
+    return quiet(page)
+
+
+def pin(page: Page, x: float, y: float) -> None:
+    """Pins a place of the photo."""
+    stage = stages(page).first
+    point(page, stage, x, y)
+    page.mouse.down()
+    page.mouse.up()
+    expect(stage).to_have_attribute("data-pinned", "true")
+    expect(page).to_have_url(re.compile("at="))
+
+
+def test_pointing_draws_without_the_server_and_a_click_pins(page, page_on_line):
+    _, line = page_on_line
+    stage = stages(page).first
     expect(page.get_by_text("Point at the picture")).to_be_visible()
     nothing, n_sent = tint(stage), len(line.sent)
     point(page, stage, 0.3, 0.6)
@@ -73,8 +105,7 @@ def test_pointing_draws_without_the_server_and_a_click_pins(server, open_page):
     expect(page).to_have_title(re.compile("similar places"))
 
 
-def test_the_keyboard_moves_the_place_pins_it_and_takes_the_pin_away(server, open_page):
-    page = quiet(open_page(server.link(f"{ONE_DEPTH}&show=similar")))
+def test_the_keyboard_moves_the_place_pins_it_and_takes_the_pin_away(page):
     stage = stages(page).first
     stage.press("ArrowRight")
     expect(stage).to_have_attribute("data-place", "0.5,0.5")
@@ -88,8 +119,8 @@ def test_the_keyboard_moves_the_place_pins_it_and_takes_the_pin_away(server, ope
     expect(stage).to_have_attribute("data-pinned", "false")
 
 
-def test_the_threshold_acts_while_its_slider_moves_and_the_pinned_region_becomes_a_concept(server, open_page):
-    page = quiet(open_page(server.link(f"{ONE_DEPTH}&show=similar&at=0.3,0.4")))
+def test_the_threshold_acts_while_its_slider_moves_and_the_pinned_region_becomes_a_concept(page):
+    pin(page, 0.3, 0.4)
     stage = stages(page).first
     before = covered(stage)
     page.locator(".st-key-alike input").press("End")
@@ -106,6 +137,8 @@ def test_the_threshold_acts_while_its_slider_moves_and_the_pinned_region_becomes
     page.get_by_role("link", name="Explore").click()
     page.get_by_role("button", name="Undo").click()  # others use this library too
     expect(page.get_by_text("'a pinned roof' was removed again.")).to_be_visible()
+    quiet(page).locator(".st-key-alike input").press("Home")
+    expect(page).to_have_url(re.compile("alike=0"))
 
 
 def covered(stage: Locator) -> float:
@@ -113,10 +146,14 @@ def covered(stage: Locator) -> float:
     return stage.locator(".tint").evaluate(COVERED)
 
 
-@pytest.mark.parametrize("shown", ["show=similar&at=0.3,0.4&alike=30", "show=colours"])
-def test_the_picture_that_is_downloaded_is_the_one_that_is_seen(server, open_page, tmp_path, shown):
-    page = quiet(open_page(server.link(f"{ONE_DEPTH}&{shown}")))
-    stage = stages(page).first
+@pytest.mark.parametrize("mode", ["similar", "colours"])
+def test_the_picture_that_is_downloaded_is_the_one_that_is_seen(page, tmp_path, mode):
+    if mode == "similar":
+        pin(page, 0.3, 0.4)
+    else:
+        page.get_by_role("radio", name="Activations as colours").click()
+        expect(stages(page).first).to_have_attribute("data-mode", "colours")
+    stage = stages(quiet(page)).first
     page.mouse.move(5, 5)
     seen = in_common_size(Image.open(io.BytesIO(stage.screenshot())))
     with Image.open(downloaded(page, "Picture", tmp_path)) as png:

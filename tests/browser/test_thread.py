@@ -19,10 +19,15 @@ def expect_photo(page: Page) -> None:
     expect(page.get_by_text(re.compile("^halves.png seen by tiny-vit"))).to_be_visible(timeout=PICTURE_SECONDS * 1000)
 
 
-def test_photo_and_encoder_follow_and_survive_reloads_and_stay_with_their_browser(server, open_page):
+def test_a_bad_file_is_refused_and_photo_and_encoder_follow_survive_reloads_and_stay_with_their_browser(server, open_page):
     page = settled(open_page(server.link(f"{FAST}&depths=2")))
     upload(page, "halves.png", photo_file(300, 200))
     expect_photo(page)
+    upload(settled(page), "broken.png", b"<html>this is no picture</html>")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("broken.png")
+    expect(page.get_by_test_id("stAlert")).to_have_count(1)
+    expect(page.get_by_text("halves.png · 300 × 200 px")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
     turn_to(page, "Encoders")
     expect(page.get_by_role("heading", name="Your own encoders")).to_be_visible()
     page.reload()
