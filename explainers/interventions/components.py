@@ -91,7 +91,8 @@ def _centres(filters: Tensor, random_pooled: Tensor) -> Tensor:
 def _over_covariance(vectors: Tensor, residuals: Tensor) -> Tensor:
     """Vectors (J, R, C) times the inverse of the shrunk covariance of residuals (n, C).
 
-    The covariance is b I + X^T X with X (n, C) scaled, and by Woodbury's identity its inverse needs a matrix of n x n alone.
+    The covariance is b I + X^T X with X (n, C) scaled. Where there are fewer images than channels, Woodbury's identity needs a
+    matrix of n x n alone.
     """
     n, n_channels = residuals.shape
     centred = residuals - residuals.mean(0)
@@ -101,10 +102,17 @@ def _over_covariance(vectors: Tensor, residuals: Tensor) -> Tensor:
         return vectors  # images that are all alike: every vector is as good as any other
     base = max(shrinkage, _SMALLEST_SHRINKAGE) * mean_variance
     scaled = (centred * ((1 - shrinkage) / n) ** 0.5).double()
-    small = base * torch.eye(n, dtype=torch.float64, device=scaled.device) + scaled @ scaled.T
     flat = vectors.double().flatten(0, 1)
-    solved = (flat - torch.linalg.solve(small, scaled @ flat.T).T @ scaled) / base
+    if n < n_channels:
+        solved = (flat - torch.linalg.solve(_raised(scaled @ scaled.T, base), scaled @ flat.T).T @ scaled) / base
+    else:
+        solved = torch.linalg.solve(_raised(scaled.T @ scaled, base), flat.T).T
     return solved.view(vectors.shape).to(vectors)
+
+
+def _raised(matrix: Tensor, base: float) -> Tensor:
+    """The square matrix (n, n) with ``base`` added to its diagonal."""
+    return matrix + base * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
 
 
 def weights_of(maps: Tensor, n_prefix_tokens: int, where: Where) -> Tensor:
