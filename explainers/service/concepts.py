@@ -55,6 +55,7 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
     settings, refused = attributable(question.settings, encoder, question.concepts)
     started = time.perf_counter()
     inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    domains = domain_checks(inquiry, progress)  # looks at every depth of the images; those to be fitted are kept then
     tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
     image, logits, class_idx = prepared(encoder, photo, settings.input_size, settings.class_idx)
@@ -74,8 +75,8 @@ def explain_photo(question: ExplainPhoto, observatory: Observatory, progress: Pr
         progress.report(FIT_SHARE + (1 - FIT_SHARE) * n / len(settings.depths), f"Following the evidence from depth {depth}")
         followed[depth] = _followed_from(inquiry, tested, depth, image, class_idx, progress.silent())
         if n == 0 and len(settings.depths) > 1:
-            progress.show(_with_depths(blank, tested, followed))
-    whole = _with_depths(blank, tested, followed, domain_checks(inquiry, progress))
+            progress.show(_with_depths(blank, tested, followed, domains))
+    whole = _with_depths(blank, tested, followed, domains)
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return replace(whole, provenance=replace(whole.provenance, seconds=seconds))
 
@@ -87,6 +88,7 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
     settings, refused = attributable(question.settings, encoder, question.concepts)
     started = time.perf_counter()
     inquiry = Inquiry(observatory, encoder, question.concepts, question.random, settings)
+    domains = domain_checks(inquiry, progress)  # looks at every depth of the images; those to be fitted are kept then
     tested = tested_concepts(inquiry, progress.part(0, FIT_SHARE))
     fitting = time.perf_counter() - started
     facts, contributed = _contributions_to_class(inquiry, photos, tested, progress.part(FIT_SHARE, 1.0))
@@ -98,7 +100,6 @@ def explain_class(question: ExplainClass, observatory: Observatory, progress: Pr
     over_depths = [
         _class_over_depths(name, of_depths[0].stack, contributed[name], settings.seed) for name, of_depths in tested.items()
     ]
-    domains = domain_checks(inquiry, progress)
     seconds = {"concepts": fitting, "explanation": time.perf_counter() - started - fitting}
     return ClassExplanation(
         provenance_of(encoder.info, photos, settings, seconds),
@@ -286,7 +287,7 @@ def _with_depths(
     blank: LocalExplanation,
     tested: Tested,
     followed: Mapping[int, Followed],
-    domains: Mapping[str, DomainCheck] | None = None,
+    domains: Mapping[str, DomainCheck],
 ) -> LocalExplanation:
     """The explanation with the depths that were followed so far, and with their mean once they are all; p-values are corrected
     for those to come as well."""
@@ -306,7 +307,7 @@ def _with_depths(
     return replace(
         blank,
         depths=tuple(followed[depth][0] for depth in depths if depth in followed),
-        concepts=holm_corrected(with_domains(at_depths, domains or {}), n_to_come),
+        concepts=holm_corrected(with_domains(at_depths, domains), n_to_come),
         over_depths=holm_corrected(over_depths),
     )
 

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import cache
 from typing import TypeVar
 
 import torch
@@ -25,13 +26,14 @@ def domain_checks(inquiry: Inquiry, progress: Progress) -> dict[str, DomainCheck
     """The check of every concept by its name, but for those whose images are known to be of the random counterpart's kind."""
     library, random = inquiry.observatory.library, inquiry.random
     random_is_rendered = library.is_rendered(random.image_set)
+    of_random = cache(lambda: _pooled(inquiry, random, progress))  # once for all concepts, and not if all is on disk
     checks = {}
     for concept in inquiry.concepts:
         is_rendered = library.is_rendered(concept.image_set)
         too_few = min(len(concept.images), len(random.images)) < FEWEST_IMAGES
         if not too_few and not (is_rendered and random_is_rendered) and not is_of_same_photos(concept, random):
             depths = tuple(depth.idx for depth in inquiry.encoder.info.depths)
-            checks[concept.name] = DomainCheck(depths, *_errors(inquiry, concept, progress), is_rendered != random_is_rendered)
+            checks[concept.name] = DomainCheck(depths, *_errors(inquiry, concept, of_random, progress), is_rendered != random_is_rendered)
     return checks
 
 
@@ -45,15 +47,17 @@ def with_domains(concepts: Sequence[WithHealth], checks: Mapping[str, DomainChec
     return tuple(replace(c, health=replace(c.health, domain=checks.get(c.concept))) for c in concepts)
 
 
-def _errors(inquiry: Inquiry, concept: OpenSet, progress: Progress) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _errors(
+    inquiry: Inquiry, concept: OpenSet, of_random: Callable[[], list[Tensor]], progress: Progress
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The errors and those expected at every depth, from disk, or measured now and kept there."""
     key, library, random = _key(inquiry, concept), inquiry.observatory.library, inquiry.random
     kept = library.load_cav(key)
     if kept is None or set(kept) != {"errors", "expected"}:
         progress.report(None, f"Comparing the images of '{concept.name}' with '{random.name}'")
-        of_concept, of_random = (_pooled(inquiry, image_set, progress) for image_set in (concept, random))
-        errors = [separation_error(c, r) for c, r in zip(of_concept, of_random, strict=True)]
-        kept = {"errors": torch.tensor(errors), "expected": torch.tensor([expected_error(r) for r in of_random])}
+        at_depths = list(zip(_pooled(inquiry, concept, progress), of_random(), strict=True))
+        errors = [separation_error(c, r) for c, r in at_depths]
+        kept = {"errors": torch.tensor(errors), "expected": torch.tensor([expected_error(r) for _, r in at_depths])}
         library.save_cav(key, kept, (concept.image_set, random.image_set))
     return tuple(kept["errors"].tolist()), tuple(kept["expected"].tolist())
 
