@@ -33,7 +33,8 @@ def domain_checks(inquiry: Inquiry, progress: Progress) -> dict[str, DomainCheck
         too_few = min(len(concept.images), len(random.images)) < FEWEST_IMAGES
         if not too_few and not (is_rendered and random_is_rendered) and not is_of_same_photos(concept, random):
             depths = tuple(depth.idx for depth in inquiry.encoder.info.depths)
-            checks[concept.name] = DomainCheck(depths, *_errors(inquiry, concept, of_random, progress), is_rendered != random_is_rendered)
+            errors = _errors(inquiry, concept, of_random, progress)
+            checks[concept.name] = DomainCheck(depths, *errors, is_rendered != random_is_rendered)
     return checks
 
 

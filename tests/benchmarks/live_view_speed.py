@@ -7,7 +7,7 @@ the page, per event that changed the picture:
     event to frame  from the pointer event to the animation callback of the frame that has the new picture in it
     event to next   to the callback of the frame after: by then the picture has left the page's hands
     drawing         from the pointer event to the end of drawing
-    elsewhere       of several photos, in the panes without the pointer: from the pointer event to the end of drawing its place there
+    elsewhere       of several photos, in the panes without the pointer: from the event to the end of drawing its place there
 """
 
 import tempfile
