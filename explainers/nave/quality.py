@@ -7,10 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from explainers.maps.localization import covering
 from explainers.maps.regions import region_map
 from explainers.nave.kmeans import Clustering
 
-STABLE_ENOUGH = 0.15  # a k may be suggested if its stability is this close to the best
+N_COARSE = 5  # maps, from the smallest k on, whose regions a suggested map must come near: of k = 2 to 6
+SILHOUETTE_WEIGHT = 1.5  # beside centrality; this and N_COARSE were chosen on rendered scenes (tests/benchmarks/RESULTS.md)
+_COMPARED_SIDE = 112  # px of the maps on which regions are compared
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Quality:
     silhouette: float  # on a sample of positions and in few coordinates per depth, in [-1, 1]
     stability: float  # mean adjusted Rand index between seeds, at most 1
     n_regions: int  # connected components of all clusters together
+    centrality: float = 0.0  # how well its regions cover those of the coarsest maps, in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class ClusterRow:
     n_regions: int
 
 
-def quality_of(clustering: Clustering, total_inertia: float, silhouette: float, n_regions: int) -> Quality:
+def quality_of(
+    clustering: Clustering, total_inertia: float, silhouette: float, n_regions: int, centrality: float = 0.0
+) -> Quality:
     """The quality of the map of one clustering; ``total_inertia`` is the inertia of a single cluster."""
     return Quality(
         k=clustering.k,
@@ -43,7 +49,18 @@ def quality_of(clustering: Clustering, total_inertia: float, silhouette: float, 
         silhouette=silhouette,
         stability=clustering.stability,
         n_regions=n_regions,
+        centrality=centrality,
     )
+
+
+def centralities(labels: np.ndarray) -> np.ndarray:
+    """How well the regions of every map (n_k, H, W) cover those of the N_COARSE coarsest maps on average, (n_k,) in [0, 1].
+
+    If what people would draw is about as coarse as these, the map with the largest value is expected to cover it best.
+    """
+    stride = -(-max(labels.shape[1:]) // _COMPARED_SIDE)
+    regions = [region_map(np.ascontiguousarray(of_k[::stride, ::stride])) for of_k in labels]
+    return np.array([np.mean([covering(own, coarse) for coarse in regions[:N_COARSE]]) for own in regions])
 
 
 def mean_silhouettes(activations: Tensor, labels: np.ndarray) -> list[float]:
@@ -80,15 +97,8 @@ def depth_shares(depth_channels: tuple[int, ...], centroids: Sequence[Tensor], m
 
 
 def suggested_k(quality: Sequence[Quality]) -> int:
-    """The k to show first. Stability decides before the elbow: of the k whose stability is near the best, the one farthest above
-    the straight line from the first to the last explained share."""
-    best = max(q.stability for q in quality)
-    first, last = quality[0], quality[-1]
-    if first.k == last.k:
-        return first.k
-    slope = (last.explained - first.explained) / (last.k - first.k)
-    stable = [q for q in quality if q.stability >= best - STABLE_ENOUGH]
-    return max(stable, key=lambda q: q.explained - first.explained - slope * (q.k - first.k)).k
+    """The k to show first: the one with the most of centrality and silhouette together, the smallest of several."""
+    return max(quality, key=lambda q: q.centrality + SILHOUETTE_WEIGHT * q.silhouette).k
 
 
 def cluster_table(labels: np.ndarray, n_clusters: int) -> list[ClusterRow]:

@@ -26,7 +26,7 @@ from explainers.nave.kmeans import Clustering, Sweep, sweep, sweep_each
 from explainers.nave.label_maps import label_maps
 from explainers.nave.lloyd import finished
 from explainers.nave.parts import Parts
-from explainers.nave.quality import Quality, depth_shares, mean_silhouettes, quality_of, suggested_k
+from explainers.nave.quality import Quality, centralities, depth_shares, mean_silhouettes, quality_of, suggested_k
 from explainers.nave.sample import activations_at, on_plane, sampled_positions
 from explainers.nave.settings import NaveSettings, balance_of, scales_of
 from models.progress import IGNORED, Progress
@@ -88,7 +88,7 @@ def segment_together(
     """Segmentations of several images whose positions are clustered together: a cluster means one thing in all of them.
 
     ``feature_maps`` holds per image one (C, h, w) per depth, ``image_shapes`` per image H and W. Scaling, inertia, stability,
-    silhouette and the suggested k are of all images together, regions and scatter of each.
+    silhouette, centrality and the suggested k are of all images together, regions and scatter of each.
     """
     images, balances = _composites(feature_maps, settings, image_shapes)
     clustering = progress.part(0, CLUSTERING_SHARE, "Clustering")
@@ -192,10 +192,11 @@ def _judged(
     shares = depth_shares(swept.depth_channels, [clustering.centroids for clustering in clusterings], whole.centroids)
     scatter = np.split(on_plane(activations, swept.axes), np.cumsum([len(idx) for idx in positions])[:-1])
     centroids = tuple(clustering.centroids.float().cpu().numpy() for clustering in clusterings)
+    central = np.mean([centralities(maps) for maps in labels], axis=0).tolist()
     segmentations = []
     for n, maps in enumerate(labels):
-        judged = zip(clusterings, silhouettes, map(count_regions, maps), strict=True)
-        quality = tuple(quality_of(at_k, whole.inertia, silhouette, n_regions) for at_k, silhouette, n_regions in judged)
+        judged = zip(clusterings, silhouettes, map(count_regions, maps), central, strict=True)
+        quality = tuple(quality_of(at_k, whole.inertia, width, count, share) for at_k, width, count, share in judged)
         segmentations.append(
             Segmentation(
                 settings=settings,

@@ -14,22 +14,21 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from explainers.drawing.clusters import at_size
 from explainers.maps.boxes import Box, main_box
-from explainers.maps.localization import covering, majority_vote_iou
+from explainers.maps.localization import majority_vote_iou
 from explainers.maps.regions import region_map
 from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings
 from explainers.service.observatory import Observatory
-from explainers.studies.baselines import colour_and_position_map, felzenszwalb_map, lost_box, slic_map, token_cut_box
+from explainers.studies.baselines import Pictured, lost_box, token_cut_box
+from explainers.studies.coverings import best_fixed_k, covering_of, coverings_of
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
 from explainers.studies.looking import segmentations
 from explainers.studies.settings import StudySettings
 from explainers.studies.spread import averaged, in_words, is_clear
 from explainers.studies.study import RunStudy, Study
-from explainers.studies.truths import LEFT_OUT, TruePhoto
+from explainers.studies.truths import TruePhoto
 from models.encoder import Encoder
 from models.encoder.encoder import randomised
 from models.progress import Progress
@@ -76,6 +75,7 @@ def _aligned_rows(question: RunStudy, observatory: Observatory, encoder: Encoder
     settings, name = question.settings, encoder.info.name
     last = (encoder.info.depths[-1].idx,)
     n_steps = settings.n_seeds * 3
+    pictured = [Pictured(true.photo.pixels) for true in question.photos]
     for n, (seed, method) in enumerate(product(settings.seeds, (COMPOSITE, LAST, RANDOM))):
         part = progress.part(n / n_steps, (n + 1) / n_steps)
         used = randomised(encoder, seed) if method == RANDOM else encoder
@@ -87,27 +87,15 @@ def _aligned_rows(question: RunStudy, observatory: Observatory, encoder: Encoder
             aligned = aligned_with(maps, true)
             yield {"method": method, "seed": seed, "photo": place, **_measures(aligned, true)}
             if method == COMPOSITE:
-                for other, values in _baselines(aligned, true, seed).items():
+                for other, values in _baselines(aligned, true, pictured[place], seed).items():
                     yield {"method": other, "seed": seed, "photo": place, **values}
     yield from _box_rows(question, observatory, encoder, progress)
 
 
 def aligned_with(segmentation: Segmentation, true: TruePhoto) -> Aligned:
     """The maps of a photo beside its truth."""
-    coverings = {k: covering_of(segmentation.at(k), true) for k in segmentation.ks} if true.regions else {}
     box = main_box(segmentation.at(segmentation.suggested_k)).box
-    return Aligned(segmentation, coverings, box.scaled(segmentation.shape, true.photo.shape))
-
-
-def covering_of(labels: np.ndarray, true: TruePhoto) -> float:
-    """Covering of the true regions by those of a label map (h, w) of the photo, averaged over whoever drew some."""
-    regions = region_map(at_size(labels, true.photo.shape))
-    return float(np.mean([_covering(regions, drawn) for drawn in true.regions]))
-
-
-def _covering(regions: np.ndarray, drawn: np.ndarray) -> float:
-    counted = drawn != LEFT_OUT
-    return covering(regions[counted], drawn[counted])
+    return Aligned(segmentation, coverings_of(segmentation, true), box.scaled(segmentation.shape, true.photo.shape))
 
 
 def _measures(aligned: Aligned, true: TruePhoto) -> dict[str, Any]:
@@ -129,21 +117,21 @@ def corloc(box: Box, true: TruePhoto) -> float | None:
     return float(max(box.iou(other) for other in true.boxes) >= CORLOC_IOU) if true.boxes else None
 
 
-def _baselines(aligned: Aligned, true: TruePhoto, seed: int) -> dict[str, dict[str, Any]]:
+def _baselines(aligned: Aligned, true: TruePhoto, pictured: Pictured, seed: int) -> dict[str, dict[str, Any]]:
     """Methods without an encoder: with as many regions, or as many clusters, as NAVE has at the same k."""
-    pixels, maps = true.photo.pixels, aligned.segmentation
+    maps = aligned.segmentation
     at = {"covering_fixed": FIXED_K, "covering_suggested": aligned.suggested}
     n_regions = {name: int(region_map(at_size(maps.at(k), true.photo.shape)).max()) + 1 for name, k in at.items()}
     made = {SLIC: {}, FELZENSZWALB: {}, COLOUR: {}}
     for name, k in at.items() if true.regions else ():
-        made[SLIC][name] = covering_of(slic_map(pixels, n_regions[name]), true)
-        made[FELZENSZWALB][name] = covering_of(felzenszwalb_map(pixels, n_regions[name]), true)
-        made[COLOUR][name] = covering_of(colour_and_position_map(pixels, k, seed), true)
+        made[SLIC][name] = covering_of(pictured.slic(n_regions[name]), true)
+        made[FELZENSZWALB][name] = covering_of(pictured.felzenszwalb(n_regions[name]), true)
+        made[COLOUR][name] = covering_of(pictured.colour_and_position(k, seed), true)
     if true.mask is not None:
-        made[COLOUR]["majority_iou"] = majority_vote_iou(colour_and_position_map(pixels, OBJECT_K, seed), true.mask)
-        made[SLIC]["majority_iou"] = majority_vote_iou(slic_map(pixels, OBJECT_K), true.mask)
+        made[COLOUR]["majority_iou"] = majority_vote_iou(pictured.colour_and_position(OBJECT_K, seed), true.mask)
+        made[SLIC]["majority_iou"] = majority_vote_iou(pictured.slic(OBJECT_K), true.mask)
     if true.boxes:
-        made[COLOUR]["corloc"] = corloc(main_box(colour_and_position_map(pixels, aligned.suggested, seed)).box, true)
+        made[COLOUR]["corloc"] = corloc(main_box(pictured.colour_and_position(aligned.suggested, seed)).box, true)
     return made
 
 
@@ -170,7 +158,7 @@ def _with_best_fixed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     table = []
     for of_group in averaged([_without_coverings(row) for row in rows], ("encoder", "method")):
         same = [row for row in rows if all(row[name] == of_group[name] for name in ("encoder", "method"))]
-        best_k = _best_fixed_k(same)
+        best_k = best_fixed_k([row.get("coverings", {}) for row in same])
         fixed = [{"seed": row["seed"], "covering_best_fixed": row["coverings"][best_k]} for row in same] if best_k else []
         best: Mapping[str, Any] = averaged(fixed, ())[0] if fixed else {}
         wanted = [name for measured in (*_MEASURES, "k_suggested", "n_regions") for name in (measured, f"{measured}_sd")]
@@ -180,12 +168,6 @@ def _with_best_fixed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _without_coverings(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "coverings"}
-
-
-def _best_fixed_k(rows: list[dict[str, Any]]) -> int | None:
-    """The k with the best mean covering over photos and seeds; None where no map has one."""
-    by_k = [row["coverings"] for row in rows if row.get("coverings")]
-    return max(by_k[0], key=lambda k: np.mean([coverings[k] for coverings in by_k])) if by_k else None
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -1,7 +1,7 @@
 """What one gets without an encoder, or from the same activations without NAVE: regions, and one box per photo.
 
     SLIC                  Achanta, Shaji, Smith, Lucchi, Fua, Susstrunk, PAMI 2012; at as many regions
-    Felzenszwalb          Felzenszwalb, Huttenlocher, IJCV 2004; at as many regions, found by bisecting its scale
+    Felzenszwalb          Felzenszwalb, Huttenlocher, IJCV 2004; at as many regions, found by halving the range of its scale
     colour and position   k-means of colour and position, all scaled to unit variance
     LOST-like             Simeoni et al., BMVC 2021, on any feature map: the position least correlated with others is the seed
     TokenCut-like         Wang et al., CVPR 2022, on any feature map: the second smallest eigenvector of a normalised cut
@@ -21,7 +21,7 @@ from explainers.maps.boxes import Box
 
 COLOUR_SIDE = 112  # px on which colour and position are clustered
 N_TRIES = 3  # of SLIC, to come near a number of regions
-N_BISECTIONS = 7  # of the scale of Felzenszwalb
+N_SCALES = 32  # of Felzenszwalb, each the root of two times the one before, from 1
 N_SEEDS_LOST = 100  # positions of least correlation that a seed is expanded with
 TAU = 0.2  # cosine above which TokenCut joins two positions
 _APART = 1e-5  # weight of the others
@@ -30,27 +30,47 @@ _APART = 1e-5  # weight of the others
 # --- regions ----------------------------------------------------------------------------------------------------------------
 
 
-def slic_map(pixels: np.ndarray, n_regions: int, n_tries: int = N_TRIES) -> np.ndarray:
-    """SLIC of a photo (H, W, 3) with as many regions as it can be brought to give, (H, W): it makes fewer than requested, so more
-    are requested."""
-    tries, n_requested = [], float(n_regions)
-    for _ in range(n_tries):
-        regions = slic(pixels, n_segments=max(1, round(n_requested)), start_label=0)
-        tries.append(regions)
-        n_requested *= n_regions / (regions.max() + 1)
-    return min(tries, key=lambda regions: abs(int(regions.max()) + 1 - n_regions))
+class Pictured:
+    """Regions of one photo by what is seen alone; whatever was computed is kept as long as this object."""
+
+    def __init__(self, pixels: np.ndarray):
+        """From a photo's pixels (H, W, 3) uint8."""
+        self._pixels = pixels
+        self._kept: dict[tuple[str, int, int], np.ndarray] = {}
+
+    def slic(self, n_regions: int) -> np.ndarray:
+        """SLIC with as many regions as it can be brought to give, (H, W): it makes fewer than requested, so more are wanted."""
+        tries, n_requested = [], float(n_regions)
+        for _ in range(N_TRIES):
+            regions = self._once("slic", max(1, round(n_requested)))
+            tries.append(regions)
+            n_requested *= n_regions / (regions.max() + 1)
+        return min(tries, key=lambda regions: abs(int(regions.max()) + 1 - n_regions))
+
+    def felzenszwalb(self, n_regions: int) -> np.ndarray:
+        """Felzenszwalb's regions (H, W) at the one of N_SCALES scales that gives about as many: the larger, the fewer."""
+        low, high, tries = 0, N_SCALES - 1, []
+        while low <= high:
+            middle = (low + high) // 2
+            tries.append(self._once("felzenszwalb", middle))
+            low, high = (middle + 1, high) if tries[-1].max() + 1 > n_regions else (low, middle - 1)
+        return min(tries, key=lambda regions: abs(int(regions.max()) + 1 - n_regions))
+
+    def colour_and_position(self, k: int, seed: int) -> np.ndarray:
+        """Clusters (H, W) of colour and position."""
+        return self._once("colour", k, seed)
+
+    def _once(self, method: str, n: int, seed: int = 0) -> np.ndarray:
+        if (method, n, seed) not in self._kept:
+            self._kept[method, n, seed] = _METHODS[method](self._pixels, n, seed).astype(np.int16)
+        return self._kept[method, n, seed]
 
 
-def felzenszwalb_map(pixels: np.ndarray, n_regions: int) -> np.ndarray:
-    """Felzenszwalb's regions of a photo (H, W, 3) at the scale that gives about as many, (H, W)."""
-    low, high, best = 0.0, 16.0, np.zeros(pixels.shape[:2], dtype=np.int64)
-    for _ in range(N_BISECTIONS):
-        scale = (low + high) / 2
-        regions = felzenszwalb(pixels, scale=2.0**scale, sigma=0.8, min_size=20)
-        n = int(regions.max()) + 1
-        best = min((best, regions), key=lambda some: abs(int(some.max()) + 1 - n_regions))
-        low, high = (scale, high) if n > n_regions else (low, scale)
-    return best
+_METHODS = {
+    "slic": lambda pixels, n, _: slic(pixels, n_segments=n, start_label=0),
+    "felzenszwalb": lambda pixels, step, _: felzenszwalb(pixels, scale=2.0 ** (step / 2), sigma=0.8, min_size=20),
+    "colour": lambda pixels, k, seed: colour_and_position_map(pixels, k, seed),
+}
 
 
 def colour_and_position_map(pixels: np.ndarray, k: int, seed: int) -> np.ndarray:

@@ -1,10 +1,12 @@
 """Every study: one row each, in the order in which they are offered."""
 
-from explainers.studies import alignment, architectures, tokens, training
+from explainers.studies import alignment, architectures, depths, suggestion, tokens, training
 from explainers.studies.study import Study
 from models.errors import BadSettings
 
-STUDIES: dict[str, Study] = {study.name: study for study in (alignment.STUDY, training.STUDY, architectures.STUDY, tokens.STUDY)}
+STUDIES: dict[str, Study] = {
+    module.STUDY.name: module.STUDY for module in (alignment, suggestion, depths, training, architectures, tokens)
+}
 
 
 def study_named(name: str) -> Study:

@@ -64,7 +64,8 @@ def _about(study: Study, question: RunStudy) -> str:
     """What it is run on, and how long the last run lets expect."""
     settings = question.settings
     n_photos, photos = (len(question.photos), "photos") if question.photos else (settings.n_scenes, "scenes")
-    facts = f"{len(settings.encoders)} encoders, {n_photos} {photos}, {settings.n_seeds} seeds, {settings.input_size} px"
+    counts = {"encoder": len(settings.encoders), photos.removesuffix("s"): n_photos, "seed": settings.n_seeds}
+    facts = ", ".join(f"{n} {word}{'s' * (n != 1)}" for word, n in counts.items()) + f", {settings.input_size} px"
     last = next(iter(kept_studies().of(study.name)), None)
     if last is None:
         return f"{facts}."

@@ -16,6 +16,7 @@ python -m tests.benchmarks path       how far attributions on the path are from 
 python -m tests.benchmarks first_visit  each page on a server that has just started, in Chromium: seconds to content
 python -m tests.benchmarks live       dragging the granularity and pointing at places in Chromium: event to frame, bytes, messages
 python -m tests.benchmarks similar    similarity from a few bytes beside the cosine over all channels
+python -m tests.benchmarks studies    the studies of the Study page, on photographs with ground truth and on scenes
 python -m tests.benchmarks names      named clusters of a scene, and of a video's first frame, found in others
 """
 
@@ -25,6 +26,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,7 @@ import torch
 
 from explainers.library.library import ConceptLibrary
 from explainers.service.service import ExplainerService
+from explainers.studies.answers import STUDY_ANSWERS
 from models.catalog.catalog import Catalog
 from models.catalog.packaged import LITE0
 from models.encoder.encoder import Encoder
@@ -51,6 +54,7 @@ from tests.benchmarks import (
     segmentation_speed,
     significance,
     similar_places,
+    study_tables,
 )
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table, precision_table
@@ -59,7 +63,9 @@ from tests.conftest import SHARED_FIXTURES
 REAL = ("deit_tiny_patch16_224", "mobilenetv2_100")  # folders of the fixtures' weights
 REAL_FOLDERS = [str(SHARED_FIXTURES / "weights" / name) for name in REAL]
 CLASSIFYING = ("scenes-cnn", "scenes-vit")
+STUDIED = ("alignment", "suggested-k", "depths")
 GROUPS = {
+    "studies": tuple(f"{name}-{where}" for name in STUDIED for where in ("photographs", "scenes")),
     "quality": ("davis", "bsds"),
     "packaged": ("accuracy", "covering"),
     "names": ("names_scenes", "names_video"),
@@ -89,8 +95,23 @@ def bundled_encoders() -> list[Encoder]:
 
 def with_service(table: Callable[[ExplainerService], list[dict]]) -> list[dict]:
     """A table that needs a service and a library of its own."""
-    with tempfile.TemporaryDirectory() as folder, closing(ExplainerService(library=ConceptLibrary(Path(folder)))) as service:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(ExplainerService(library=ConceptLibrary(Path(folder)), more_answers=STUDY_ANSWERS)) as service,
+    ):
         return table(service)
+
+
+def study_on_photographs(name: str, seeds: Sequence[int]) -> list[dict]:
+    """A study of the encoders with real weights."""
+    encoders = [LITE0.name, *_existing_real()]
+    return with_service(lambda service: study_tables.on_photographs(service, name, encoders, SHARED_FIXTURES, len(seeds)))
+
+
+def study_on_scenes(name: str, seeds: Sequence[int]) -> list[dict]:
+    """A study of every bundled encoder and those with real weights."""
+    encoders = [*BUNDLED, LITE0.name, *_existing_real()]
+    return with_service(lambda service: study_tables.on_scenes(service, name, encoders, len(seeds)))
 
 
 def over_bundled(table: Callable[..., list[dict]], names: Sequence[str]) -> list[dict]:
@@ -128,6 +149,8 @@ TABLES = {
     "covering": lambda seeds: segmentation_quality.bsds_table(
         SHARED_FIXTURES, [Catalog().open(LITE0.name)], ks=(3, 6, 10), seeds=seeds
     ),
+    **{f"{name}-photographs": partial(study_on_photographs, name) for name in STUDIED},
+    **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIED},
     "decoding": lambda _: decoding_cost.decoding_table(),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }

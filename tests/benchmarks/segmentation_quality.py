@@ -7,20 +7,20 @@ The two kinds stand in tables of their own. Every number is a mean over the phot
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from skimage.segmentation import slic
-from sklearn.cluster import KMeans
 
 from explainers.drawing.clusters import at_size
 from explainers.maps.localization import best_match_iou, majority_vote_iou, mean_covering, probabilistic_rand_index
 from explainers.maps.regions import region_map
 from explainers.nave.segmentation import Segmentation, segment
 from explainers.nave.settings import NaveSettings
+from explainers.studies.baselines import Pictured, colour_and_position_map
+from explainers.studies.spread import averaged
+from explainers.studies.truths import TruePhoto, box_of, counted_from_0
 from models.encoder.encoder import Encoder, randomised
 from models.photo import Photo, read_photo_file
 
@@ -28,32 +28,18 @@ INPUT_SIZE = 448
 SEEDS = range(5)
 
 
-@dataclass(frozen=True, eq=False)
-class Masked:
-    """A photograph and the mask of its main object."""
-
-    photo: Photo
-    mask: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Annotated:
-    """A photograph and the region maps that several people drew."""
-
-    photo: Photo
-    annotators: Sequence[np.ndarray]
-
-
-def load_davis(fixtures: Path) -> list[Masked]:
+def load_davis(fixtures: Path) -> list[TruePhoto]:
+    """Frames with the mask of their object."""
     files = sorted((fixtures / "images/davis2016").glob("*.jpg"))
     masks = [np.asarray(Image.open(fixtures / f"masks/davis2016/{f.stem}.png").convert("L")) > 127 for f in files]
-    return [Masked(read_photo_file(f), mask) for f, mask in zip(files, masks, strict=True)]
+    return [TruePhoto(read_photo_file(f), (), mask, (box_of(mask),)) for f, mask in zip(files, masks, strict=True)]
 
 
-def load_bsds(fixtures: Path) -> list[Annotated]:
+def load_bsds(fixtures: Path) -> list[TruePhoto]:
+    """Photographs with the regions that several people drew."""
     files = sorted((fixtures / "images/bsds500").glob("*.jpg"))
     truths = [np.load(fixtures / f"masks/bsds500/{f.stem}.npz")["segmentation"] for f in files]
-    return [Annotated(read_photo_file(f), list(truth)) for f, truth in zip(files, truths, strict=True)]
+    return [TruePhoto(read_photo_file(f), tuple(map(counted_from_0, truth))) for f, truth in zip(files, truths, strict=True)]
 
 
 def segmentations(
@@ -66,39 +52,6 @@ def segmentations(
     for seed in seeds:
         settings = NaveSettings(depths, max_clusters=max_clusters, input_size=INPUT_SIZE, seed=seed)
         yield segment(maps, settings, tuple(image.shape[1:]))
-
-
-def colour_and_position_map(photo: Photo, k: int, seed: int) -> np.ndarray:
-    """k-means of colour and position, all scaled to unit variance, on a quarter of the size; (H, W)."""
-    small = np.asarray(Image.fromarray(photo.pixels).resize((112, 112), Image.Resampling.BILINEAR)).reshape(-1, 3) / 255
-    rows, cols = (axis.ravel() / 112 for axis in np.mgrid[:112, :112])
-    values = np.column_stack([small, rows, cols])
-    values = (values - values.mean(0)) / values.std(0)
-    return at_size(KMeans(k, n_init=3, random_state=seed).fit_predict(values).reshape(112, 112), photo.shape)
-
-
-def slic_map(photo: Photo, n_regions: int, n_tries: int = 3) -> np.ndarray:
-    """SLIC with as many regions as it can be brought to give, (H, W): it makes fewer than requested, so more are requested."""
-    tries, n_requested = [], float(n_regions)
-    for _ in range(n_tries):
-        regions = slic(photo.pixels, n_segments=max(1, round(n_requested)), start_label=0)
-        tries.append(regions)
-        n_requested *= n_regions / (regions.max() + 1)
-    return min(tries, key=lambda regions: abs(regions.max() + 1 - n_regions))
-
-
-def averaged(rows: Sequence[dict], names: Sequence[str]) -> list[dict]:
-    """One row per distinct group of ``names``: the mean of every measure, and ``sd_seeds``, how far the first one's mean over
-    the photographs scatters between seeds."""
-    measures = [name for name in rows[0] if name not in (*names, "seed")]
-    table = []
-    for group in dict.fromkeys(tuple(row[name] for name in names) for row in rows):
-        same = [row for row in rows if tuple(row[name] for name in names) == group]
-        by_seed = [np.mean([row[measures[0]] for row in same if row["seed"] == seed]) for seed in {row["seed"] for row in same}]
-        scatter = float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else float("nan")
-        means = {name: float(np.mean([row[name] for row in same])) for name in measures}
-        table.append({**dict(zip(names, group, strict=True)), **means, "sd_seeds": scatter})
-    return table
 
 
 def oracle_measures(labels: np.ndarray, mask: np.ndarray) -> dict[str, float]:
@@ -117,17 +70,19 @@ def davis_table(fixtures: Path, encoders: Sequence[Encoder], k: int = 10, seeds:
                 row = {"encoder": encoder.info.name, "method": method, "seed": segmentation.settings.seed}
                 rows.append({**row, **oracle_measures(segmentation.at(k), image.mask)})
     for image in images:
-        rows.append({"encoder": "-", "method": "SLIC", "seed": 0, **oracle_measures(slic_map(image.photo, k), image.mask)})
+        rows.append(
+            {"encoder": "-", "method": "SLIC", "seed": 0, **oracle_measures(Pictured(image.photo.pixels).slic(k), image.mask)}
+        )
         for seed in seeds:
             row = {"encoder": "-", "method": "colour and position", "seed": seed}
-            rows.append({**row, **oracle_measures(colour_and_position_map(image.photo, k, seed), image.mask)})
+            rows.append({**row, **oracle_measures(colour_and_position_map(image.photo.pixels, k, seed), image.mask)})
     return averaged(rows, ("encoder", "method"))
 
 
-def label_free_measures(regions: np.ndarray, image: Annotated) -> dict[str, float]:
+def label_free_measures(regions: np.ndarray, image: TruePhoto) -> dict[str, float]:
     return {
-        "covering": mean_covering(regions, image.annotators),
-        "rand_index": probabilistic_rand_index(regions, image.annotators),
+        "covering": mean_covering(regions, image.regions),
+        "rand_index": probabilistic_rand_index(regions, image.regions),
         "n_regions": float(regions.max() + 1),
     }
 
@@ -144,10 +99,10 @@ def bsds_table(
             (trained,), (random,) = (list(segmentations(e, image.photo, max(ks), (), (seed,))) for e in (encoder, shuffled))
             for k in ks:
                 regions = {
-                    "composite": region_map(at_size(trained.at(k), image.annotators[0].shape)),
-                    "random weights": region_map(at_size(random.at(k), image.annotators[0].shape)),
+                    "composite": region_map(at_size(trained.at(k), image.photo.shape)),
+                    "random weights": region_map(at_size(random.at(k), image.photo.shape)),
                 }
-                regions["SLIC, as many regions"] = slic_map(image.photo, int(regions["composite"].max()) + 1)
+                regions["SLIC, as many regions"] = Pictured(image.photo.pixels).slic(int(regions["composite"].max()) + 1)
                 for method, region_of_pixel in regions.items():
                     row = {"encoder": encoder.info.name, "k": k, "method": method, "seed": seed}
                     rows.append({**row, **label_free_measures(region_of_pixel, image)})

@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import silhouette_score
 from torch.nn import functional as F
 
-from explainers.nave.quality import Quality, cluster_table, mean_silhouettes, suggested_k
+from explainers.nave.quality import N_COARSE, Quality, centralities, cluster_table, mean_silhouettes, suggested_k
 from explainers.nave.segmentation import segment, segment_each, segment_together
 from explainers.nave.settings import FITS, NaveSettings, balanced, raw, require_valid, unit
 from models.errors import BadSettings
@@ -203,17 +203,23 @@ def test_the_table_holds_area_and_regions_of_every_cluster():
     assert [r.area for r in rows] == pytest.approx([4 / 6, 2 / 6, 0])
 
 
-def quality(k, stability, explained):
-    return Quality(k, 0.0, explained, 0.0, stability, k)
+def quality(k, silhouette, centrality):
+    return Quality(k, 0.0, 0.0, silhouette, 0.9, k, centrality)
 
 
-def test_the_suggested_k_is_the_elbow_among_the_stable():
-    explained = {2: 0.2, 3: 0.4, 4: 0.6, 5: 0.65, 6: 0.7}
-    elbow_at_four = [quality(k, 0.9, share) for k, share in explained.items()]
-    assert suggested_k(elbow_at_four) == 4
-    shaky_elbow = [dataclasses.replace(q, stability=0.5) if q.k == 4 else q for q in elbow_at_four]
-    assert suggested_k(shaky_elbow) in (3, 5)
+def test_the_suggested_k_has_the_most_of_centrality_and_silhouette():
+    assert suggested_k([quality(2, 0.1, 0.5), quality(3, 0.2, 0.5), quality(4, 0.1, 0.6)]) == 3  # 0.65, 0.8, 0.75
+    assert suggested_k([quality(2, 0.2, 0.5), quality(3, 0.2, 0.5)]) == 2
     assert suggested_k([quality(7, 0.1, 0.3)]) == 7
+
+
+def test_a_map_is_central_if_its_regions_cover_those_of_the_coarsest():
+    halves = np.repeat(np.repeat([[0, 1]], 8, axis=0), 4, axis=1)
+    quarters = halves + 2 * halves.T
+    central = centralities(np.stack([halves, quarters]).astype(np.uint8))
+    assert central.tolist() == [pytest.approx((1 + 0.5) / 2), pytest.approx((0.5 + 1) / 2)]
+    fine = np.arange(64).reshape(8, 8).astype(np.uint8)
+    assert centralities(np.stack([halves] * N_COARSE + [fine]))[-1] == pytest.approx(1 / 32)  # a pixel of a half
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
-from explainers.studies import alignment
 from explainers.studies.alignment import COMPOSITE, LAST, LOST, RANDOM, SLIC
+from explainers.studies.coverings import best_fixed_k, covering_of
 from explainers.studies.settings import StudySettings
 from explainers.studies.study import RunStudy
 from explainers.studies.truths import LEFT_OUT, TruePhoto
@@ -19,10 +19,14 @@ PHOTO = photo_from_array(np.zeros((4, 4, 3), np.uint8), "grey")
 
 def test_covering_leaves_out_what_counts_for_nothing():
     left_out = np.where(np.arange(4) == 3, LEFT_OUT, HALVES).astype(np.int16)
-    assert alignment.covering_of(HALVES.astype(np.uint8), TruePhoto(PHOTO, (HALVES,))) == 1
+    assert covering_of(HALVES.astype(np.uint8), TruePhoto(PHOTO, (HALVES,))) == 1
     wrong_at_the_end = np.where(np.arange(4) == 3, 0, HALVES).astype(np.uint8)
-    assert alignment.covering_of(wrong_at_the_end, TruePhoto(PHOTO, (HALVES,))) < 1
-    assert alignment.covering_of(wrong_at_the_end, TruePhoto(PHOTO, (left_out,))) == 1
+    assert covering_of(wrong_at_the_end, TruePhoto(PHOTO, (HALVES,))) < 1
+    assert covering_of(wrong_at_the_end, TruePhoto(PHOTO, (left_out,))) == 1
+
+
+def test_the_best_fixed_k_is_that_of_the_mean():
+    assert best_fixed_k([{2: 0.5, 3: 0.4}, {}, {2: 0.1, 3: 0.4}]) == 3 and best_fixed_k([{}]) is None
 
 
 @pytest.fixture(scope="module")

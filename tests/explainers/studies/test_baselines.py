@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from explainers.maps.boxes import Box
-from explainers.studies.baselines import colour_and_position_map, felzenszwalb_map, lost_box, slic_map, token_cut_box
+from explainers.studies.baselines import Pictured, colour_and_position_map, lost_box, token_cut_box
 
 
 def halves() -> np.ndarray:
@@ -29,11 +29,11 @@ def test_halves_are_two_clusters_of_colour_and_position():
     assert len(np.unique(left)) == len(np.unique(right)) == 1 and left[0, 0] != right[0, 0]
 
 
-@pytest.mark.parametrize("method", [slic_map, felzenszwalb_map])
+@pytest.mark.parametrize("method", [Pictured.slic, Pictured.felzenszwalb])
 def test_regions_come_near_the_number_that_is_wanted(method):
     noise = gaussian_filter(np.random.default_rng(0).normal(size=(80, 80)), 4)
     grey = np.uint8(255 * (noise - noise.min()) / np.ptp(noise))
-    regions = method(np.repeat(grey[:, :, None], 3, axis=2), 12)
+    regions = method(Pictured(np.repeat(grey[:, :, None], 3, axis=2)), 12)
     assert 6 <= regions.max() + 1 <= 18 and len(np.unique(regions)) == regions.max() + 1
 
 
