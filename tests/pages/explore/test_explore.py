@@ -222,11 +222,11 @@ def test_the_browser_gets_every_map_once_and_the_appearance_apart(explore):
 
 
 def test_an_upload_is_shown_at_once_and_stays_out_of_the_link(explore):
-    app = explore(k="4")
+    app = explore(k="9")
     app.file_uploader("uploads").upload("mine.png", png()).run()
     assert not app.exception
     assert "mine.png · 40 × 30 px" in sentences(app)
-    assert app.query_params.pop("photo").startswith("own-") and app.query_params == FAST | {"k": "4"}
+    assert app.query_params.pop("photo").startswith("own-") and app.query_params == FAST | {"k": "9"}
     assert "not your own photo" in sentences(app)
 
 
