@@ -47,13 +47,10 @@ class Components:
         """How much more of each component tokens (T, C) have than random images, (J, T, R)."""
         return torch.einsum("tc,jrc->jtr", tokens, self.filters) - self.centres[:, None]
 
-    def among_others(self, vectors: Tensor, share: float) -> "Components":
-        """The components of pseudo-concepts, whose CAVs (J, R, C) set a ``share`` of the random images apart from the others: how
-        much the others alone have, as of a concept's component the random images have, none of which show it.
-
-        The mean of the others is that of all less ``share`` times the CAV.
-        """
-        return replace(self, centres=self.centres - share * (self.filters * vectors).sum(2))
+    def among_others(self, others: Tensor) -> "Components":
+        """The components of pseudo-concepts, each set apart from others of mean activation (J, C): how much those others have, as
+        of a concept's component the random images have, none of which show it."""
+        return replace(self, centres=torch.einsum("jrc,jc->jr", self.filters, others))
 
     @staticmethod
     def joined(parts: "list[Components]") -> "Components":

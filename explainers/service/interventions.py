@@ -38,7 +38,7 @@ from explainers.service.concepts import (
 from explainers.service.observatory import Observatory
 from explainers.service.questions import InterveneOnClass, InterveneOnPhoto
 from explainers.visual_tcav.cav import Cavs, concept_maps
-from explainers.visual_tcav.nulls import null_size
+from explainers.visual_tcav.nulls import drawn_again, null_size
 from models.encoder import Encoder
 from models.encoder.heads import Head
 from models.encoder.labels import class_logits, class_name, probabilities
@@ -175,15 +175,16 @@ def measure(
 
 
 def components_of(cavs: Cavs, concept: TestedConcept, settings: InterventionSettings) -> Components:
-    """The components of a concept's own CAV, the first, and of its pseudo-concepts."""
+    """The components of a concept's own CAV, the first, and of as many pseudo-concepts as there are others, their images drawn
+    again."""
     of_concept, of_random = (pooled.to(cavs.vectors) for pooled in concept.fit.pooled)
-    own, nulls = cavs.vectors[:1], cavs.vectors[1:]
-    share = null_size(len(of_concept), len(of_random)) / len(of_random)
+    own, size = cavs.vectors[:1], null_size(len(of_concept), len(of_random))
+    nulls, others = drawn_again(of_random, size, len(cavs) - 1, settings.seed)
     if settings.method == "projection":
-        return Components.joined([projected(own, of_random), projected(nulls, of_random).among_others(nulls[:, None], share)])
+        return Components.joined([projected(own, of_random), projected(nulls, of_random).among_others(others)])
     random_residuals = of_random - of_random.mean(0)
     residuals = torch.cat([of_concept - of_concept.mean(0), random_residuals])
-    of_nulls = erased(nulls[:, None], random_residuals, of_random).among_others(nulls[:, None], share)
+    of_nulls = erased(nulls[:, None], random_residuals, of_random).among_others(others)
     return Components.joined([erased(own[:, None], residuals, of_random), of_nulls])
 
 

@@ -57,11 +57,11 @@ def null_subsets(n_random: int, size: int, n_null: int, seed: int) -> np.ndarray
     return np.random.default_rng([seed, n_random, size]).random((n_null, n_random)).argsort(1) < size
 
 
-def redrawn(chosen: np.ndarray, seed: int) -> np.ndarray:
-    """How often each image is drawn in each replicate, (n_null * N_OF_EACH, n_random), from ``chosen``, bool (n_null, n_random):
+def redrawn(chosen: np.ndarray, seed: int, n_of_each: int = N_OF_EACH) -> np.ndarray:
+    """How often each image is drawn in each replicate, (n_null * n_of_each, n_random), from ``chosen``, bool (n_null, n_random):
     in every replicate as many images as each row has, drawn with replacement among them."""
     size = int(chosen[0].sum())
-    drawn = np.random.default_rng([seed, *chosen.shape, size]).integers(size, size=(len(chosen), N_OF_EACH * size))
+    drawn = np.random.default_rng([seed, *chosen.shape, size]).integers(size, size=(len(chosen), n_of_each * size))
     images = np.take_along_axis(np.nonzero(chosen)[1].reshape(len(chosen), size), drawn, 1).reshape(-1, size)
     counts = np.zeros((len(images), chosen.shape[1]), np.int64)
     np.add.at(counts, (np.arange(len(images))[:, None], images), 1)
@@ -74,6 +74,19 @@ def mean_differences(random_pooled: Tensor, chosen: np.ndarray) -> Tensor:
     inside = torch.from_numpy(chosen).to(random_pooled)
     n_inside = inside.sum(1, keepdim=True).clamp_min(1)  # a small subset may lie in the held-out fold as a whole
     return inside @ random_pooled / n_inside - (1 - inside) @ random_pooled / (1 - inside).sum(1, keepdim=True)
+
+
+def drawn_again(random_pooled: Tensor, size: int, n_null: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Vectors of pseudo-concepts whose images, and the others, are drawn again, once each, with replacement; and the mean pooled
+    activation of those others: (n_null, C) both, from pooled activations (n_random, C).
+
+    All pseudo-concepts share the few images of the counterpart, so of what those images lack they know nothing, while a concept
+    brings images of its own. Drawn again, every pseudo-concept has the chance of a drawing of its own, too.
+    """
+    chosen = null_subsets(len(random_pooled), size, n_null, seed)
+    counts = (torch.from_numpy(redrawn(side, seed + n, 1)).to(random_pooled) for n, side in enumerate((chosen, ~chosen)))
+    inside, others = (drawn @ random_pooled / drawn.sum(1, keepdim=True) for drawn in counts)
+    return inside - others, others
 
 
 def effect_size(concept_responses: Tensor, random_responses: Tensor) -> float:

@@ -22,6 +22,8 @@ from explainers.results.explanations import ALL_DEPTHS, ShownDepth
 from explainers.service.cavs import TestedConcept
 from explainers.service.interventions import measure
 from explainers.service.service import ExplainerService
+from explainers.visual_tcav.fitting import FitSettings, fit_concepts
+from explainers.visual_tcav.nulls import null_size
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, p_value
 from explainers.visual_tcav.stack import CavStack
 from models.catalog.catalog import Catalog
@@ -38,7 +40,7 @@ from tests.benchmarks.attribution_truth import (
     really_changed,
     scenes_of,
 )
-from tests.benchmarks.significance import N_CONCEPT, fits_of, maps_of, photos_of
+from tests.benchmarks.significance import N_CONCEPT, maps_of, photos_of
 
 VARIANTS = {  # what is tried: method, where
     "projection, everywhere": ("projection", "everywhere"),
@@ -98,28 +100,36 @@ def intervention_noise_table(service: ExplainerService, name: str, n_concepts: i
     """Per depth and over all: shares of concepts made of noise whose raw p-value is at most 0.05 and 0.01, each with a photo of
     its own."""
     encoder = Catalog().open(name)
-    size, depths = encoder.info.preprocessing.input_size, encoder.info.default_depths
-    maps = maps_of(encoder, service.library.open_set("scenes", "random").photos)
-    rng, p_values = np.random.default_rng(0), []
-    for n, photo in enumerate(islice(photos_of(encoder, rng), n_concepts)):
-        chosen = rng.permutation(len(maps))
-        concept, random = ([maps[i] for i in part] for part in (chosen[:N_CONCEPT], chosen[N_CONCEPT:]))
-        fits = fits_of({"noise": concept}, random, seed=n)
-        (nulls,) = fits.pseudo_concepts.values()
-        tested = [TestedConcept(fit, CavStack.of(fit, null)) for fit, null in zip(fits.concepts["noise"], nulls, strict=True)]
-        image = encoder.prepare(photo, size)
-        of_class = int(encoder.logits(image[None])[0].argmax())
-        settings = InterventionSettings(depths, (of_class,), (0.0, 1.0))
-        parts = [measure(encoder.head_from(d)(image), t, settings, IGNORED) for d, t in zip(depths, tested, strict=True)]
-        drops = [m.logits[0, :, 1] - m.logits[0, :, 0] for m in parts]
-        p_values.append([p_value(d[0], d[1:]) for d in (*drops, np.mean(drops, axis=0))])
-    found = np.array(p_values)
-    rows = [(str(depth), found[:, n]) for n, depth in enumerate((*depths, ALL_DEPTHS))] + [("every row above", found.ravel())]
+    p_values = noise_p_values(encoder, maps_of(encoder, service.library.open_set("scenes", "random").photos), range(n_concepts))
+    depths = (*encoder.info.default_depths, ALL_DEPTHS)
+    rows = [(str(depth), p_values[:, n]) for n, depth in enumerate(depths)] + [("every row above", p_values.ravel())]
     return [
         {"encoder": name, "depth": depth, "tests": len(p)}
         | {f"p <= {limit}": float((p <= limit).mean()) for limit in (SIGNIFICANCE_LEVEL, 0.01)}
         for depth, p in rows
     ]
+
+
+def noise_p_values(encoder: Encoder, maps: Sequence[list[torch.Tensor]], which: range) -> np.ndarray:
+    """Raw p-values of some concepts of noise, by their numbers: at every depth and over all, (n_concepts, n_depths + 1)."""
+    settings = InterventionSettings(encoder.info.default_depths, strengths=(0.0, 1.0))
+    size, rng, rows = encoder.info.preprocessing.input_size, np.random.default_rng(0), []
+    for n, photo in enumerate(islice(photos_of(encoder, rng), which.stop)):
+        chosen = rng.permutation(len(maps))
+        if n not in which:
+            continue
+        sources = [partial(iter, [maps[i] for i in part]) for part in (chosen[:N_CONCEPT], chosen[N_CONCEPT:])]
+        fitting = FitSettings(settings.n_null, n_bootstrap=1, seed=n)
+        fits = fit_concepts({"noise": sources[0]}, sources[1], fitting, [null_size(N_CONCEPT, len(maps) - N_CONCEPT)])
+        (nulls,) = fits.pseudo_concepts.values()
+        tested = [TestedConcept(fit, CavStack.of(fit, null)) for fit, null in zip(fits.concepts["noise"], nulls, strict=True)]
+        image = encoder.prepare(photo, size)
+        of_class = replace(settings, class_idx=(int(encoder.logits(image[None])[0].argmax()),), seed=n)
+        heads = [encoder.head_from(depth)(image) for depth in settings.depths]
+        parts = [measure(head, concept, of_class, IGNORED) for head, concept in zip(heads, tested, strict=True)]
+        drops = [m.logits[0, :, 1] - m.logits[0, :, 0] for m in parts]
+        rows.append([p_value(d[0], d[1:]) for d in (*drops, np.mean(drops, axis=0))])
+    return np.array(rows)
 
 
 def cost_table(n_concepts: int = 5, n_null: int = 200, depths: Sequence[int] = (3, 4)) -> list[dict]:

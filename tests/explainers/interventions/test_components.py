@@ -136,6 +136,6 @@ def test_what_pseudo_concepts_are_set_against_are_the_other_images():
     inside, others = images[:3], images[3:]
     vector = (inside.mean(0) - others.mean(0))[None]
     for of_all in (projected(vector, images), erased(vector[:, None], images - images.mean(0), images)):
-        of_others = of_all.among_others(vector[:, None], 3 / 10)
+        of_others = of_all.among_others(others.mean(0)[None])
         torch.testing.assert_close(of_others.amounts(others).mean(1), torch.zeros(1, 1), atol=1e-5, rtol=0)
         assert of_all.amounts(others).mean() < -0.01

@@ -8,6 +8,7 @@ from explainers.visual_tcav.cav import Cavs
 from explainers.visual_tcav.nulls import (
     N_OF_EACH,
     PseudoConcepts,
+    drawn_again,
     effect_size,
     mean_differences,
     null_size,
@@ -53,6 +54,20 @@ def test_replicates_draw_as_many_images_as_a_pseudo_concept_has_and_only_its_own
     assert (counts.sum(1) == 6).all() and counts.max() > 1
     assert not counts[np.repeat(~chosen, N_OF_EACH, axis=0)].any()
     assert len({tuple(row) for row in counts}) > len(chosen)  # each drawn on its own
+
+
+def test_pseudo_concepts_drawn_again_differ_from_the_other_images_as_they_are_drawn():
+    pooled = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    vectors, others = drawn_again(pooled, 6, 5, seed=0)
+    chosen = null_subsets(20, 6, 5, seed=0)
+    outside = torch.from_numpy(redrawn(~chosen, 1, 1)).float() @ pooled / 14
+    torch.testing.assert_close(others, outside)
+    inside = vectors + others  # means of images among its own, drawn with replacement
+    for mean, own in zip(inside, chosen, strict=True):
+        assert (mean >= pooled[own].amin(0)).all() and (mean <= pooled[own].amax(0)).all()
+    assert not torch.allclose(vectors, mean_differences(pooled, chosen))
+    again, _ = drawn_again(pooled, 6, 5, seed=0)
+    assert torch.equal(vectors, again)
 
 
 def test_replicates_of_pseudo_concepts_are_raised_by_the_spread_of_their_own_pseudo_concept():
