@@ -7,6 +7,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from pages.common import warm_up
+from pages.server import logs
 
 PAGES = {  # address -> title, icon, what the page answers; the first one opens at "/"
     "explore": ("Explore", ":material/layers:", "The parts of a photo that an encoder treats alike."),
@@ -19,8 +20,11 @@ PAGES = {  # address -> title, icon, what the page answers; the first one opens 
 
 if __name__ != "__main__":  # imported by `streamlit run` before the first visit; every visit runs this file as a script
     PagesManager.uses_pages_directory = False  # or the first visit would meet pages/ as Streamlit's old kind of app
+    logs.set_up()
     warm_up.warm_up()
-    app = st.App(__file__)
+    from pages.server import around  # now that torch is there
+
+    app = st.App(__file__, routes=around.ROUTES, middleware=around.MIDDLEWARE)
 else:
     st.set_page_config(
         page_title="Encoderscope",

@@ -55,7 +55,8 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "pages/study": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
     "pages/encoders": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
     "pages/notebook": {*FOR_PAGES, "pages/common/live_view"},
-    "": {"pages/common"},  # app.py names its pages by address; the server warms up while it starts
+    "pages/server": {*FOR_PAGES, "pages/common"},
+    "": {"pages/common", "pages/server"},  # app.py names its pages by address; the server warms up while it starts
 }
 ONLY_IN = {
     **{"streamlit": ("", "pages"), "timm": ("models",), "ray": ("explainers/datasets",), "captum": ("explainers/saliency",)},

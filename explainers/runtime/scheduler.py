@@ -10,12 +10,15 @@ as an EncoderscopeError, and its thread goes on.
 
 import atexit
 import logging
+import secrets
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from weakref import WeakSet
 
+from explainers.runtime.measures import Ended, Outcome
 from explainers.runtime.worker import WAITING, Ticket, Turn, Worker
 from models.errors import Cancelled, EncoderscopeError
 from models.progress import Progress
@@ -201,10 +204,12 @@ class _Computation(Generic[T]):
 
     def __init__(self, key: Hashable, activity: Activity, scheduler: "Scheduler | None", place: Place | None = None):
         self.key, self.activity, self.scheduler, self.place = key, activity, scheduler, place
+        self.request_id = secrets.token_hex(4)  # by which the log and the sentence in the page can be joined
         self.jobs: list[Job[T]] = []
         self.stop = threading.Event()
         self.first: Job | None = None  # what must be done before
-        self.started = False
+        self.started, self.failed, self.counted = False, False, False
+        self.asked_at, self.began_at = time.monotonic(), 0.0
         self.fraction: float | None = None
         self.message = WAITING
         self.so_far: T | None = None
@@ -224,16 +229,31 @@ class _Computation(Generic[T]):
         progress = Progress(self._report, self._check, self._show)
         try:
             progress.check()
-            self.started = True
+            self.started, self.began_at = True, time.monotonic()
             progress.report(None, "Starting")
             self.value = work(progress)
         except EncoderscopeError as error:
             self.error = error.with_traceback(None)  # its frames hold tensors
         except BaseException:  # our defect: the log gets the details, the caller one sentence, the thread goes on
-            log.exception("Defect while %s", self.activity)
+            log.exception("Defect while %s", self.activity.verb, extra={"facts": {"request": self.request_id}})
+            self.failed = True
             self.error = EncoderscopeError(
-                f"Something went wrong inside Encoderscope while {self.activity}; the details are in the server log."
+                f"Something went wrong inside Encoderscope while {self.activity}; the details are in the server log under "
+                f"{self.request_id}."
             )
+
+    def ended(self) -> Ended:
+        """What became of the work, now that it is over."""
+        now = time.monotonic()
+        began_at = self.began_at if self.started else now
+        return Ended(self.request_id, self.activity.verb, self._outcome(), began_at - self.asked_at, now - began_at)
+
+    def _outcome(self) -> Outcome:
+        if self.stop.is_set() or isinstance(self.error, Cancelled):
+            return Outcome.CANCELLED
+        if self.failed:
+            return Outcome.FAILED
+        return Outcome.ANSWERED if self.error is None else Outcome.REFUSED
 
     def _report(self, share: float | None, doing: str) -> None:
         self.fraction, self.message = share, doing
@@ -250,9 +270,10 @@ class _Computation(Generic[T]):
 
 
 class Scheduler:
-    """Takes requests and hands out jobs."""
+    """Takes requests and hands out jobs; ``ended`` learns of every piece of work that is over."""
 
-    def __init__(self):
+    def __init__(self, ended: Callable[[Ended], None] = lambda work: None):
+        self._ended = ended
         self._lock = threading.RLock()
         self._in_flight: dict[Hashable, _Computation] = {}
         self._views: dict[Hashable, Job] = {}
@@ -342,14 +363,22 @@ class Scheduler:
             computation.place.withdraw()
         if computation.first is not None:
             computation.first.cancel()
+        if not computation.started:
+            self._count(computation)
 
     def _finish(self, computation: _Computation) -> None:
         with self._lock:
+            self._count(computation)
             self._leave(computation)
             jobs, computation.jobs = computation.jobs, []
             for job in jobs:
                 self._forget_view(job)
                 job._settle()
+
+    def _count(self, computation: _Computation) -> None:
+        if not computation.counted:
+            computation.counted = True
+            self._ended(computation.ended())
 
     def _leave(self, computation: _Computation) -> None:
         if self._in_flight.get(computation.key) is computation:

@@ -67,6 +67,14 @@ class Wait:
         return f"{WAITING}: {self.n_before} before it{others}{expected}"
 
 
+@dataclass(frozen=True)
+class Pulse:
+    """Whether a worker works."""
+
+    is_alive: bool
+    silent_seconds: float  # since what runs last came by a check; 0 if nothing runs
+
+
 class Line:
     """Work that waits. Not safe to use from several threads by itself."""
 
@@ -131,16 +139,18 @@ class Line:
 
 
 class Worker:
-    """The thread. ``prepare`` runs in it once, before any work; what it raises is logged, and the thread goes on."""
+    """The thread. ``prepare`` runs in it once, before any work; what it raises is logged, and the thread goes on.
+
+    Should the thread end before it is closed, the next piece of work starts another.
+    """
 
     def __init__(self, name: str, prepare: Callable[[], None] = lambda: None):
         self._line, self._lock = Line(), threading.Condition()
         self._running: list[Ticket] = []  # the innermost last
         self._n_tickets, self._closed = 0, False
         self._seconds: dict[Hashable, float] = {}  # expected, by kind
-        self._prepare = prepare
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._prepare, self._name, self._sign_at = prepare, name, time.perf_counter()
+        self._thread = self._started()
 
     def submit(self, run: Callable[[], None], turn: Turn) -> Ticket:
         """Queues work that raises nothing."""
@@ -149,6 +159,10 @@ class Worker:
             self._n_tickets += 1
             self._line.put(ticket)
             self._lock.notify()
+            if not self._thread.is_alive() and not self._closed:
+                log.error("The worker's thread has ended; another one goes on")
+                self._running.clear()
+                self._thread = self._started()
         return ticket
 
     def withdraw(self, ticket: Ticket) -> None:
@@ -161,7 +175,7 @@ class Worker:
         if threading.current_thread() is not self._thread:
             return
         with self._lock:
-            n = self._n_tickets
+            n, self._sign_at = self._n_tickets, time.perf_counter()
         while True:
             with self._lock:
                 ticket = self._line.take_before(urgency, n)
@@ -179,6 +193,12 @@ class Worker:
         n_of_others = sum(other.turn.owner != ticket.turn.owner for other in (*running, *before))
         return Wait(len(running) + len(before), n_of_others, sum(known) if len(known) == len(expected) else None)
 
+    def pulse(self) -> Pulse:
+        """Whether the thread is there, and for how long what runs has given no sign."""
+        with self._lock:
+            silent = time.perf_counter() - self._sign_at if self._running else 0.0
+            return Pulse(self._thread.is_alive(), silent)
+
     def close(self, timeout: float | None = None) -> None:
         """Lets what is queued run out and ends the thread."""
         with self._lock:
@@ -186,6 +206,11 @@ class Worker:
             self._lock.notify()
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout)
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        thread.start()
+        return thread
 
     def _yields_to(self, ticket: Ticket) -> bool:
         return not self._running or self._running[-1].turn.urgency > ticket.turn.urgency
@@ -210,10 +235,12 @@ class Worker:
         with self._lock:
             below = self._running[-1] if self._running else None
             self._running.append(ticket)
+            self._sign_at = time.perf_counter()
         began = time.monotonic()
         ticket.run()
         seconds = time.monotonic() - began
         with self._lock:
+            self._sign_at = time.perf_counter()
             self._running.remove(ticket)
             if below is not None:
                 below.given += seconds

@@ -11,7 +11,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from weakref import finalize
@@ -27,11 +26,12 @@ from explainers.results.components import ComponentsResult
 from explainers.results.explanations import ClassExplanation, ConceptMaps, HealthReport, LocalExplanation
 from explainers.results.interventions import ClassIntervention, PhotoIntervention
 from explainers.results.segmentations import Predictions, SegmentationResult, SegmentationsResult
-from explainers.runtime.caches import CacheStatus, LruCache, n_bytes
-from explainers.runtime.scheduler import Activity, Job, OwnThread, Queued, Request, Scheduler, end
-from explainers.runtime.worker import Worker
+from explainers.runtime.caches import LruCache, n_bytes
+from explainers.runtime.measures import Measures
+from explainers.runtime.scheduler import Job, OwnThread, Queued, Request, Scheduler, end
+from explainers.runtime.worker import Pulse, Worker
 from explainers.service import answers
-from explainers.service.observatory import MB, LoadedEncoder, Observatory
+from explainers.service.observatory import MB, Observatory
 from explainers.service.photo_questions import CompareDepths, MeasureCost
 from explainers.service.questions import (
     AddEncoder,
@@ -53,6 +53,7 @@ from explainers.service.questions import (
     SegmentForComparison,
     SegmentTogether,
 )
+from explainers.service.status import ServiceStatus, figures_of
 from explainers.service.turns import turn_of
 from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog import Catalog
@@ -66,20 +67,6 @@ from models.progress import Progress
 
 NICENESS = 5  # of the worker: pages, and a browser on the same machine, go before it, and cost it little
 RESULT_SHARE = 0.25  # of the cache's bytes; feature maps get the rest
-
-
-@dataclass(frozen=True)
-class ServiceStatus:
-    """What the service holds and does at this moment."""
-
-    device: str
-    n_threads: int
-    encoders: tuple[LoadedEncoder, ...]  # least recently used first
-    encoder_cache: CacheStatus
-    feature_map_cache: CacheStatus
-    result_cache: CacheStatus
-    queue_length: int
-    running: tuple[Activity, ...]
 
 
 class ExplainerService:
@@ -115,7 +102,8 @@ class ExplainerService:
         self.observatory.n_threads = _n_threads()
         self._answers = answers.ANSWERS | dict(more_answers or {})
         self._results: LruCache[Any] = LruCache(int(cache_bytes * RESULT_SHARE), n_bytes)
-        self._scheduler = Scheduler()
+        self.measures = Measures(self._figures)
+        self._scheduler = Scheduler(self.measures.ended)
         self._worker = Worker("encoderscope-torch", prepare=partial(_set_up_worker, self.observatory.n_threads))
         self._end = finalize(self, end, self._scheduler, self._worker)  # also when the process ends without closing it
 
@@ -363,6 +351,15 @@ class ExplainerService:
             queue_length=self._scheduler.waiting(),
             running=self._scheduler.running(),
         )
+
+    def pulse(self) -> Pulse:
+        """Whether the worker works."""
+        return self._worker.pulse()
+
+    def _figures(self) -> dict[str, float]:
+        """What the service holds at this moment, by the names of the figures."""
+        status = self.status()
+        return figures_of(status) | {"worker_silent_seconds": self.pulse().silent_seconds}
 
     def close(self) -> None:
         """Cancels everything, waits for the running step, takes no more questions."""

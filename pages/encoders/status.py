@@ -4,7 +4,9 @@ import streamlit as st
 
 from explainers.runtime.caches import CacheStatus
 from explainers.runtime.scheduler import Activity
-from explainers.service.service import ExplainerService, LoadedEncoder, ServiceStatus
+from explainers.service.observatory import LoadedEncoder
+from explainers.service.service import ExplainerService
+from explainers.service.status import ServiceStatus
 from pages.common.text import escaped
 
 REFRESH_S = 2

@@ -89,6 +89,10 @@ def test_the_first_visit_shows_a_picture_without_a_click(server, open_page):
     expect(page).to_have_title(re.compile("Encoderscope|Explore"))
     expect(page).to_have_url(f"{server.url}/?encoder=efficientnet-lite0")
     expect(page.locator(".st-key-pages_bar")).to_be_hidden()  # a wide screen has the pages above
+    assert page.request.get(f"{server.url}/readyz").json()["status"] == "ready"
+    assert 'requests_total{outcome="answered",verb="segmenting"}' in page.request.get(f"{server.url}/metrics").text()
+    assert "frame-ancestors" in page.request.get(server.url).headers["content-security-policy"]
+    assert page.request.get(server.url, headers={"Host": "stranger.example"}).status == 421
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,12 @@
 
 import logging
 import threading
+import time
 
 import pytest
 
-from explainers.runtime.worker import MOST_IN_A_ROW, Line, Ticket, Turn, Urgency, Wait, Worker
+from explainers.runtime import worker as workers
+from explainers.runtime.worker import MOST_IN_A_ROW, Line, Pulse, Ticket, Turn, Urgency, Wait, Worker
 
 NOW, SOON, LATER = Urgency
 PATIENCE = 20
@@ -112,3 +114,46 @@ def test_what_a_kind_of_work_has_taken_is_expected_of_the_next_without_what_it_g
     quick_is_there.set()
     worker.close(PATIENCE)
     assert worker._seconds == {"long": 16.0, "quick": 4.0}
+
+
+def test_a_worker_that_runs_something_long_is_silent_until_it_comes_by_a_check(monkeypatch):
+    begun, check, checked, end = (threading.Event() for _ in range(4))
+    worker = Worker("test")
+
+    def work():
+        begun.set()
+        assert check.wait(PATIENCE)
+        worker.give_way(NOW)
+        checked.set()
+        assert end.wait(PATIENCE)
+
+    assert worker.pulse() == Pulse(True, 0.0)
+    worker.submit(work, Turn())
+    assert begun.wait(PATIENCE)
+    now = time.perf_counter()
+    monkeypatch.setattr(workers.time, "perf_counter", lambda: now + 200)
+    assert worker.pulse().silent_seconds == pytest.approx(200, abs=PATIENCE)
+    check.set()
+    assert checked.wait(PATIENCE)
+    assert worker.pulse().silent_seconds == 0
+    end.set()
+    worker.close(PATIENCE)
+    assert worker.pulse() == Pulse(False, 0.0)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_thread_has_ended_goes_on_with_another(caplog):
+    worker, done = Worker("test"), threading.Event()
+    thread = worker._thread
+
+    def deadly():
+        raise SystemExit  # work promises to raise nothing
+
+    worker.submit(deadly, Turn())
+    thread.join(PATIENCE)
+    assert not worker.pulse().is_alive
+    with caplog.at_level(logging.ERROR):
+        worker.submit(done.set, Turn())
+    assert done.wait(PATIENCE) and worker.pulse().is_alive
+    assert "another one goes on" in caplog.text
+    worker.close(PATIENCE)

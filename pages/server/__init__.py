@@ -1,0 +1,1 @@
+"""What stands around the pages: routes for those who run the server, headers, names it answers to, logs."""

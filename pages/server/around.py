@@ -1,0 +1,9 @@
+"""What stands around Streamlit's own addresses: ours for those who run the server, and what every request passes through."""
+
+from starlette.middleware import Middleware
+
+from pages.server.headers import OnlyOwnHosts, WithHeaders
+from pages.server.routes import ROUTES
+
+MIDDLEWARE = [Middleware(WithHeaders), Middleware(OnlyOwnHosts)]
+__all__ = ["MIDDLEWARE", "ROUTES"]
