@@ -7,7 +7,7 @@
 // A place is [x, y], shares of the photo's width and height. view.pin is the one that stays, view.pointed the one that moves.
 
 const FINEST = 4; // pixels that are drawn along a position of the field at most; small panes get fewer
-const FOLLOWERS_MS = 4; // what panes that follow the pointer elsewhere may take before the browser has its turn
+const FOLLOWERS = 3; // panes that follow the pointer elsewhere in one frame
 const PLACE_KEYS =
   "Arrow keys move the place, with Shift farther. Enter pins it, Escape takes the pin away, O held down shows the original.";
 
@@ -231,25 +231,27 @@ function pointTo(view, pointed) {
 }
 
 // The pane under the pointer is drawn at once, so that it keeps up with the pointer however many panes there are. The others follow
-// as soon as the browser has nothing more urgent to do, those first that have waited longest.
+// a few in a frame, those first that have waited longest: what changes in a frame has to be painted in it, too.
 function drawPointed(view) {
   view.placeNumber = (view.placeNumber ?? 0) + 1;
   const here = view.panes.get(view.pointed?.pane);
   const shown = shownPlace(view);
   if (view.data.together) for (const pane of view.panes.values()) if (pane.isMarked && pane !== here) markPlace(view, pane, shown);
   if (here?.maps.length) drawPlaces(view, here);
-  view.followers ??= setTimeout(() => drawFollowers(view));
+  drawFollowersSoon(view);
+}
+
+// After the next frame, when what was waiting for it is done.
+function drawFollowersSoon(view) {
+  view.followers ??= requestAnimationFrame(() => setTimeout(() => drawFollowers(view)));
 }
 
 function drawFollowers(view) {
   view.followers = null;
-  const until = performance.now() + FOLLOWERS_MS;
   const waiting = [...view.panes.values()].filter((pane) => pane.maps.length && pane.drawnPlace !== view.placeNumber);
   waiting.sort((a, b) => (a.drawnPlace ?? 0) - (b.drawnPlace ?? 0));
-  for (const pane of waiting) {
-    if (performance.now() > until) return void (view.followers = setTimeout(() => drawFollowers(view)));
-    drawPlaces(view, pane);
-  }
+  for (const pane of waiting.slice(0, FOLLOWERS)) drawPlaces(view, pane);
+  if (waiting.length > FOLLOWERS) drawFollowersSoon(view);
 }
 
 // With a pin, the place under the pointer is only compared with it.

@@ -53,7 +53,8 @@ function listen(view) {
 function stopListening(view) {
   view.listeners?.abort();
   view.listeners = null;
-  for (const timer of [view.preparing, view.trust, view.holding, view.followers]) clearTimeout(timer);
+  for (const timer of [view.preparing, view.trust, view.holding]) clearTimeout(timer);
+  cancelAnimationFrame(view.followers);
   view.followers = null;
   view.widgets.disconnect();
   view.sizes.disconnect();
