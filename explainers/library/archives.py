@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import pairwise
 
 from explainers.library.sets import Refusal
 from models.errors import BadConcept
@@ -70,6 +71,7 @@ def read_archive(data: bytes, name: str, wanted: Callable[[str], bool] = lambda 
 
 def _entries(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> Iterator[Entry | Refusal]:
     """The wanted files of an open archive, which together have at most MAX_TOTAL_BYTES."""
+    _require_apart(archive)
     left = MAX_TOTAL_BYTES
     for info in archive.infolist():
         path = _name_of(info).replace("\\", "/")
@@ -79,6 +81,13 @@ def _entries(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> Iterato
         if isinstance(entry, Entry):
             left -= len(entry.data)
         yield entry
+
+
+def _require_apart(archive: zipfile.ZipFile) -> None:
+    """Raises BadZipFile where entries share their bytes: thousands of files from a few bytes, as no photos come."""
+    starts = sorted((info.header_offset, info.compress_size) for info in archive.infolist())
+    if any(start + n_bytes > following for (start, n_bytes), (following, _) in pairwise(starts)):
+        raise zipfile.BadZipFile
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:

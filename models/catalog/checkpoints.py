@@ -33,6 +33,7 @@ from models.errors import BadCheckpoint, PickledCheckpoint
 
 MAX_BYTES = 1024 * MB  # of an upload
 MAX_HEADER_BYTES = 20 * MB  # a thousand layers need a hundredth of that
+MAX_AXES = 16  # of a tensor; multiplying millions of them would take hours
 SUFFIX = ".safetensors"
 CONVERT_COMMAND = (
     'python -c "import torch; from safetensors.torch import save_file; '
@@ -197,6 +198,8 @@ def _placed(key: str, record: Any, name: str) -> tuple[int, int, StoredTensor]:
         raise damaged
     dtype, shape, offsets = (record.get(field) for field in ("dtype", "shape", "data_offsets"))
     if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2 or not isinstance(dtype, str):
+        raise damaged
+    if len(shape) > MAX_AXES or any(side > MAX_HEADER_BYTES * MB for side in shape):
         raise damaged
     if dtype not in _DTYPE_BYTES:
         raise BadCheckpoint(f"'{name}' holds values of the type {dtype[:20]}, which is not read here. Save it in float32.")

@@ -5,6 +5,7 @@ A configuration says what a network is and how it sees. What could say where wei
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,7 +41,10 @@ _DESCRIBING = (
 _NAMES_OF_CLASSES = ("label_names", "id2label", "labels")  # timm's, those of the hub's transformers, timm's in old files
 _MAX_CLASSES = 1_000_000
 _LARGEST = {"mean": 1.0, "std": 2.0}  # of images from 0 to 1
-_MAX_ARGUMENT = 10_000  # no network is wider or deeper; building one would hold the machine up
+_MAX_ARGUMENT = 10_000  # no network is wider; building one would hold the machine up
+_MAX_PARTS = 500  # blocks of one kind after another; each takes milliseconds to build, even without weights
+_COUNTS_PARTS = re.compile("depth|layer|block|stage|repeat|group|branch|modules")  # in the name of an argument
+_INTERPOLATIONS = ("", "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "random")
 # Arguments of timm's loader: a configuration says what a network is, never where weights come from.
 _LOADING = {
     "cache_dir",
@@ -78,6 +82,7 @@ def classes_described(config: Mapping[str, Any], source: str) -> dict[str, Any]:
     """
     described = _described(config, source)
     _require_unit_scale(described, source)
+    _require_interpolation(described, source)
     _require_a_name_each(described, source)
     return {key: described[key] for key in ("num_classes", "label_names") if described.get(key) is not None}
 
@@ -175,13 +180,17 @@ def _local_dir_config(architecture: str, described: Mapping[str, Any], model_arg
     return json.loads(json.dumps(config))  # lists instead of tuples, as it will be read again
 
 
-def _is_modest(value: Any) -> bool:
-    """Whether building with these arguments cannot hold the machine up."""
+def _is_modest(value: Any, largest: float = _MAX_ARGUMENT) -> bool:
+    """Whether building with these arguments cannot hold the machine up: no number in them is above ``largest``, and what counts
+    parts of a network counts few."""
     if isinstance(value, dict):
-        return len(value) <= 100 and all(_is_modest(part) for part in value.values())
+        bounds = {key: _MAX_PARTS if _COUNTS_PARTS.search(str(key)) else largest for key in value}
+        return len(value) <= 100 and all(_is_modest(part, bounds[key]) for key, part in value.items())
     if isinstance(value, list):
-        return len(value) <= 1000 and all(_is_modest(part) for part in value)
-    return not isinstance(value, int | float) or abs(value) <= _MAX_ARGUMENT
+        together = sum(part for part in value if isinstance(part, int | float))
+        few = largest > _MAX_PARTS or together <= largest
+        return len(value) <= 1000 and few and all(_is_modest(part, largest) for part in value)
+    return not isinstance(value, int | float) or abs(value) <= largest
 
 
 def _require_describing(config: Mapping[str, Any], source: str) -> None:
@@ -194,6 +203,7 @@ def _require_describing(config: Mapping[str, Any], source: str) -> None:
         if key in config and not _are_three(config[key], least):
             raise BadCheckpoint(f"{source} gives {config[key]!s:.60} as {key}; three numbers are needed, of std above 0.")
     _require_unit_scale(config, source)
+    _require_interpolation(config, source)
     size = config.get("input_size", (3, 224, 224))
     if not _are_three(size, 0.0) or not all(type(side) is int and side <= 4096 for side in size):
         raise BadCheckpoint(f"{source} gives {size!s:.60} as input size; 3 channels, height and width in pixels are needed.")
@@ -205,6 +215,13 @@ def _require_a_name_each(config: Mapping[str, Any], source: str) -> None:
     if names is not None and (not isinstance(names, list) or len(names) != n_classes):
         given = len(names) if isinstance(names, list) else "no list of"
         raise BadCheckpoint(f"{source} gives {given} class names for {n_classes} classes. Give one name per class, or none.")
+
+
+def _require_interpolation(config: Mapping[str, Any], source: str) -> None:
+    """Raises BadCheckpoint unless photos are resized in a way that is known, or nothing is said of it."""
+    given = config.get("interpolation")
+    if given is not None and given not in _INTERPOLATIONS:
+        raise BadCheckpoint(f"{source} gives {given!s:.40} as interpolation; one of {', '.join(_INTERPOLATIONS[1:])} is needed.")
 
 
 def _require_unit_scale(config: Mapping[str, Any], source: str) -> None:

@@ -267,6 +267,16 @@ def test_what_is_no_archive_is_named(library, data):
     assert [r.name for r in added.refused] == ["a.zip"] and "not a readable .zip" in added.refused[0].reason
 
 
+def test_files_that_share_their_bytes_are_refused_at_once(library):
+    """Four thousand files from the bytes of one would unpack to gigabytes from a few kilobytes."""
+    data = bytearray(zipped(*files(1, 2)))
+    second = data.rindex(b"PK\x01\x02")
+    data[second + 42 : second + 46] = bytes(4)  # where its bytes begin: with those of the first
+    added = library.add("cats", "concept", [("a.zip", bytes(data)), *files(3)])
+    assert names(added.image_set) == ["3.png"]
+    assert [r.name for r in added.refused] == ["a.zip"] and "not a readable .zip" in added.refused[0].reason
+
+
 def test_a_damaged_entry_costs_itself_only(library):
     data = bytearray(zipped(*files(1, 2)))
     data[data.index(b"IDAT") + 6] ^= 255

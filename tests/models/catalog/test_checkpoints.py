@@ -125,6 +125,8 @@ def test_a_header_whose_length_begins_like_a_pickle_is_not_one():
         (file_of({"a": record([1], 0, 8)}, b"\0" * 8), "'a' properly"),
         (file_of({"a": record([-1], 0, 4)}, b"\0" * 4), "'a' properly"),
         (file_of({"a": record([True], 0, 4)}, b"\0" * 4), "'a' properly"),
+        (file_of({"a": record([9] * 3_000_000, 0, 4)}, b"\0" * 4), "'a' properly"),  # a product that takes hours
+        (file_of({"a": record([10**4000, 0], 0, 0)}), "'a' properly"),
         (file_of({"a": {"dtype": "F32", "shape": [1]}}, b"\0" * 4), "'a' properly"),
         (file_of({"a": record([1], 0, 4, "Q4")}, b"\0" * 4), "type Q4"),
         (file_of({"a": record([1], 0, 4), "b": record([1], 0, 4)}, b"\0" * 4), "overlap"),
