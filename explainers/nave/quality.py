@@ -53,14 +53,14 @@ def quality_of(
     )
 
 
-def centralities(labels: np.ndarray) -> np.ndarray:
-    """How well the regions of every map (n_k, H, W) cover those of the N_COARSE coarsest maps on average, (n_k,) in [0, 1].
+def centralities(labels: np.ndarray, n_coarse: int = N_COARSE) -> np.ndarray:
+    """How well the regions of every map (n_k, H, W) cover those of the ``n_coarse`` coarsest on average, (n_k,) in [0, 1].
 
     If what people would draw is about as coarse as these, the map with the largest value is expected to cover it best.
     """
     stride = -(-max(labels.shape[1:]) // _COMPARED_SIDE)
     regions = [region_map(np.ascontiguousarray(of_k[::stride, ::stride])) for of_k in labels]
-    return np.array([np.mean([covering(own, coarse) for coarse in regions[:N_COARSE]]) for own in regions])
+    return np.array([np.mean([covering(own, coarse) for coarse in regions[:n_coarse]]) for own in regions])
 
 
 def mean_silhouettes(activations: Tensor, labels: np.ndarray) -> list[float]:

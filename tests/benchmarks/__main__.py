@@ -16,6 +16,7 @@ python -m tests.benchmarks path       how far attributions on the path are from 
 python -m tests.benchmarks first_visit  each page on a server that has just started, in Chromium: seconds to content
 python -m tests.benchmarks live       dragging the granularity and pointing at places in Chromium: event to frame, bytes, messages
 python -m tests.benchmarks similar    similarity from a few bytes beside the cosine over all channels
+python -m tests.benchmarks choice     how the rule of the suggested k was chosen, photos left out, with ../shared/fixtures
 python -m tests.benchmarks studies    the studies of the Study page, on photographs with ground truth and on scenes
 python -m tests.benchmarks names      named clusters of a scene, and of a video's first frame, found in others
 """
@@ -55,6 +56,7 @@ from tests.benchmarks import (
     significance,
     similar_places,
     study_tables,
+    suggestion_choice,
 )
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table, precision_table
@@ -76,7 +78,7 @@ GROUPS = {
 }
 # Photographs with ground truth, or real weights.
 NEEDS_FIXTURES = {
-    "accuracy", "agreement", "bsds", "covering", "davis", "domains", "names_video", "path", "precision", "stream",
+    "accuracy", "agreement", "bsds", "choice", "covering", "davis", "domains", "names_video", "path", "precision", "stream",
 }  # fmt: skip
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
@@ -148,6 +150,9 @@ TABLES = {
     ),
     "covering": lambda seeds: segmentation_quality.bsds_table(
         SHARED_FIXTURES, [Catalog().open(LITE0.name)], ks=(3, 6, 10), seeds=seeds
+    ),
+    "choice": lambda _: with_service(
+        lambda service: suggestion_choice.choice_table(service, [LITE0.name, *_existing_real()], SHARED_FIXTURES)
     ),
     **{f"{name}-photographs": partial(study_on_photographs, name) for name in STUDIED},
     **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIED},
