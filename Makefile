@@ -12,7 +12,7 @@ WORKERS ?= 3
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-.PHONY: app test quick test-notebook measure bench house browser clean
+.PHONY: app test quick test-notebook measure bench drill house browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -40,6 +40,10 @@ measure: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(BENCH_PACKAGES)
 	$(BIN)/python -m tests.benchmarks bench
+
+# What is promised of a server that runs for a week, tried: writers that are killed, a full disk.
+drill: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.drill
 
 # Rooms, floors and arrows of the source, functions called once, docstrings without shapes, words in README.md.
 house: $(VENV)/bin/python

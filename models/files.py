@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 HOME_VARIABLE = "ENCODERSCOPE_HOME"
 KEPT_SECONDS = 24 * 3600  # how long what was deleted or replaced can be brought back
+_TEMPORARY = ".{}.tmp"  # short, since the name itself may be as long as names can be
 
 
 def home() -> Path:
@@ -23,7 +24,7 @@ def home() -> Path:
 @contextmanager
 def written_atomically(path: Path) -> Generator[BinaryIO]:
     """A file to write into, which takes its name when the block ends and disappears if it fails."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # short, since the name itself may be as long as names can be
+    temporary = path.with_name(_TEMPORARY.format(uuid.uuid4().hex))
     try:
         with written_through(temporary) as file:
             yield file
@@ -49,6 +50,11 @@ def flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def left_behind(folder: Path) -> list[Path]:
+    """Files below a folder that somebody was writing into more than a day ago: whoever it was has died."""
+    return [path for path in folder.rglob(_TEMPORARY.format("*")) if is_past_keeping(path)]
 
 
 def age_seconds(path: Path) -> float:

@@ -25,7 +25,7 @@ from explainers.library.locks import held_lock
 from explainers.library.regions import read_region, region_record
 from explainers.library.sets import KINDS, ImageRef, ImageSet, Kind
 from models.errors import BadSettings, LibraryUnavailable
-from models.files import is_past_keeping, written_atomically
+from models.files import is_past_keeping, left_behind, written_atomically
 
 WHOLE_IMAGES, WITH_REGIONS = 1, 2  # formats of manifests; the second where a region is among the images
 FORMATS = (WHOLE_IMAGES, WITH_REGIONS)
@@ -177,7 +177,10 @@ class Store:
     # --- tidying up ---------------------------------------------------------------------------------------------------------
 
     def sweep(self) -> int:
-        """Removes images that no set has used for a day, and returns how many; none while a manifest cannot be read."""
+        """Removes images that no set has used for a day, and returns how many; none while a manifest cannot be read. What writers
+        that have died left behind goes, too."""
+        for path in left_behind(self.folder):
+            path.unlink(missing_ok=True)
         used: set[str] = set()
         for kind in KINDS:
             for path in self._manifests(kind):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.files import HOME_VARIABLE, KEPT_SECONDS, age_seconds, home, is_past_keeping, written_atomically
+from models.files import HOME_VARIABLE, KEPT_SECONDS, age_seconds, home, is_past_keeping, left_behind, written_atomically
 
 
 def test_a_file_takes_its_name_when_it_is_whole(tmp_path):
@@ -44,3 +44,12 @@ def test_what_was_let_go_of_is_kept_for_a_day(tmp_path, seconds, past):
 
 def test_a_file_that_is_not_there_has_no_age(tmp_path):
     assert age_seconds(tmp_path / "none") == 0.0 and not is_past_keeping(tmp_path / "none")
+
+
+def test_what_a_writer_that_died_was_writing_into_is_left_behind_a_day_later(tmp_path):
+    (tmp_path / "sets").mkdir()
+    fresh, old = tmp_path / "sets" / ".aa.tmp", tmp_path / ".bb.tmp"
+    for path, seconds in ((fresh, 60), (old, KEPT_SECONDS + 60), (whole := tmp_path / "whole.json", KEPT_SECONDS + 60)):
+        path.touch()
+        os.utime(path, times=(time.time() - seconds,) * 2)
+    assert left_behind(tmp_path) == [old] and whole.exists()

@@ -368,6 +368,18 @@ def aged(library, days=2):
         os.utime(path, (time.time() - days * 86400,) * 2)
 
 
+@pytest.mark.parametrize("place", ["sets/concept", "cavs", "images/ab"])
+def test_sweeping_takes_what_writers_that_died_left_behind(cats, tmp_path, place):
+    old = tmp_path / "library" / place / ".0123.tmp"
+    old.parent.mkdir(parents=True, exist_ok=True)
+    old.write_bytes(b"half")
+    cats.sweep()
+    assert old.exists()  # somebody may be writing
+    os.utime(old, (0, 0))
+    cats.sweep()
+    assert not old.exists() and names(cats.get("cats"))
+
+
 def test_sweeping_takes_what_nobody_has_used_for_a_day(cats):
     aged(cats)
     removed = cats.remove("cats", "concept", [cats.get("cats").images[0].sha256])
