@@ -22,7 +22,7 @@ import timm
 from models.catalog import hub
 from models.catalog.curated import CURATED
 from models.catalog.entries import HUB_PREFIX, CatalogEntry, folder_entry, hub_entry, names_on_disk, packaged_entry, timm_entry
-from models.catalog.formats import CONFIG
+from models.catalog.formats import CARD, CONFIG
 from models.catalog.local_dir import folders_in
 from models.catalog.opening import Device, open_folder, open_hub, open_packaged, open_timm
 from models.catalog.own_encoders import OwnEncoders, require_name
@@ -79,6 +79,12 @@ class Catalog:
             require_installed(PACKAGED[name])
             return packaged_entry(PACKAGED[name])
         return hub_entry(name) if name.startswith(HUB_PREFIX) else timm_entry(self._known_timm_name(name))
+
+    def card(self, name: str) -> str:
+        """What a bundled encoder's model card says below its title, as Markdown; empty for any other encoder."""
+        folder = self._folder(name)
+        path = BUNDLED_FOLDER / name / CARD
+        return path.read_text(encoding="utf-8").partition("\n")[2].strip() if folder == path.parent and path.is_file() else ""
 
     def openable(self) -> tuple[str, ...]:
         """Names that open right now, without a network."""

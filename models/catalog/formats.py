@@ -2,6 +2,7 @@
 
 config.json                     the architecture, its classes and how it was trained to see, in timm's ``local-dir`` format
 model.safetensors               the weights: numbers and nothing else
+README.md                       the model card of a bundled encoder
 model.safetensors.index.json    which of several safetensors files holds which tensor, where the weights come in parts
 pytorch_model.bin               a pickle, which is a program whose output are the weights
 """
@@ -13,6 +14,7 @@ from models.errors import BadCheckpoint, UnsupportedEncoder
 
 MB = 2**20
 CONFIG = "config.json"
+CARD = "README.md"
 WEIGHTS = "model.safetensors"
 WEIGHTS_NAMES = (WEIGHTS, "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 WEIGHTS_INDEX = f"{WEIGHTS}.index.json"

@@ -9,7 +9,7 @@ from pages.common.text import escaped
 
 
 def draw(catalog: Catalog) -> None:
-    """Every packaged and bundled encoder in two lines."""
+    """Every packaged and bundled encoder in two lines, the bundled ones with their model cards."""
     st.header("Supplied encoders", anchor=False, help="They open without a network. Every page lists them.")
     with st.grid(2, min_column_width=340):
         for entry in catalog.entries():
@@ -21,3 +21,7 @@ def draw(catalog: Catalog) -> None:
             facts = " · ".join([source, f"licence {entry.licence}", *size])
             with st.container(border=True):
                 st.markdown(f"**{escaped(entry.title)}** `{entry.name}`  \n:small[{escaped(facts)}]")
+                card = catalog.card(entry.name)
+                if card:
+                    with st.expander("Model card"):
+                        st.markdown(card)

