@@ -89,6 +89,17 @@ RECIPES: dict[str, Recipe] = {
         note="Scenes CNN again, but taught only the texture of the largest object.",
         lesson="The texture of the largest object, whatever its shape or colour.",
     ),
+    "scenes-cnn-shape": replace(
+        CNN, title="Scenes CNN, shapes only", order=5, taught="shape", cycles=(replace(FIRST, n_samples=40_000),),
+        note="Scenes CNN again, but taught only the shape of the largest object.",
+        lesson="The shape of the largest object, whatever its texture or colour.",
+    ),
+    "scenes-cnn-selfsupervised": replace(
+        CNN, title="Scenes CNN, without labels", order=6, taught="nothing", agreement="contrast", batch_size=128,
+        cycles=(Cycle(24_064, 3e-3),),
+        note="The network of Scenes CNN, shown the same scenes without a label: it came to know colours, and little else.",
+        lesson="That two views of a scene, and two views of a place in it, belong together. No label, no region.",
+    ),
 }  # fmt: skip
 UNTRAINED = {  # the weights that training began with, drawn from the recipe's seed: a name, and the recipe's
     "scenes-cnn-random": "scenes-cnn",
