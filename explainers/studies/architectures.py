@@ -30,7 +30,7 @@ from models.progress import Progress
 FIXED_K = 8
 SHARES = (0.5, 1.0, 1.5)  # of the input size
 MEASURES = ("region_area", "border", "position_dependence")
-TRANSFORMER = "Transformer"
+TRANSFORMERS = ("Transformer", "Hybrid")  # families whose tokens look at one another
 Rows = list[dict[str, Any]]
 
 
@@ -112,7 +112,7 @@ def _curves(rows: Rows, name: str) -> Figure:
 def _sentence(rows: dict[str, dict[str, Any]], families: dict[str, str]) -> str:
     """Transformers, which are given positions, against the others, which are not: where that does not show comes first."""
     values = {name: rows[name] for name in families}
-    transformers = [name for name, family in families.items() if family == TRANSFORMER]
+    transformers = [name for name, family in families.items() if family in TRANSFORMERS]
     others = [name for name in families if name not in transformers]
     dependence = {name: in_words(row["position_dependence"], row["position_dependence_sd"], 2) for name, row in values.items()}
     against, for_it = [], []
@@ -142,7 +142,7 @@ STUDY = Study(
     "architecture with random weights.",
     does_not_show="What is owed to the architecture alone: encoders of different families differ in size and depth, too, and all "
     "but the bundled ones were trained on different data.",
-    example=StudySettings(("scenes-cnn", "scenes-vit"), n_scenes=8, n_seeds=2, input_size=224),
+    example=StudySettings(("scenes-cnn", "scenes-vit"), n_scenes=24, n_seeds=2, input_size=128),
     run=run,
     needs="nothing",
 )
