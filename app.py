@@ -24,7 +24,7 @@ if __name__ != "__main__":  # imported by `streamlit run` before the first visit
     warm_up.warm_up()
     from pages.server import around  # now that torch is there
 
-    app = st.App(__file__, routes=around.ROUTES, middleware=around.MIDDLEWARE)
+    app = st.App(__file__, lifespan=around.lifespan, routes=around.ROUTES, middleware=around.MIDDLEWARE)
 else:
     st.set_page_config(
         page_title="Encoderscope",

@@ -2,8 +2,9 @@
 
 from starlette.middleware import Middleware
 
+from pages.server.ending import lifespan
 from pages.server.headers import OnlyOwnHosts, WithHeaders
 from pages.server.routes import ROUTES
 
 MIDDLEWARE = [Middleware(WithHeaders), Middleware(OnlyOwnHosts)]
-__all__ = ["MIDDLEWARE", "ROUTES"]
+__all__ = ["MIDDLEWARE", "ROUTES", "lifespan"]

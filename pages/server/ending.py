@@ -1,0 +1,30 @@
+"""The end of the server: SIGTERM and SIGINT let what runs come to its next check, and the process ends with status 0."""
+
+import os
+import signal
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+LONGEST_END = 9.0  # seconds; a step that takes longer ends with the process
+
+
+@asynccontextmanager
+async def lifespan(_: Any) -> AsyncGenerator[None]:
+    """Around the life of the server: does nothing before its end."""
+    yield
+    end_well()
+
+
+def end_well() -> None:
+    """Called in the main thread when the server has stopped.
+
+    Uvicorn then sends itself the signal that stopped it, which would end the process at once, with the signal's status, in the
+    middle of a step. Blocked, it has no effect: the interpreter ends as it does after any script, and waits for the worker.
+    """
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    patience = threading.Timer(LONGEST_END, os._exit, (0,))
+    patience.daemon = True
+    patience.start()
