@@ -10,6 +10,7 @@ encoder fingerprint, hashes of photos and settings.
 import os
 import sys
 import threading
+from collections import ChainMap
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -100,7 +101,7 @@ class ExplainerService:
             map_bytes=int(cache_bytes * (1 - RESULT_SHARE)),
         )
         self.observatory.n_threads = _n_threads()
-        self._answers = answers.ANSWERS | dict(more_answers or {})
+        self._answers = ChainMap(dict(more_answers or {}), answers.ANSWERS)
         self._results: LruCache[Any] = LruCache(int(cache_bytes * RESULT_SHARE), n_bytes)
         self.measures = Measures(self._figures)
         self._scheduler = Scheduler(self.measures.ended)

@@ -8,6 +8,7 @@
 // at the resolution of the screen; and the mark around the cluster under the pointer.
 
 const HOLD_MS = 350; // a picture pressed for longer shows the original
+const TELL_AGAIN_MS = 3000, TELL_TIMES = 3; // a selection that the server does not say it has heard
 const KEYS =
   "Up and down go through the clusters, Enter selects one, left and right move the slider, O held down shows the original.";
 const views = new WeakMap();
@@ -15,10 +16,9 @@ const views = new WeakMap();
 export default function ({ data, parentElement, setTriggerValue }) {
   const view = views.get(parentElement) ?? newView(parentElement);
   views.set(parentElement, view);
-  view.select = (pane, clusters) => setTriggerValue("picked", { pane, clusters, gesture: ++view.gestures });
-  view.reportPin = (pin) => {
-    setTriggerValue("pinned", { pane: pin?.pane ?? "", place: pin?.place ?? null, gesture: ++view.gestures });
-  };
+  view.send = setTriggerValue;
+  view.select = (pane, clusters) => report(view, "picked", { pane, clusters });
+  view.reportPin = (pin) => report(view, "pinned", { pane: pin?.pane ?? "", place: pin?.place ?? null });
   view.wanted = data;
   listen(view);
   show(view);
@@ -76,6 +76,19 @@ async function show(view) {
   view.drawn = null;
   settle(view);
   prepare(view);
+}
+
+// Tells the server of a selection or a pin. What arrives while it begins another run can get lost: unless the server says that it
+// has heard, or something newer was done, it is told again.
+function report(view, name, value) {
+  const gesture = ++view.gestures;
+  const tell = (nTimes) => {
+    view.send(name, { ...value, gesture });
+    clearTimeout(view.telling);
+    const isUnheard = () => view.gestures === gesture && !isHeard(view);
+    if (nTimes > 1) view.telling = setTimeout(() => isUnheard() && tell(nTimes - 1), TELL_AGAIN_MS);
+  };
+  tell(TELL_TIMES);
 }
 
 // Whether the data knows of every selection and pin made here; what was on its way when one was made must not take it back.

@@ -1,6 +1,5 @@
 """Names that the server answers to, and what it says to the browser."""
 
-import asyncio
 
 import pytest
 from starlette.datastructures import Headers
@@ -8,6 +7,7 @@ from starlette.responses import PlainTextResponse
 
 from pages.server import headers
 from pages.server.headers import HEADERS, OnlyOwnHosts, WithHeaders, host_of, is_own
+from tests.pages.server.coroutines import outcome_of
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def sent(kind: str, host: str) -> list[dict]:
         messages.append(message)
 
     scope = {"type": kind, "method": "GET", "path": "/", "headers": [(b"host", host.encode())]}
-    asyncio.run(WithHeaders(OnlyOwnHosts(page))(scope, receive, send))
+    outcome_of(WithHeaders(OnlyOwnHosts(page))(scope, receive, send))
     return messages
 
 

@@ -1,6 +1,5 @@
 """Addresses for those who run the server."""
 
-import asyncio
 import json
 from types import SimpleNamespace
 
@@ -10,12 +9,13 @@ from explainers.runtime.worker import Pulse
 from models.version import __version__
 from pages.common import jobs
 from pages.server import routes
+from tests.pages.server.coroutines import outcome_of
 
 
 def answer(monkeypatch, endpoint, pulse=None):
     service = SimpleNamespace(pulse=lambda: pulse, measures=SimpleNamespace(text=lambda: "encoderscope_queue_length 2.0\n"))
     monkeypatch.setattr(jobs, "service", lambda: service)
-    return asyncio.run(endpoint(None))
+    return outcome_of(endpoint(None))
 
 
 def test_the_process_says_that_it_is_there(monkeypatch):
