@@ -26,7 +26,7 @@ from explainers.studies.coverings import best_fixed_k, covering_of, coverings_of
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
 from explainers.studies.looking import segmentations
 from explainers.studies.settings import StudySettings
-from explainers.studies.spread import averaged, in_words, is_clear
+from explainers.studies.spread import averaged, is_clearly_above, measured, sentences
 from explainers.studies.study import RunStudy, Study
 from explainers.studies.truths import TruePhoto
 from models.encoder import Encoder
@@ -218,19 +218,16 @@ def _sentence(table: list[dict[str, Any]]) -> str:
             continue
         others = [named[encoder, method] for method in (LAST, RANDOM, SLIC, FELZENSZWALB, COLOUR)]
         best = max(others, key=lambda row: row["covering_suggested"])
-        difference = own["covering_suggested"] - best["covering_suggested"]
-        ours, theirs = (in_words(row["covering_suggested"], row["covering_suggested_sd"]) for row in (own, best))
-        clear = is_clear(difference, own["covering_suggested_sd"], best["covering_suggested_sd"])
-        if difference > 0 and clear:
+        ours, theirs = (measured(row, "covering_suggested") for row in (own, best))
+        if is_clearly_above(own, best, "covering_suggested"):
             for_it.append(f"{encoder}: {ours}, the best of the others ({best['method']}) {theirs}")
         else:
             against.append(f"{encoder}: {ours}, but {best['method']} {theirs}")
-    parts = []
-    if against:
-        parts.append(f"Not clearly better than everything beside it, in covering at the suggested k: {'; '.join(against)}.")
-    if for_it:
-        parts.append(f"NAVE covers the true regions better than every baseline at the suggested k: {'; '.join(for_it)}.")
-    return " ".join(parts) or "No photo has true regions, so only boxes and objects were compared."
+    said = sentences(
+        ("Not clearly better than everything beside it, in covering at the suggested k:", against),
+        ("NAVE covers the true regions better than every baseline at the suggested k:", for_it),
+    )
+    return said or "No photo has true regions, so only boxes and objects were compared."
 
 
 STUDY = Study(

@@ -19,7 +19,7 @@ from explainers.service.observatory import Observatory
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
 from explainers.studies.random_twins import with_random
 from explainers.studies.settings import StudySettings
-from explainers.studies.spread import averaged, in_words, is_clear
+from explainers.studies.spread import averaged, is_clearly_above, measured, sentences
 from explainers.studies.study import RunStudy, Study
 from explainers.studies.together import clusters_together
 from explainers.studies.truths import true_scenes
@@ -114,24 +114,18 @@ def _sentence(rows: dict[str, dict[str, Any]], families: dict[str, str]) -> str:
     values = {name: rows[name] for name in families}
     transformers = [name for name, family in families.items() if family in TRANSFORMERS]
     others = [name for name in families if name not in transformers]
-    dependence = {name: in_words(row["position_dependence"], row["position_dependence_sd"], 2) for name, row in values.items()}
+    dependence = {name: measured(row, "position_dependence", 2) for name, row in values.items()}
     against, for_it = [], []
     for name in transformers:
         for other in others:
-            is_more = _is_more(values[name], values[other])
+            is_more = is_clearly_above(values[name], values[other], "position_dependence")
             (for_it if is_more else against).append(f"{name} {dependence[name]}, {other} {dependence[other]}")
-    parts = [f"Position tells no more of a transformer's clusters than of others': {'; '.join(against)}."] * bool(against)
-    parts += [f"Position tells more of a transformer's clusters: {'; '.join(for_it)}."] * bool(for_it)
-    if not parts:
-        parts = [
-            f"How much position tells of the clusters: {', '.join(f'{name} {words}' for name, words in dependence.items())}."
-        ]
-    return " ".join(parts)
-
-
-def _is_more(row: dict[str, Any], other: dict[str, Any]) -> bool:
-    difference = row["position_dependence"] - other["position_dependence"]
-    return difference > 0 and is_clear(difference, row["position_dependence_sd"], other["position_dependence_sd"])
+    said = sentences(
+        ("Position tells no more of a transformer's clusters than of others':", against),
+        ("Position tells more of a transformer's clusters:", for_it),
+    )
+    every = ", ".join(f"{name} {words}" for name, words in dependence.items())
+    return said or f"How much position tells of the clusters: {every}."
 
 
 STUDY = Study(

@@ -14,7 +14,7 @@ from explainers.studies.coverings import ByK, best_fixed_k, coverings_of
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
 from explainers.studies.looking import segmentations
 from explainers.studies.settings import StudySettings
-from explainers.studies.spread import averaged, in_words, is_clear
+from explainers.studies.spread import averaged, is_clearly_above, measured, sentences
 from explainers.studies.study import RunStudy, Study
 from models.encoder import EncoderInfo
 from models.progress import Progress
@@ -114,20 +114,17 @@ def _sentence(rows: Sequence[dict[str, Any]]) -> str:
     better, fine = [], []
     for encoder in dict.fromkeys(row["encoder"] for row in rows):
         default, *others = [row for row in rows if row["encoder"] == encoder]
-        words = in_words(default["covering"], default["covering_sd"])
+        words = measured(default, "covering")
         best = max(others, key=lambda row: row["covering"], default=default)
-        clearly = is_clear(best["covering"] - default["covering"], best["covering_sd"], default["covering_sd"])
-        if best["covering"] > default["covering"] and clearly:
-            best_words = in_words(best["covering"], best["covering_sd"])
+        if is_clearly_above(best, default, "covering"):
+            best_words = measured(best, "covering")
             better.append(f"{encoder}: {best['depths']} with {best_words}, default {default['depths']} with {words}")
         else:
             fine.append(f"{encoder}: {default['depths']} with {words}")
-    parts = []
-    if better:
-        parts.append(f"Other depths cover more than the default ones: {'; '.join(better)}.")
-    if fine:
-        parts.append(f"No depth alone and no neighbours are clearly better than the default depths: {'; '.join(fine)}.")
-    return " ".join(parts)
+    return sentences(
+        ("Other depths cover more than the default ones:", better),
+        ("No depth alone and no neighbours are clearly better than the default depths:", fine),
+    )
 
 
 STUDY = Study(

@@ -44,6 +44,22 @@ def is_clear(difference: float, *spreads: float | None) -> bool:
     return abs(difference) > CLEAR * together
 
 
+def is_clearly_above(row: Row, other: Row, name: str) -> bool:
+    """Whether one row's mean of a measure is above another's, by more than their spreads explain."""
+    difference = row[name] - other[name]
+    return difference > 0 and is_clear(difference, row[f"{name}_sd"], other[f"{name}_sd"])
+
+
+def measured(row: Row, name: str, digits: int = 3) -> str:
+    """A row's mean of a measure with its spread, in words."""
+    return in_words(row[name], row[f"{name}_sd"], digits)
+
+
+def sentences(*parts: tuple[str, Sequence[str]]) -> str:
+    """One sentence for each beginning that has anything to name."""
+    return " ".join(f"{beginning} {'; '.join(named)}." for beginning, named in parts if named)
+
+
 def in_words(value: float, spread: float | None, digits: int = 3) -> str:
     """A number as in 0.445 ± 0.004."""
     return f"{value:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")

@@ -19,6 +19,7 @@ from explainers.studies.settings import StudySettings, require_valid
 from explainers.studies.truths import Need, TruePhoto, require, true_scenes
 from models.progress import Progress
 
+_ONE_SEED = "One seed has no spread: every difference counts here, however small."
 _KNOWN_FROM = 0.05  # of the work, before which nobody knows how long it takes
 
 
@@ -72,6 +73,8 @@ def run_study(study: Study, question: RunStudy, observatory: Observatory, progre
     infos = [observatory.encoder(name, progress).info for name in settings.encoders]
     started = time.perf_counter()
     findings = study.run(replace(question, photos=photos), observatory, with_estimate(progress))
+    if settings.n_seeds == 1:
+        findings = replace(findings, sentence=f"{findings.sentence} {_ONE_SEED}")
     seconds = {"study": time.perf_counter() - started}
     provenance = provenance_of(infos[0], [true.photo for true in photos], settings, seconds)
     return StudyResult(replace(provenance, beside=tuple(infos[1:])), study.name, findings)

@@ -20,7 +20,7 @@ from explainers.studies.coverings import ByK, best_fixed_k, coverings_of
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
 from explainers.studies.looking import segmentations
 from explainers.studies.settings import StudySettings
-from explainers.studies.spread import averaged, in_words, is_clear
+from explainers.studies.spread import averaged, is_clearly_above, measured, sentences
 from explainers.studies.study import RunStudy, Study
 from models.progress import Progress
 
@@ -121,16 +121,12 @@ def _sentence(rows: Sequence[dict[str, Any]]) -> str:
     above, below = [], []
     for encoder in dict.fromkeys(row["encoder"] for row in rows):
         own, fixed = named[encoder, SUGGESTED], named[encoder, BEST_FIXED]
-        difference = own["covering"] - fixed["covering"]
-        is_above = difference > 0 and is_clear(difference, own["covering_sd"], fixed["covering_sd"])
-        words = f"{encoder} {in_words(own['covering'], own['covering_sd'])} against {fixed['covering']:.3f}"
-        (above if is_above else below).append(words)
-    parts = []
-    if below:
-        parts.append(f"The suggested k is not clearly above the best fixed k that the truth would choose: {'; '.join(below)}.")
-    if above:
-        parts.append(f"The suggested k covers more than any fixed k: {'; '.join(above)}.")
-    return " ".join(parts)
+        words = f"{encoder} {measured(own, 'covering')} against {fixed['covering']:.3f}"
+        (above if is_clearly_above(own, fixed, "covering") else below).append(words)
+    return sentences(
+        ("The suggested k is not clearly above the best fixed k that the truth would choose:", below),
+        ("The suggested k covers more than any fixed k:", above),
+    )
 
 
 STUDY = Study(

@@ -28,7 +28,7 @@ from explainers.service.photos import usable_settings
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
 from explainers.studies.random_twins import RANDOM, with_random
 from explainers.studies.settings import StudySettings
-from explainers.studies.spread import averaged, in_words, is_clear
+from explainers.studies.spread import averaged, is_clear, measured, sentences
 from explainers.studies.study import RunStudy, Study
 from explainers.studies.truths import LEFT_OUT, TruePhoto, true_scenes
 from models.encoder import Encoder
@@ -237,9 +237,7 @@ def _sentence(norms: Rows, clusters: Rows) -> str:
             continue
         under = "" if most["plainness"] is None else f", where photos vary {most['plainness']:.2f} times as much as elsewhere"
         some.append(f"{name} {most['outliers']:.1%} at depth {most['depth']}{under}{_changed(name, clusters)}")
-    parts = [f"No token stands out at any depth of {', '.join(none)}."] * bool(none)
-    parts += [f"Tokens stand out: {'; '.join(some)}."] * bool(some)
-    return " ".join(parts)
+    return sentences(("No token stands out at any depth of", [", ".join(none)] * bool(none)), ("Tokens stand out:", some))
 
 
 def _changed(name: str, clusters: Rows) -> str:
@@ -258,7 +256,7 @@ def _changed(name: str, clusters: Rows) -> str:
         if difference > 0
         else "harms the covering"
     )
-    values = " to ".join(in_words(row["covering"], row["covering_sd"]) for row in (before, after))
+    values = " to ".join(measured(row, "covering") for row in (before, after))
     return f" (taking them out {words}: {values})"
 
 

@@ -20,7 +20,7 @@ from explainers.studies.factor_read_outs import readable_rows
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
 from explainers.studies.random_twins import random_name, with_random
 from explainers.studies.settings import StudySettings
-from explainers.studies.spread import averaged, in_words, is_clear
+from explainers.studies.spread import averaged, is_clearly_above, measured, sentences
 from explainers.studies.study import RunStudy, Study
 from explainers.studies.together import clusters_together
 from models.encoder import Encoder
@@ -146,15 +146,13 @@ def _sentence(rows: Rows, beside: Mapping[str, str]) -> str:
         words = {True: [], False: []}
         for factor in FACTOR_NAMES:
             own, random = named[name, factor], named[random_weights, factor]
-            difference = own["follows"] - random["follows"]
-            is_nearer = difference > 0 and is_clear(difference, own["follows_sd"], random["follows_sd"])
-            ours, theirs = (in_words(row["follows"], row["follows_sd"], 2) for row in (own, random))
-            words[is_nearer].append(f"{factor} {ours} ({theirs})")
+            ours, theirs = (measured(row, "follows", 2) for row in (own, random))
+            words[is_clearly_above(own, random, "follows")].append(f"{factor} {ours} ({theirs})")
         against += [f"{name}: {', '.join(words[False])}"] * bool(words[False])
         gained += [f"{name}: {', '.join(words[True])}"] * bool(words[True])
-    parts = [f"Clusters follow no better than with random weights (in brackets) {'; '.join(against)}."] * bool(against)
-    parts += [f"Training makes them follow {'; '.join(gained)}."] * bool(gained)
-    return " ".join(parts)
+    return sentences(
+        ("Clusters follow no better than with random weights (in brackets)", against), ("Training makes them follow", gained)
+    )
 
 
 STUDY = Study(

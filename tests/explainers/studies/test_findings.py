@@ -10,7 +10,7 @@ import pytest
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, findings_from, measure
 from explainers.studies.records import Report, UnreadableStudy, report_from, report_json, table_csv
 from explainers.studies.settings import StudySettings, require_valid
-from explainers.studies.spread import averaged, in_words, is_clear
+from explainers.studies.spread import averaged, in_words, is_clear, is_clearly_above, sentences
 from explainers.studies.table import STUDIES
 from models.errors import BadSettings
 
@@ -76,3 +76,14 @@ def test_what_no_study_can_do_is_refused(settings):
 def test_a_study_states_what_it_asks_measures_and_does_not_show(study):
     assert study.question.endswith("?") and study.measure.endswith(".") and study.does_not_show.endswith(".")
     require_valid(study.example, 0)
+
+
+def test_a_row_is_clearly_above_another_only_beyond_the_spreads_and_only_upward():
+    low, high, wide = ({"iou": value, "iou_sd": spread} for value, spread in ((0.4, 0.01), (0.5, 0.01), (0.5, 0.2)))
+    assert is_clearly_above(high, low, "iou")
+    assert not is_clearly_above(low, high, "iou") and not is_clearly_above(wide, low, "iou")
+
+
+def test_a_beginning_without_anything_to_name_is_left_out():
+    assert sentences(("Worse:", []), ("Better:", ["a", "b"])) == "Better: a; b."
+    assert sentences(("Worse:", [])) == ""

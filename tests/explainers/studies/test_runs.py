@@ -110,3 +110,10 @@ def test_progress_says_what_is_left_once_a_part_is_done():
     progress.report(0.01, "Counting")
     progress.report(0.5, "Counting")
     assert said[0] == "Counting" and said[1].startswith("Counting, about ") and said[1].endswith(" left")
+
+
+def test_of_one_seed_it_is_said_that_every_difference_counts(runs, kept, question, may_end):
+    may_end.set()
+    assert runs.start(replace(question, settings=replace(question.settings, n_seeds=1)), "me").ended.wait(60)
+    (of_study,) = kept.of("by-hand")
+    assert of_study.report.findings.sentence == "One. One seed has no spread: every difference counts here, however small."
