@@ -240,5 +240,5 @@ STUDY = Study(
     "are simpler than those of photographs. Spread is that of seeds: other photos scatter more.",
     example=StudySettings(("scenes-cnn",), n_scenes=6, n_seeds=2, input_size=224),
     run=run,
-    needs="nothing",
+    needs="truth",
 )

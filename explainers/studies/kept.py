@@ -38,7 +38,8 @@ class KeptStudies:
     def keep(self, result: StudyResult) -> Kept:
         """Writes a result; raises EncoderscopeError where that is not possible."""
         now = datetime.now(UTC)
-        kept = Kept(f"{result.study}-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}", report_of(result, f"{now:%Y-%m-%dT%H:%M:%SZ}"))
+        made_at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+        kept = Kept(f"{result.study}-{now:%Y%m%d-%H%M%S-%f}-{uuid.uuid4().hex[:6]}", report_of(result, made_at))
         try:
             write_bytes(self._path(kept.id), report_json(kept.report, study_named(result.study)))
         except OSError as error:

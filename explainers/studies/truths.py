@@ -16,7 +16,7 @@ from models.errors import BadSettings
 from models.photo import Photo, photo_from_array
 from models.scenes.scenes import RenderedScene, Scene, render, sample_scene
 
-Need = Literal["regions", "mask", "box", "nothing"]
+Need = Literal["regions", "mask", "box", "truth", "nothing"]  # truth: any of the three
 FIRST_SCENE = 13_000_000  # beyond the scenes of training, model cards and starter concepts
 SCENE_PX = 224
 LEFT_OUT = -1  # in a map of regions: counts for nothing
@@ -40,7 +40,8 @@ class TruePhoto:
 
     def has(self, need: Need) -> bool:
         """Whether it has what a study needs."""
-        return {"regions": bool(self.regions), "mask": self.mask is not None, "box": bool(self.boxes), "nothing": True}[need]
+        given = {"regions": bool(self.regions), "mask": self.mask is not None, "box": bool(self.boxes)}
+        return (given | {"truth": any(given.values()), "nothing": True})[need]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TruePhoto) and self.sha256 == other.sha256

@@ -7,6 +7,7 @@ from explainers.studies.runs import Run, Runs
 from explainers.studies.settings import StudySettings
 from explainers.studies.study import RunStudy, Study
 from explainers.studies.table import STUDIES
+from explainers.studies.truths import Need
 from models.errors import Cancelled, EncoderscopeError
 from pages.common import jobs, link, thread
 from pages.common.text import escaped
@@ -14,6 +15,13 @@ from pages.study.controls import Chosen
 
 POLL_SECONDS = 1.0
 _REFUSED = "study.refused"
+_WITH: dict[Need, str] = {  # what photos must bring along
+    "nothing": "",
+    "regions": " with true masks",
+    "mask": " with true masks",
+    "box": " with true boxes",
+    "truth": " with true masks or boxes",
+}
 
 
 @st.cache_resource(show_spinner=False)
@@ -55,8 +63,7 @@ def _why_not(study: Study, settings: StudySettings, chosen: Chosen) -> str:
     if not settings.encoders:
         return "Choose an encoder in the sidebar."
     if not chosen.is_complete:
-        needs = {"nothing": "", "regions": " with true masks", "mask": " with true masks", "box": " with true boxes"}[study.needs]
-        return f"Upload photos{needs} in the sidebar, or take scenes."
+        return f"Upload photos{_WITH[study.needs]} in the sidebar, or take scenes."
     return ""
 
 

@@ -117,3 +117,14 @@ def test_of_one_seed_it_is_said_that_every_difference_counts(runs, kept, questio
     assert runs.start(replace(question, settings=replace(question.settings, n_seeds=1)), "me").ended.wait(60)
     (of_study,) = kept.of("by-hand")
     assert of_study.report.findings.sentence == "One. One seed has no spread: every difference counts here, however small."
+
+
+def test_of_results_of_one_second_the_later_comes_first(runs, kept, question, may_end):
+    may_end.set()
+    ids = []
+    for n_seeds in (2, 3, 4, 5, 6):
+        run = runs.start(replace(question, settings=replace(question.settings, n_seeds=n_seeds)), "me")
+        assert run.ended.wait(60)
+        ids.append(run.kept.id)
+        runs.forget(run.id)
+    assert [result.id for result in kept.of("by-hand")] == ids[::-1]

@@ -52,3 +52,13 @@ def test_regions_are_counted_from_0_and_names_can_be_left_out():
     assert counted_from_0(np.array([[7, 300], [7, 9]])).tolist() == [[0, 2], [0, 1]]
     (numbered,) = without_names([TruePhoto(PHOTO)])
     assert numbered.photo.name == "photo 1" and numbered == TruePhoto(PHOTO)
+
+
+@pytest.mark.parametrize(
+    "given", [{"regions": (np.zeros((4, 6), np.int16),)}, {"mask": np.ones((4, 6), bool)}, {"boxes": (Box(0, 0, 2, 2),)}]
+)
+def test_any_truth_will_do_where_one_is_needed_but_not_none(given):
+    photo = photo_from_array(np.zeros((4, 6, 3), np.uint8), "plain")
+    assert TruePhoto(photo, **given).has("truth")
+    with pytest.raises(BadSettings, match="'plain' has no truth that could be compared"):
+        require([TruePhoto(photo)], "truth")
