@@ -24,6 +24,8 @@ from explainers.visual_tcav.regions import region_weights
 from explainers.visual_tcav.significance import confidence_interval
 from models.progress import Progress
 
+_ROUNDING = 1e-5  # of the mean's length: what another order of the same sums may change
+
 
 def look_alikes(question: LookAlikes, observatory: Observatory, progress: Progress) -> LookAlikesResult:
     """Every part beside every concept whose CAVs are at hand; with ``fit``, beside every concept."""
@@ -47,7 +49,8 @@ def look_alikes(question: LookAlikes, observatory: Observatory, progress: Progre
 def part_offsets(maps: Sequence[Sequence[Tensor]], labels: Sequence[np.ndarray], n_parts: int) -> dict[int, list[Tensor]]:
     """Mean activation of every part that occurs, less the mean of all photos, (C,) per depth, by the part's index.
 
-    ``maps`` holds per photo one (C, h, w) per depth, ``labels`` per photo the part of every pixel, (H, W).
+    ``maps`` holds per photo one (C, h, w) per depth, ``labels`` per photo the part of every pixel, (H, W). A part that is all
+    there is has an offset of zero, not what rounding leaves, which would point anywhere.
     """
     present = [part for part in range(n_parts) if any((of_photo == part).any() for of_photo in labels)]
     offsets: dict[int, list[Tensor]] = {part: [] for part in present}
@@ -58,7 +61,9 @@ def part_offsets(maps: Sequence[Sequence[Tensor]], labels: Sequence[np.ndarray],
             pairs = [(m, region_weights(region, (m.shape[1], m.shape[2]))) for m, region in inside if region.any()]
             shares = torch.stack([weights.mean() for _, weights in pairs])
             means = torch.stack([pooled(m[None], weights[None])[0] for m, weights in pairs])
-            offsets[part].append((shares[:, None] * means).sum(0) / shares.sum() - overall)
+            offset = (shares[:, None] * means).sum(0) / shares.sum() - overall
+            is_rounding = offset.norm() <= _ROUNDING * overall.norm()
+            offsets[part].append(torch.zeros_like(offset) if is_rounding else offset)
     return offsets
 
 
