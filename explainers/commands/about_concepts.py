@@ -16,19 +16,23 @@ from models.photo import Photo
 Sets = tuple[tuple[OpenSet, ...], OpenSet]  # concepts, and their random counterpart
 
 
-def add_options(parser: argparse.ArgumentParser, meaning_of_depth: str, *, needs_concept: bool = True) -> None:
-    """Adds images, encoder, depth, concepts, random counterpart and class."""
-    add_encoder_and_depth(parser, meaning_of_depth)
+def add_options(
+    parser: argparse.ArgumentParser, meaning_of_depth: str, *, needs_concept: bool = True, depth: Callable[[str], Any] = int
+) -> None:
+    """Adds images, encoder, depth, concepts, random counterpart and class; ``depth`` reads the depth."""
+    add_encoder_and_depth(parser, meaning_of_depth, depth)
     parser.add_argument("--concept", required=needs_concept, nargs="+", metavar="FOLDER_OR_NAME", help="example images")
     parser.add_argument("--random", default="scenes", metavar="FOLDER_OR_NAME", help="images without it (default: %(default)s)")
     parser.add_argument("--class", dest="class_idx", type=int, metavar="N", help="(default: the most probable ones)")
 
 
-def add_encoder_and_depth(parser: argparse.ArgumentParser, meaning_of_depth: str) -> None:
-    """Adds images, encoder and depth."""
+def add_encoder_and_depth(
+    parser: argparse.ArgumentParser, meaning_of_depth: str, depth: Callable[[str], Any] = int
+) -> None:
+    """Adds images, encoder and depth, which ``depth`` reads."""
     add_images(parser)
     parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER", help="see the command 'encoders'")
-    parser.add_argument("--depth", required=True, type=int, metavar="D", help=meaning_of_depth)
+    parser.add_argument("--depth", required=True, type=depth, metavar="D", help=meaning_of_depth)
 
 
 def add_effort(parser: argparse.ArgumentParser, n_null: int, seed: int) -> None:

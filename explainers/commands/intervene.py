@@ -21,6 +21,7 @@ from explainers.interventions.settings import (
     RegionSettings,
 )
 from explainers.library.regions import Region, box_region, region_of
+from explainers.results.explanations import ALL_DEPTHS
 from explainers.results.records import intervention_record, replaced_region_record
 from explainers.service.photo_questions import ReplaceRegion
 from explainers.service.questions import InterveneOnClass, InterveneOnPhoto
@@ -32,7 +33,12 @@ _BOX_GRID = (448, 448)  # on which a box is drawn
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     default = InterventionSettings()
-    about_concepts.add_options(parser, "where activations are changed; shallow is 0", needs_concept=False)
+    about_concepts.add_options(
+        parser,
+        "where activations are changed; shallow is 0; 'all': at every depth in one pass",
+        needs_concept=False,
+        depth=depths,
+    )
     box = "replaced instead of a concept: left, top, right, bottom as shares of the sides, or an image that is black outside"
     parser.add_argument("--region", metavar="L,T,R,B_OR_IMAGE", help=box)
     fillings = "by what a region is replaced: surroundings, photo (its mean), or another image (its mean over that region)"
@@ -43,6 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", choices=WHERES, default=default.where, help="which tokens (default: %(default)s)")
     parser.add_argument("--method", choices=METHODS, default=default.method, help="(default: %(default)s)")
     about_concepts.add_effort(parser, default.n_null, default.seed)
+
+
+def depths(text: str) -> tuple[int, ...]:
+    """One depth, or none for 'all'."""
+    if text == ALL_DEPTHS:
+        return ()
+    try:
+        return (int(text),)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a depth like 3, and not '{ALL_DEPTHS}'") from None
 
 
 def strengths(text: str) -> tuple[float, ...]:
@@ -60,7 +76,7 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.region is not None:
         return _replace_region(parsed)
     settings = InterventionSettings(
-        depths=(parsed.depth,),
+        depths=parsed.depth,
         class_idx=() if parsed.class_idx is None else (parsed.class_idx,),
         strengths=parsed.strengths,
         where=parsed.where,
@@ -68,6 +84,7 @@ def run(parsed: argparse.Namespace) -> int:
         n_null=parsed.null,
         input_size=parsed.size,
         seed=parsed.seed,
+        each_depth=False,
     )
     return about_concepts.run(
         parsed,
@@ -80,7 +97,7 @@ def run(parsed: argparse.Namespace) -> int:
 def _replace_region(parsed: argparse.Namespace) -> int:
     is_word = parsed.filling in FILLINGS[:2]
     settings = RegionSettings(
-        depths=(parsed.depth,),
+        depths=parsed.depth,
         class_idx=() if parsed.class_idx is None else (parsed.class_idx,),
         strengths=parsed.strengths,
         filling=parsed.filling if is_word else "other",

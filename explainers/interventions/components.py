@@ -44,8 +44,8 @@ class Components:
         return len(self.patterns)
 
     def amounts(self, tokens: Tensor) -> Tensor:
-        """How much more of each component tokens (T, C) have than random images, (J, T, R)."""
-        return torch.einsum("tc,jrc->jtr", tokens, self.filters) - self.centres[:, None]
+        """How much more of each component tokens (T, C), or (J, T, C) for each its own, have than random images, (J, T, R)."""
+        return tokens @ self.filters.transpose(1, 2) - self.centres[:, None]
 
     def among_others(self, others: Tensor) -> "Components":
         """The components of pseudo-concepts, each set apart from others of mean activation (J, C): how much those others have, as
@@ -121,8 +121,9 @@ def weights_of(maps: Tensor, n_prefix_tokens: int, where: Where) -> Tensor:
     return torch.cat([prefix, on_map], 1)
 
 
-def changes_of(components: Components, weights: Tensor, tokens: Tensor, idx: Tensor, *, only_excess: bool = False) -> Tensor:
-    """What components (by their ``idx``, (B,)) add to tokens (T, C), weighted by (J, T): (B, T, C); strength scales just that.
+def changes_of(components: Components, weights: Tensor, idx: Tensor, tokens: Tensor, *, only_excess: bool = False) -> Tensor:
+    """What components (by their ``idx``, (B,)) add to tokens, (T, C) or (B, T, C), weighted by (J, T): (B, T, C); strength scales
+    just that.
 
     With ``only_excess``, where a token has less of a component than random images, nothing.
     """

@@ -23,7 +23,7 @@ MAX_NULL = 10_000
 class InterventionSettings:
     """What decides an intervention, besides encoder, photos, concepts and random counterpart."""
 
-    depths: tuple[int, ...] = ()  # () means the encoder's default depths, as far as they can be attributed to
+    depths: tuple[int, ...] = ()  # () means all of ``depths_in_one_pass`` that decide the logits
     class_idx: tuple[int, ...] = ()  # () means the three most probable classes
     strengths: tuple[float, ...] = STRENGTHS  # each once, in order; removed and unchanged are always among them
     where: Where = "everywhere"
@@ -33,6 +33,7 @@ class InterventionSettings:
     n_bootstrap: int = 100  # replicates of a fit, and of the images behind the interval of a class
     input_size: int = 0  # 0 means the size the encoder was trained at
     seed: int = 0
+    each_depth: bool = True  # every depth alone, too, and not only all of them in one pass
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strengths", with_both_ends(self.strengths))

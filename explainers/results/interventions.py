@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import numpy as np
-
 from explainers.interventions.effects import ClassEffect, Effect, Response
 from explainers.interventions.settings import InterventionSettings, RegionSettings
 from explainers.results.explanations import ALL_DEPTHS, SetUsed, ShownDepth
@@ -20,7 +18,7 @@ from explainers.visual_tcav.significance import holm
 
 @dataclass(frozen=True, eq=False)
 class ConceptIntervention:
-    """One concept scaled at one depth of one photo, or the mean over all depths."""
+    """One concept scaled at one depth of one photo, or at all depths in one pass."""
 
     concept: str
     depth: ShownDepth
@@ -30,7 +28,7 @@ class ConceptIntervention:
 
 @dataclass(frozen=True, eq=False)
 class ClassConceptIntervention:
-    """One concept scaled at one depth of many photos, or the mean over all depths."""
+    """One concept scaled at one depth of many photos, or at all depths in one pass."""
 
     concept: str
     depth: ShownDepth
@@ -159,8 +157,3 @@ def with_correction_of(scaled: ConceptIntervention, tested: ConceptIntervention)
 def _corrected_responses(responses: Sequence[Response], n_to_come: int = 0) -> list[Response]:
     p_values = holm([response.p_value for response in responses], n_to_come)
     return [replace(response, corrected_p_value=p) for response, p in zip(responses, p_values, strict=True)]
-
-
-def mean_over(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean over depths of values (1 + n_null, n_strengths) at each: pseudo-concepts have the same images at every depth."""
-    return np.mean(parts, axis=0)

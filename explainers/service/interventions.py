@@ -11,7 +11,7 @@ from torch import Tensor
 
 from explainers.interventions.components import Components, changes_of, erased, projected, weights_of
 from explainers.interventions.effects import class_effect, effect_of
-from explainers.interventions.logits import logits_under
+from explainers.interventions.logits import Change, logits_under
 from explainers.interventions.settings import InterventionSettings, require_valid
 from explainers.library.sets import OpenSet
 from explainers.results.explanations import ALL_DEPTHS, ShownDepth
@@ -22,7 +22,6 @@ from explainers.results.interventions import (
     PhotoIntervention,
     corrected,
     corrected_over_class,
-    mean_over,
 )
 from explainers.results.provenance import provenance_of
 from explainers.service.cavs import Inquiry, TestedConcept, tested_concepts
@@ -40,8 +39,10 @@ from explainers.service.questions import InterveneOnClass, InterveneOnPhoto
 from explainers.visual_tcav.cav import Cavs, concept_maps
 from explainers.visual_tcav.nulls import drawn_again, null_size
 from models.encoder import Encoder
+from models.encoder.encoder import depths_in_one_pass
 from models.encoder.heads import Head
 from models.encoder.labels import class_logits, class_name, probabilities
+from models.encoder.passages import Passage
 from models.photo import Photo
 from models.progress import Progress
 
@@ -67,9 +68,9 @@ def intervene_on_photo(question: InterveneOnPhoto, observatory: Observatory, pro
     settings = replace(settings, class_idx=class_idx)
     measured = _measured(encoder, image, tested, settings, progress.part(FIT_SHARE, 1.0))
     at_depths, over_depths = [], []
-    for name, of_depths in measured.items():
-        at_depths += [_of_photo(name, d, m, settings) for d, m in zip(settings.depths, of_depths, strict=True)]
-        over_depths.append(_of_photo(name, ALL_DEPTHS, _over_depths(of_depths), settings))
+    for name, of_passes in measured.items():
+        at_depths += [_of_photo(name, d, m, settings) for d, m in zip(depths_alone(settings), of_passes, strict=False)]
+        over_depths.append(_of_photo(name, ALL_DEPTHS, of_passes[-1], settings))
     seconds = {"concepts": fitting, "intervention": time.perf_counter() - started - fitting}
     return PhotoIntervention(
         provenance_of(encoder.info, (photo,), settings, seconds),
@@ -96,10 +97,9 @@ def intervene_on_class(question: InterveneOnClass, observatory: Observatory, pro
     of_photos = list(_each_photo(encoder, photos, tested, settings, progress.part(FIT_SHARE, 1.0)))
     at_depths, over_depths = [], []
     for name in tested:
-        for n, depth in enumerate(settings.depths):
+        for n, depth in enumerate(depths_alone(settings)):
             at_depths.append(_of_class(name, depth, [measured[name][n] for measured in of_photos], settings))
-        together = [_over_depths(measured[name]) for measured in of_photos]
-        over_depths.append(_of_class(name, ALL_DEPTHS, together, settings))
+        over_depths.append(_of_class(name, ALL_DEPTHS, [measured[name][-1] for measured in of_photos], settings))
     seconds = {"concepts": fitting, "intervention": time.perf_counter() - started - fitting}
     return ClassIntervention(
         provenance_of(encoder.info, photos, settings, seconds),
@@ -117,7 +117,8 @@ def _usable(
 ) -> tuple[InterventionSettings, dict[int, str]]:
     """The settings with the depths, the size and the strengths that are meant, and why other depths are refused."""
     require_valid(settings)
-    of_fits, refused = attributable(settings.of_fits, encoder, concepts)
+    meant = replace(settings, depths=settings.depths or depths_in_one_pass(encoder.info.depths))
+    of_fits, refused = attributable(meant.of_fits, encoder, concepts)
     return replace(settings, depths=of_fits.depths, input_size=of_fits.input_size), refused
 
 
@@ -136,42 +137,68 @@ def _each_photo(
 def _measured(
     encoder: Encoder, image: Tensor, tested: Tested, settings: InterventionSettings, progress: Progress
 ) -> dict[str, list[Measured]]:
-    """By concept, what was measured in an image (3, H, W) at every depth."""
+    """By concept, what was measured in an image (3, H, W) in every pass."""
     measured: dict[str, list[Measured]] = {name: [] for name in tested}
-    n_parts = len(settings.depths) * len(tested)
-    for n, depth in enumerate(settings.depths):
-        head, of_nulls = encoder.head_from(depth)(image), {}
+    passes = passes_of(settings)
+    n_parts = len(passes) * len(tested)
+    for n, places in enumerate(passes):
+        depths = [settings.depths[place] for place in places]
+        passage, of_nulls = encoder.passage_through(depths)(image), {}
         for k, (name, of_depths) in enumerate(tested.items()):
             done = n * len(tested) + k
-            part = progress.part(done / n_parts, (done + 1) / n_parts, f"Scaling '{name}' at depth {depth}")
-            measured[name].append(measure(head, of_depths[n], settings, part, of_nulls))
+            part = progress.part(done / n_parts, (done + 1) / n_parts, f"Scaling '{name}' at {_in_words(depths)}")
+            measured[name].append(measure(passage, [of_depths[place] for place in places], settings, part, of_nulls))
     return measured
 
 
+def passes_of(settings: InterventionSettings) -> list[tuple[int, ...]]:
+    """Which depths are changed together, by their places in the settings: each alone, and last of all all of them."""
+    places = range(len(settings.depths))
+    alone: list[tuple[int, ...]] = [(place,) for place in places] if settings.each_depth else []
+    together = tuple(places)
+    return alone if together in alone else [*alone, together]
+
+
+def depths_alone(settings: InterventionSettings) -> tuple[int, ...]:
+    """The depths that are changed each alone, too."""
+    return settings.depths if settings.each_depth or len(settings.depths) == 1 else ()
+
+
+def _in_words(depths: Sequence[int]) -> str:
+    return f"depth {depths[0]}" if len(depths) == 1 else f"{len(depths)} depths at once"
+
+
 def measure(
-    head: Head,
-    concept: TestedConcept,
+    passage: Passage,
+    concepts: Sequence[TestedConcept],
     settings: InterventionSettings,
     progress: Progress,
     of_nulls: dict[int, Tensor] | None = None,
 ) -> Measured:
-    """The classes of the settings under a concept and its pseudo-concepts at every strength.
+    """The classes of the settings under a concept, given at each depth of the passage, and its pseudo-concepts at every strength.
 
     Where no map weighs them, the same pseudo-concepts serve all concepts of as many images, so ``of_nulls`` keeps their logits
-    (n_null, n_strengths, n_classes) by that number, at one depth of one image.
+    (n_null, n_strengths, n_classes) by that number, of one passage.
     """
+    changed = [_change_at(head, concept, settings) for head, concept in zip(passage.heads, concepts, strict=True)]
+    n_images, n_null = len(concepts[0].fit.pooled[0]), min(settings.n_null, concepts[0].stack.n_null)
+    kept = of_nulls if settings.where == "everywhere" and of_nulls is not None else {}
+    n_changes = 1 if n_images in kept else 1 + n_null
+    changes = [change for change, _ in changed]
+    logits = logits_under(passage.logits_of_tokens, passage.heads[0].tokens, changes, n_changes, settings.strengths, progress)
+    logits = torch.cat([logits[:1], kept.setdefault(n_images, logits[1:])])
+    return Measured(*of_classes(logits, settings.class_idx), max(peak for _, peak in changed))
+
+
+def _change_at(head: Head, concept: TestedConcept, settings: InterventionSettings) -> tuple[Change, float]:
+    """What is taken away at one depth, of the concept's own component first and then of its pseudo-concepts, and the peak of the
+    concept map there."""
     tokens, feature_map = head.tokens, head.map_of(head.activation)[0].float()
     cavs = on_device(concept.stack.with_nulls(settings.n_null), tokens)
     maps = concept_maps(feature_map, cavs)
     weights = weights_of(maps, head.n_prefix_tokens, settings.where)
     components = components_of(cavs, concept, settings)
-    only_excess = settings.where == "everywhere"
-    changes = partial(changes_of, components, weights, tokens, only_excess=only_excess)
-    n_images, kept = len(concept.fit.pooled[0]), of_nulls if only_excess and of_nulls is not None else {}
-    n_changes = 1 if n_images in kept else len(cavs)
-    logits = logits_under(head.logits_of_tokens, tokens, changes, n_changes, settings.strengths, progress)
-    logits = torch.cat([logits[:1], kept.setdefault(n_images, logits[1:])])
-    return Measured(*of_classes(logits, settings.class_idx), float(maps[0].max()))
+    return partial(changes_of, components, weights, only_excess=settings.where == "everywhere"), float(maps[0].max())
 
 
 def components_of(cavs: Cavs, concept: TestedConcept, settings: InterventionSettings) -> Components:
@@ -195,12 +222,6 @@ def of_classes(logits: Tensor, class_idx: Sequence[int]) -> tuple[np.ndarray, np
     both = (torch.stack([of_classes(row)[chosen] for row in rows]) for of_classes in (class_logits, probabilities))
     of_logits, shares = (values.T.unflatten(1, logits.shape[:2]).double().numpy() for values in both)
     return of_logits, shares
-
-
-def _over_depths(of_depths: Sequence[Measured]) -> Measured:
-    """The mean over the depths of one image."""
-    logits, shares = mean_over([m.logits for m in of_depths]), mean_over([m.probabilities for m in of_depths])
-    return Measured(logits, shares, max(m.map_peak for m in of_depths))
 
 
 # --- results ------------------------------------------------------------------------------------------------------------

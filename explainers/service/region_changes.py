@@ -69,11 +69,11 @@ def _at_depth(question: ReplaceRegion, encoder: Encoder, image: Tensor, depth: i
     else:
         fillings = fillings_of(feature_map, places, settings.filling)
 
-    def changes(which: Tensor) -> Tensor:
+    def change(which: Tensor, _tokens: Tensor) -> Tensor:
         """What the region has more than its filling at some of the places, (B, P + H*W, C)."""
         return torch.cat([replacement(feature_map, places[n], fillings[n], head.n_prefix_tokens) for n in which.tolist()])
 
-    logits = logits_under(head.logits_of_tokens, head.tokens, changes, len(places), settings.strengths, progress)
+    logits = logits_under(head.logits_of_tokens, head.tokens, [change], len(places), settings.strengths, progress)
     pairs = zip(*of_classes(logits, settings.class_idx), strict=True)
     effects = tuple(effect_of(of_class, shares, settings.strengths) for of_class, shares in pairs)
     return RegionAtDepth(depth, float(inside.mean()), len(places) - 1, effects)

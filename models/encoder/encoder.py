@@ -35,11 +35,12 @@ from models.encoder.building import (
 from models.encoder.fitting import build_with_weights
 from models.encoder.heads import CutPointTrials, Head, Tap, head_for
 from models.encoder.labels import class_names
+from models.encoder.passages import Passage, passage_for
 from models.encoder.preprocessing import Preprocessing, prepare
 from models.errors import BadSettings, NotACutPoint, UnsupportedEncoder
 from models.photo import Photo
 
-__all__ = ["Depth", "Encoder", "EncoderInfo", "default_depths", "randomised"]
+__all__ = ["Depth", "Encoder", "EncoderInfo", "default_depths", "depths_in_one_pass", "randomised"]
 
 
 @dataclass(frozen=True)
@@ -197,13 +198,13 @@ class Encoder:
         alone does not decide the logits (tried once per depth, on two small images), and UnsupportedEncoder where weights that
         are not finite leave nothing to decide.
         """
-        self._require_depths([depth])
-        if depth not in self._taps:
-            self._taps[depth] = self._try_tap(depth)
-        tap = self._taps[depth]
-        if isinstance(tap, NotACutPoint):
-            raise NotACutPoint(str(tap))
+        tap = self._require_tap(depth)
         return lambda image: head_for(self.model, tap, image.to(self.device))
+
+    def passage_through(self, depths: Sequence[int]) -> Callable[[Tensor], Passage]:
+        """As ``head_from`` the first of ``depths``, with the later ones open to change on the way; depths shallow first."""
+        taps = [self._require_tap(depth) for depth in depths]
+        return lambda image: passage_for(self.model, taps, image.to(self.device))
 
     def reads_map(self, depth: int) -> bool:
         """Whether the logits depend on the feature map of a depth, and not on its prefix tokens alone; raises NotACutPoint where
@@ -223,6 +224,15 @@ class Encoder:
     def cut_points(self) -> tuple[int, ...]:
         """The depths from which ``head_from`` can finish the network."""
         return tuple(depth.idx for depth in self.info.depths if self._is_cut_point(depth.idx))
+
+    def _require_tap(self, depth: int) -> Tap:
+        self._require_depths([depth])
+        if depth not in self._taps:
+            self._taps[depth] = self._try_tap(depth)
+        tap = self._taps[depth]
+        if isinstance(tap, NotACutPoint):
+            raise NotACutPoint(str(tap))
+        return tap
 
     def _require_depths(self, depths: Sequence[int]) -> None:
         n_depths = len(self.info.depths)
@@ -304,6 +314,17 @@ def default_depths(depths: Sequence[Depth]) -> tuple[int, ...]:
         return tuple(sorted(stages.values()))[-3:] or (depths[-1].idx,)
     n_chosen = min(4, len(depths))
     return tuple(depths[round(len(depths) * part / n_chosen) - 1].idx for part in range(1, n_chosen + 1))
+
+
+def depths_in_one_pass(depths: Sequence[Depth]) -> tuple[int, ...]:
+    """The depths at which a concept is taken away in one pass: all but the first, of a pyramid those at 1/8 of the input or
+    coarser.
+
+    What is taken away at some of them only is partly put back by what the others know of it (tests/benchmarks/RESULTS.md).
+    """
+    is_pyramid = len({depth.reduction for depth in depths}) > 1
+    chosen = tuple(depth.idx for depth in depths[1:] if depth.reduction >= 8 or not is_pyramid)
+    return chosen or (depths[-1].idx,)
 
 
 def _labelling(model: TimmModel, spec: NetworkSpec) -> dict[str, Any]:

@@ -247,7 +247,7 @@ def _record(model: nn.Module, tap: Tap, image: Tensor) -> Recording:
 def _finish(model: nn.Module, tap: Tap, recording: Recording, activation: Tensor) -> Tensor:
     """Logits (N, n_classes) for activations (N, *own layout)."""
     n_images = activation.shape[0]
-    injected = _replaced(_expanded(recording.tapped, n_images), tap.slot, activation.clone())  # safe from in-place steps
+    injected = replaced(_expanded(recording.tapped, n_images), tap.slot, activation.clone())  # safe from in-place steps
     answers = {module: [_expanded(output, n_images) for output in calls] for module, calls in recording.outputs.items()}
     answers[model.get_submodule(tap.module_name)] = [injected]
     answering = {module: _first_answering(outputs, module.forward) for module, outputs in answers.items()}
@@ -338,7 +338,8 @@ def _tensors_in(output: Any) -> list[tuple[int | None, Tensor]]:
     return [(slot, part) for slot, part in enumerate(parts) if isinstance(part, Tensor)]
 
 
-def _replaced(output: Any, slot: int | None, tensor: Tensor) -> Any:
+def replaced(output: Any, slot: int | None, tensor: Tensor) -> Any:
+    """What a module returned with the tensor, of any shape (...), in its place."""
     if slot is None:
         return tensor
     return type(output)(tensor if place == slot else part for place, part in enumerate(output))

@@ -25,7 +25,17 @@ def settle(explanation: LocalExplanation, *, is_opened: bool) -> None:
 
 def settle_depth(depths: Sequence[ShownDepth], default: ShownDepth) -> None:
     """The depth that is shown, or all of them."""
-    link.settle("depth", default, depths.__contains__, kind=lambda text: ALL_DEPTHS if text == ALL_DEPTHS else int(text))
+    link.settle("depth", default, depths.__contains__, kind=depth_in_link)
+
+
+def depth_in_link(text: str) -> ShownDepth:
+    """A depth, or all, as links spell it."""
+    return ALL_DEPTHS if text == ALL_DEPTHS else int(text)
+
+
+def choice_in_words(choice: ShownDepth) -> str:
+    """For controls: of one depth, or of all."""
+    return "All" if choice == ALL_DEPTHS else str(choice)
 
 
 def choices(depths: Sequence[int]) -> list[ShownDepth]:
@@ -38,7 +48,7 @@ def depth(depths: Sequence[int]) -> ShownDepth:
     chosen = st.segmented_control(
         "Depth shown",
         choices(depths),
-        format_func=lambda choice: "All" if choice == ALL_DEPTHS else str(choice),
+        format_func=choice_in_words,
         key="depth",
         required=True,
         persist_state="session",

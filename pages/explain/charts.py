@@ -231,9 +231,9 @@ def _spread(i: int) -> float:
     return ((i * 0.618) % 1 - 0.5) * 0.44
 
 
-def mean_drops(intervention: ClassIntervention, depth: ShownDepth) -> go.Figure:
+def mean_drops(intervention: ClassIntervention) -> go.Figure:
     """Bars of how far the class falls when each concept is removed, with intervals over the images and chance."""
-    shown = [(name, intervention.at(name, depth).effect) for name in intervention.concept_names]
+    shown = [(name, intervention.at(name, ALL_DEPTHS).effect) for name in intervention.concept_names]
     places = list(range(len(shown)))
     drops = [e.change.drop for _, e in shown]
     chance = go.Bar(

@@ -7,9 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from explainers.interventions.settings import REMOVED, STRENGTHS, UNCHANGED, InterventionSettings, Method, Where
-from explainers.results.explanations import LocalExplanation
+from explainers.results.explanations import ALL_DEPTHS, LocalExplanation, ShownDepth
 from explainers.results.files import as_csv, as_json
-from explainers.results.interventions import ConceptIntervention, PhotoIntervention, corrected, with_correction_of
+from explainers.results.interventions import (
+    ConceptIntervention,
+    InterventionResult,
+    PhotoIntervention,
+    corrected,
+    with_correction_of,
+)
 from explainers.results.records import intervention_record
 from explainers.results.tables import intervention_rows
 from explainers.service.questions import InterveneOnPhoto
@@ -17,7 +23,7 @@ from models.photo import Photo
 from pages.common import choices, jobs, link, plots, strength
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.text import escaped
-from pages.explain import views
+from pages.explain import appearance, views
 from pages.explain.controls import Inquiry
 
 VIEW = "take it away"
@@ -42,9 +48,9 @@ _METHOD_HELP = (
 
 def settle(explanation: LocalExplanation) -> None:
     """Gives the controls of the section their values before its fragment."""
-    depths = [facts.depth for facts in explanation.depths]
+    depths, kind = appearance.choices([facts.depth for facts in explanation.depths]), appearance.depth_in_link
     link.settle("take", _most_telling(explanation), explanation.concept_names.__contains__, word="concept to take away")
-    link.settle("take_depth", explanation.telling_depth, depths.__contains__, word="depth to take it from")
+    link.settle("take_depth", explanation.telling_depth, depths.__contains__, word="depth to take it from", kind=kind)
     link.settle("strength", STRENGTHS[0], STRENGTHS.__contains__)
     link.settle("take_from", InterventionSettings.where, _wheres(explanation).__contains__, word="tokens to take it from")
     link.settle("take_by", InterventionSettings.method, _METHODS.__contains__, word="way to take it away")
@@ -68,11 +74,11 @@ def draw(photo: Photo, explanation: LocalExplanation, inquiry: Inquiry) -> None:
     testing = jobs.asked(f"{VIEW}: all", replace(question, concepts=inquiry.concepts, settings=ends))
     if testing.done:
         of_all = jobs.result_or_stop(f"{VIEW}: all", testing)
-        depth = settings.depths[0]
-        _shown(intervention, with_correction_of(intervention.at(concept, depth), of_all.at(concept, depth)))
-        _table(of_all, depth)
+        scaled, tested = (answer.at(concept, ALL_DEPTHS) for answer in (intervention, of_all))  # the last pass, or the only one
+        _shown(intervention, with_correction_of(scaled, tested))
+        _table(of_all)
     else:  # the one that is looked at comes first; until the others are known they count as if chance took as much
-        (scaled,) = corrected(intervention.concepts, n_to_come=len(inquiry.concepts) - 1)
+        (scaled,) = corrected(intervention.over_depths, n_to_come=len(inquiry.concepts) - 1)
         _shown(intervention, scaled)
         st.caption(
             ":material/hourglass_top: The other concepts are tested as well; until then the correction is the strictest possible."
@@ -91,22 +97,27 @@ def _controls(explanation: LocalExplanation, inquiry: Inquiry) -> tuple[str, Int
         )
         depth = st.segmented_control(
             "Depth changed",
-            [facts.depth for facts in explanation.depths],
+            appearance.choices([facts.depth for facts in explanation.depths]),
             key="take_depth",
+            format_func=appearance.choice_in_words,
             required=True,
             persist_state="session",
-            help="Where in the network the activations are changed. From there on it computes as always.",
+            help="Where in the network the activations are changed. From there on it computes as always. All: at every depth but "
+            "the finest in one pass, so that no later depth restores what it knows by another route. That is slower, and nearest "
+            "to the truth on scenes where it is known.",
         )
         where = choices.among("Changed", "take_from", _wheres(explanation), _WHERE_HELP)
         method = choices.among("Taken away", "take_by", _METHODS, _METHOD_HELP)
     effort = inquiry.settings
+    changed: ShownDepth = st.session_state["take_depth"] if depth is None else depth
     settings = InterventionSettings(
-        (st.session_state["take_depth"] if depth is None else depth,),
+        () if changed == ALL_DEPTHS else (changed,),
         explanation.class_idx,
         where=where,
         method=method,
         n_null=min(N_NULL, effort.n_null),
         n_fitted=effort.n_null,
+        each_depth=False,
     )
     return concept, replace(settings, n_bootstrap=effort.n_bootstrap, input_size=effort.input_size, seed=effort.seed)
 
@@ -120,7 +131,7 @@ def _wheres(explanation: LocalExplanation) -> dict[Where, str]:
 def _shown(intervention: PhotoIntervention, scaled: ConceptIntervention) -> None:
     if scaled.map_peak == 0 and intervention.settings.where in ("map", "both"):
         st.info(
-            f"“{escaped(scaled.concept)}” is not seen on the map at depth {scaled.depth}, so nothing is changed there. "
+            f"“{escaped(scaled.concept)}” is not seen on the map {changed_in_words(intervention)}, so nothing is changed there. "
             "Choose another depth or concept above, or change activations everywhere.",
             icon=":material/visibility_off:",
         )
@@ -137,10 +148,10 @@ def _shown(intervention: PhotoIntervention, scaled: ConceptIntervention) -> None
         _downloads(intervention)
 
 
-def _table(of_all: PhotoIntervention, depth: int) -> None:
-    """Every concept removed at the depth, for the class that is most probable."""
+def _table(of_all: PhotoIntervention) -> None:
+    """Every concept removed, for the class that is most probable."""
     name = escaped(of_all.class_names[0])
-    drops = [(c.concept, c.effects[0].logit) for c in of_all.concepts]
+    drops = [(c.concept, c.effects[0].logit) for c in of_all.over_depths]
     table = pd.DataFrame(
         {
             "Concept removed": [concept for concept, _ in drops],
@@ -152,7 +163,7 @@ def _table(of_all: PhotoIntervention, depth: int) -> None:
         }
     )
     three, number, text = views.three_digits, st.column_config.NumberColumn, st.column_config.TextColumn
-    st.markdown(f"**{name}** without each concept, one at a time :gray[at depth {depth}]")
+    st.markdown(f"**{name}** without each concept, one at a time :gray[{changed_in_words(of_all)}]")
     st.dataframe(
         table,
         hide_index=True,
@@ -167,6 +178,12 @@ def _table(of_all: PhotoIntervention, depth: int) -> None:
             "Corrected p": three("Raw p after Holm's correction over the concepts; ★ where it is at most 0.05."),
         },
     )
+
+
+def changed_in_words(intervention: InterventionResult) -> str:
+    """Where activations were changed."""
+    depths = intervention.settings.depths
+    return f"at depth {depths[0]}" if len(depths) == 1 else f"at depths {', '.join(map(str, depths))} in one pass"
 
 
 def _let_go(chosen: float) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from explainers.interventions.settings import REMOVED, UNCHANGED, InterventionSettings
-from explainers.results.explanations import ClassExplanation, ShownDepth
+from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ShownDepth
 from explainers.results.files import as_csv, as_json
 from explainers.results.interventions import ClassIntervention
 from explainers.results.records import intervention_record
@@ -16,14 +16,14 @@ from models.photo import Photo
 from pages.common import jobs, link, plots
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.explain import charts, views
-from pages.explain.appearance import in_words
 from pages.explain.controls import Inquiry
-from pages.explain.taken_away import N_NULL
+from pages.explain.taken_away import N_NULL, changed_in_words
 
 VIEW = "take it away from a class"
 _HELP = (
-    "Every concept is removed from every image at every depth, and the network finishes. Bars: how far the class's logit falls "
-    "on average. Lines: the 95 % interval over the images. Orange: the middle 95 % of what concepts made of random images do."
+    "Every concept is removed from every image at the depth shown above, or with All at every depth but the finest in one pass, "
+    "and the network finishes. Bars: how far the class's logit falls on average. Lines: the 95 % interval over the images. "
+    "Orange: the middle 95 % of what concepts made of random images do."
 )
 
 
@@ -39,28 +39,29 @@ def draw(images: tuple[Photo, ...], explanation: ClassExplanation, inquiry: Inqu
         "Remove every concept from every image",
         key="take_all",
         persist_state="session",
-        help=f"The network finishes {N_NULL + 1} times per image, concept and depth, so this can take minutes.",
+        help=f"The network finishes {N_NULL + 1} times per image and concept, so this can take minutes.",
     )
     if not wanted:
         return
     effort = inquiry.settings
-    settings = InterventionSettings(effort.depths, effort.class_idx, (REMOVED, UNCHANGED))
+    depth: ShownDepth = st.session_state["depth"]
+    settings = InterventionSettings(() if depth == ALL_DEPTHS else (depth,), effort.class_idx, (REMOVED, UNCHANGED))
     settings = replace(settings, n_null=min(N_NULL, effort.n_null), n_fitted=effort.n_null, n_bootstrap=effort.n_bootstrap)
-    settings = replace(settings, input_size=effort.input_size, seed=effort.seed)
+    settings = replace(settings, each_depth=False, input_size=effort.input_size, seed=effort.seed)
     question = InterveneOnClass(inquiry.encoder_name, images, inquiry.concepts, inquiry.random, settings)
     intervention = jobs.answer_or_stop(VIEW, question)
-    depth: ShownDepth = st.session_state["depth"]
     left, right = st.columns([5, 4], gap="medium")
     with left:
-        figure = charts.mean_drops(intervention, depth)
-        plots.draw(figure, key="mean drops", alt=f"Mean drop of {explanation.class_name} {in_words(depth)}")
+        figure = charts.mean_drops(intervention)
+        plots.draw(figure, key="mean drops", alt=f"Mean drop of {explanation.class_name} {changed_in_words(intervention)}")
     with right:
-        _table(intervention, depth)
+        _table(intervention)
         _downloads(intervention)
 
 
-def _table(intervention: ClassIntervention, depth: ShownDepth) -> None:
-    rows = [row for row in class_intervention_rows(intervention) if row["depth"] == depth]
+def _table(intervention: ClassIntervention) -> None:
+    rows = class_intervention_rows(intervention)
+    st.caption(f"Removed {changed_in_words(intervention)}.")
     table = pd.DataFrame(
         {
             "Concept": [r["concept"] for r in rows],

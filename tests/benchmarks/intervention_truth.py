@@ -27,7 +27,7 @@ from explainers.visual_tcav.nulls import null_size
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, p_value
 from explainers.visual_tcav.stack import CavStack
 from models.catalog.catalog import Catalog
-from models.encoder.encoder import Encoder
+from models.encoder.encoder import Encoder, depths_in_one_pass
 from models.photo import Photo
 from models.progress import IGNORED
 from models.scenes.scenes import CLASSES
@@ -59,7 +59,8 @@ def intervention_table(service: ExplainerService, name: str, n_scenes: int = 24)
     truth = np.where(really_changed(causal, errors, n_scenes), causal, 0)
     rows = []
     for variant, (method, where) in VARIANTS.items():
-        depths, drops = _drops(service, encoder, name, InterventionSettings(method=method, where=where), n_scenes)
+        settings = InterventionSettings(encoder.info.default_depths, method=method, where=where)
+        depths, drops = _drops(service, name, settings, n_scenes)
         for n, depth in enumerate(depths):
             rows.append(
                 {
@@ -76,19 +77,24 @@ def intervention_table(service: ExplainerService, name: str, n_scenes: int = 24)
 
 
 def _drops(
-    service: ExplainerService, encoder: Encoder, name: str, settings: InterventionSettings, n_scenes: int
+    service: ExplainerService, name: str, settings: InterventionSettings, n_scenes: int
 ) -> tuple[tuple[ShownDepth, ...], np.ndarray]:
-    """Mean drops over the scenes of every class, (n_depths + 1, n_classes, n_concepts)."""
+    """Mean drops over the scenes of every class, (n_depths + 1, n_classes, n_concepts): at every depth of the settings alone, and
+    last at all that the rule names in one pass."""
     concepts = [service.library.open_set(concept) for concept in CONCEPTS]
     random = service.library.open_set("scenes", "random")
-    depths = (*encoder.info.default_depths, ALL_DEPTHS)
     drops = []
     for class_idx in range(len(CLASSES)):
         photos = _photos(class_idx, n_scenes)
-        of_class = replace(settings, depths=depths[:-1], class_idx=(class_idx,), strengths=(0.0,), n_null=1, n_fitted=1)
-        measured = service.intervene_on_class(name, photos, concepts=concepts, random=random, settings=of_class).result()
-        drops.append([[measured.at(concept, depth).effect.change.drop for concept in CONCEPTS] for depth in depths])
-    return depths, np.array(drops).transpose(1, 0, 2)
+        alone = replace(settings, class_idx=(class_idx,), strengths=(0.0,), n_null=1, n_fitted=1)
+        in_one_pass = replace(alone, depths=(), each_depth=False)
+        of_class = [
+            service.intervene_on_class(name, photos, concepts=concepts, random=random, settings=which).result()
+            for which in (alone, in_one_pass)
+        ]
+        shown = [*((of_class[0], depth) for depth in settings.depths), (of_class[1], ALL_DEPTHS)]
+        drops.append([[measured.at(concept, depth).effect.change.drop for concept in CONCEPTS] for measured, depth in shown])
+    return (*settings.depths, ALL_DEPTHS), np.array(drops).transpose(1, 0, 2)
 
 
 @cache
@@ -100,9 +106,10 @@ def intervention_noise_table(service: ExplainerService, name: str, n_concepts: i
     """Per depth and over all: shares of concepts made of noise whose raw p-value is at most 0.05 and 0.01, each with a photo of
     its own."""
     encoder = Catalog().open(name)
-    p_values = noise_p_values(encoder, maps_of(encoder, service.library.open_set("scenes", "random").photos), range(n_concepts))
-    depths = (*encoder.info.default_depths, ALL_DEPTHS)
-    rows = [(str(depth), p_values[:, n]) for n, depth in enumerate(depths)] + [("every row above", p_values.ravel())]
+    images, depths = service.library.open_set("scenes", "random").photos, noise_depths(encoder)
+    p_values = noise_p_values(encoder, maps_of(encoder, images, depths), range(n_concepts))
+    rows = [(str(depth), p_values[:, n]) for n, depth in enumerate((*depths, ALL_DEPTHS))]
+    rows.append(("every row above", p_values.ravel()))
     return [
         {"encoder": name, "depth": depth, "tests": len(p)}
         | {f"p <= {limit}": float((p <= limit).mean()) for limit in (SIGNIFICANCE_LEVEL, 0.01)}
@@ -110,9 +117,16 @@ def intervention_noise_table(service: ExplainerService, name: str, n_concepts: i
     ]
 
 
+def noise_depths(encoder: Encoder) -> tuple[int, ...]:
+    """The default depths and those that are changed in one pass."""
+    return tuple(sorted({*encoder.info.default_depths, *depths_in_one_pass(encoder.info.depths)}))
+
+
 def noise_p_values(encoder: Encoder, maps: Sequence[list[torch.Tensor]], which: range) -> np.ndarray:
-    """Raw p-values of some concepts of noise, by their numbers: at every depth and over all, (n_concepts, n_depths + 1)."""
-    settings = InterventionSettings(encoder.info.default_depths, strengths=(0.0, 1.0))
+    """Raw p-values of some concepts of noise, by their numbers: at every depth, and in one pass at those that the rule names,
+    (n_concepts, n_depths + 1)."""
+    settings = InterventionSettings(noise_depths(encoder), strengths=(0.0, 1.0))
+    in_one_pass = [settings.depths.index(depth) for depth in depths_in_one_pass(encoder.info.depths)]
     size, rng, rows = encoder.info.preprocessing.input_size, np.random.default_rng(0), []
     for n, photo in enumerate(islice(photos_of(encoder, rng), which.stop)):
         chosen = rng.permutation(len(maps))
@@ -125,10 +139,13 @@ def noise_p_values(encoder: Encoder, maps: Sequence[list[torch.Tensor]], which: 
         tested = [TestedConcept(fit, CavStack.of(fit, null)) for fit, null in zip(fits.concepts["noise"], nulls, strict=True)]
         image = encoder.prepare(photo, size)
         of_class = replace(settings, class_idx=(int(encoder.logits(image[None])[0].argmax()),), seed=n)
-        heads = [encoder.head_from(depth)(image) for depth in settings.depths]
-        parts = [measure(head, concept, of_class, IGNORED) for head, concept in zip(heads, tested, strict=True)]
+        passes = [[place] for place in range(len(tested))] + [in_one_pass]
+        parts = []
+        for places in passes:
+            passage = encoder.passage_through([settings.depths[place] for place in places])(image)
+            parts.append(measure(passage, [tested[place] for place in places], of_class, IGNORED))
         drops = [m.logits[0, :, 1] - m.logits[0, :, 0] for m in parts]
-        rows.append([p_value(d[0], d[1:]) for d in (*drops, np.mean(drops, axis=0))])
+        rows.append([p_value(d[0], d[1:]) for d in drops])
     return np.array(rows)
 
 
@@ -145,7 +162,7 @@ def cost_table(n_concepts: int = 5, n_null: int = 200, depths: Sequence[int] = (
         vectors = torch.randn(n_concepts + n_null, tokens.shape[1], generator=generator)
         components = projected(vectors, torch.zeros(2, tokens.shape[1]))
         weights = weights_of(torch.zeros(n_concepts + n_null, *head.grid), 0, "everywhere")
-        changes = partial(changes_of, components, weights, tokens, only_excess=True)
+        changes = [partial(changes_of, components, weights, only_excess=True)]
         started = time.perf_counter()
         logits_under(head.logits_of_tokens, tokens, changes, n_concepts + n_null, STRENGTHS)
         taken = time.perf_counter() - started

@@ -100,9 +100,9 @@ def fits_of(concepts: dict[str, list[list[Tensor]]], random: list[list[Tensor]],
     return fit_concepts(sources, lambda: iter(random), FitSettings(**SETTINGS, seed=seed), [size])
 
 
-def maps_of(encoder: Encoder, photos: Sequence[Photo]) -> list[list[Tensor]]:
-    """Per photo the feature map (C, H, W) of every default depth."""
-    size, depths = encoder.info.preprocessing.input_size, encoder.info.default_depths
+def maps_of(encoder: Encoder, photos: Sequence[Photo], depths: Sequence[int] = ()) -> list[list[Tensor]]:
+    """Per photo the feature map (C, H, W) of every depth named, or of every default depth."""
+    size, depths = encoder.info.preprocessing.input_size, depths or encoder.info.default_depths
     return [[maps[0] for maps in encoder.feature_maps(encoder.prepare(photo, size)[None], depths)] for photo in photos]
 
 

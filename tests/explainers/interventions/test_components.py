@@ -15,7 +15,7 @@ def test_the_formula_by_hand():
     components = projected(torch.tensor([[3.0, 4.0]]), RANDOM)
     tokens = torch.tensor([[5.0, 10.0], [2.0, 2.0]])  # 11 of it, which is 8.2 more; and just as much as random images
     weights = torch.tensor([[0.5, 1.0]])  # M
-    change = changes_of(components, weights, tokens, torch.tensor([0]))
+    change = changes_of(components, weights, torch.tensor([0]), tokens)
     expected = torch.tensor([[[0.5 * 8.2 * 0.6, 0.5 * 8.2 * 0.8], [0.0, 0.0]]])
     torch.testing.assert_close(change, expected)
     removed = tokens - projected(torch.tensor([[3.0, 4.0]]), RANDOM).amounts(tokens)[0] @ components.patterns[0]
@@ -24,7 +24,7 @@ def test_the_formula_by_hand():
 
 
 def test_a_vector_without_length_takes_nothing_away():
-    change = changes_of(projected(torch.zeros(1, 2), RANDOM), torch.ones(1, 3), torch.randn(3, 2), torch.tensor([0]))
+    change = changes_of(projected(torch.zeros(1, 2), RANDOM), torch.ones(1, 3), torch.tensor([0]), torch.randn(3, 2))
     assert not change.any()
 
 
@@ -41,7 +41,7 @@ def test_everywhere_only_what_random_images_do_not_have_is_changed():
     components, tokens = projected(torch.tensor([[3.0, 4.0]]), RANDOM), torch.tensor([[5.0, 10.0], [1.0, 1.0]])
     weights = weights_of(torch.zeros(1, 1, 1), 1, "everywhere")
     assert weights.tolist() == [[1, 1]]
-    change = changes_of(components, weights, tokens, torch.tensor([0]), only_excess=True)
+    change = changes_of(components, weights, torch.tensor([0]), tokens, only_excess=True)
     torch.testing.assert_close(change, torch.tensor([[[8.2 * 0.6, 8.2 * 0.8], [0.0, 0.0]]]))
 
 
@@ -58,7 +58,7 @@ def residuals_of(sets: list[torch.Tensor]) -> torch.Tensor:
 
 
 def without(tokens: torch.Tensor, components: Components) -> torch.Tensor:
-    return tokens - changes_of(components, torch.ones(1, len(tokens)), tokens, torch.tensor([0]))[0]
+    return tokens - changes_of(components, torch.ones(1, len(tokens)), torch.tensor([0]), tokens)[0]
 
 
 def area(first: torch.Tensor, second: torch.Tensor) -> float:

@@ -1,5 +1,7 @@
 """Logits under interventions where they can be worked out by hand, and in networks of every layout."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -14,11 +16,16 @@ STRENGTHS = (0.0, 0.5, 1.0, 2.0)
 LAYOUTS = {"NCHW": "test_resnet", "tokens": "test_vit", "NHWC": "swin_tiny_patch4_window7_224"}
 
 
+def of_indices(changes: torch.Tensor):
+    """Changes (J, T, C) as they are asked for, whatever the tokens."""
+    return lambda idx, _tokens: changes[idx]
+
+
 def test_a_linear_head_answers_in_closed_form():
     """logits(s) = logits(1) + (s - 1) W sum_t change_t."""
     weight, tokens = torch.tensor([[1.0, -2.0], [0.5, 3.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     changes = torch.tensor([[[1.0, 0.0], [0.0, 1.0]], [[2.0, 2.0], [0.0, 0.0]]])
-    logits = logits_under(lambda batch: batch.sum(1) @ weight.T, tokens, changes.__getitem__, 2, STRENGTHS)
+    logits = logits_under(lambda batch: batch.sum(1) @ weight.T, tokens, [of_indices(changes)], 2, STRENGTHS)
     unchanged = weight @ tokens.sum(0)
     for n, change in enumerate(changes):
         for place, strength in enumerate(STRENGTHS):
@@ -33,9 +40,9 @@ def test_batches_do_not_change_what_is_asked(monkeypatch):
         sizes.append(len(batch))
         return batch.flatten(1)
 
-    whole = logits_under(finish, tokens, changes.__getitem__, 5, STRENGTHS)
+    whole = logits_under(finish, tokens, [of_indices(changes)], 5, STRENGTHS)
     monkeypatch.setattr("explainers.interventions.logits.MAX_TOGETHER", 4)
-    parts = logits_under(finish, tokens, changes.__getitem__, 5, STRENGTHS)
+    parts = logits_under(finish, tokens, [of_indices(changes)], 5, STRENGTHS)
     assert sizes == [1, 15, 1, 4, 4, 4, 3]  # unchanged once, and three of four strengths each
     assert torch.equal(whole, parts)
 
@@ -49,7 +56,7 @@ def test_a_batch_that_does_not_fit_is_halved():
         sizes.append(len(batch))
         return batch.sum(1)
 
-    logits = logits_under(finish, torch.ones(2, 3), torch.ones(2, 2, 3).__getitem__, 2, STRENGTHS)
+    logits = logits_under(finish, torch.ones(2, 3), [of_indices(torch.ones(2, 2, 3))], 2, STRENGTHS)
     assert max(sizes) == 3 and logits[1].tolist() == [[2 * s] * 3 for s in STRENGTHS]
 
 
@@ -58,7 +65,7 @@ def test_nobody_waiting_ends_the_work():
         raise Cancelled("Nobody waits.")
 
     with pytest.raises(Cancelled):
-        logits_under(lambda b: b.sum(1), torch.ones(2, 3), torch.ones(9, 2, 3).__getitem__, 9, STRENGTHS, Progress(check=check))
+        logits_under(lambda b: b.sum(1), torch.ones(2, 3), [of_indices(torch.ones(9, 2, 3))], 9, STRENGTHS, Progress(check=check))
 
 
 @pytest.fixture(scope="module", params=LAYOUTS, ids=str)
@@ -76,7 +83,7 @@ def under(head, where: str, strengths=STRENGTHS) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     components = projected(torch.randn(2, tokens.shape[1], generator=generator), torch.zeros(3, tokens.shape[1]))
     weights = weights_of(torch.rand(2, *head.grid, generator=generator), head.n_prefix_tokens, where)
-    return logits_under(head.logits_of_tokens, tokens, lambda idx: changes_of(components, weights, tokens, idx), 2, strengths)
+    return logits_under(head.logits_of_tokens, tokens, [partial(changes_of, components, weights)], 2, strengths)
 
 
 def test_tokens_are_the_activation_in_another_order(head):
@@ -137,7 +144,7 @@ def test_a_region_is_replaced_by_what_surrounds_it():
     assert filling.item() == pytest.approx(27 / 7)
     tokens = torch.cat([torch.full((1, 1), 100.0), feature_map.flatten(1).T])
     changes = replacement(feature_map, inside, filling, n_prefix_tokens=1)
-    logits = logits_under(lambda batch: batch[..., 0], tokens, changes.__getitem__, 1, STRENGTHS)
+    logits = logits_under(lambda batch: batch[..., 0], tokens, [of_indices(changes)], 1, STRENGTHS)
     assert logits[0, 0].tolist() == pytest.approx([100, 0, 1, 2, 3, 27 / 7, 27 / 7, 6, 7, 8])
     assert torch.equal(logits[0, 2], tokens[:, 0])
 

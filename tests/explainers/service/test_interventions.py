@@ -54,9 +54,20 @@ def test_a_red_disc_needs_red_and_not_blue(on_photo):
     assert np.all(np.diff(crimson.curve[:5]) > 0)  # the less is left of it, the lower the logit
 
 
-def test_over_depths_is_the_mean_of_the_depths(on_photo):
+def test_at_all_depths_in_one_pass_more_is_taken_than_at_one(on_photo):
     of_depths = [on_photo.at("crimson", depth).effects[0].logit.drop for depth in (3, 4)]
-    assert on_photo.at("crimson", ALL_DEPTHS).effects[0].logit.drop == pytest.approx(np.mean(of_depths))
+    assert on_photo.at("crimson", ALL_DEPTHS).effects[0].logit.drop > max(of_depths)
+
+
+def test_the_pass_alone_gives_the_same_and_takes_the_depths_by_rule(service, library, on_photo):  # noqa: F811
+    alone = InterventionSettings((3, 4), (RED_DISC,), (0.0,), n_null=20, n_fitted=20, n_bootstrap=5, each_depth=False)
+    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, alone)).result(120)
+    whole = on_photo.at("crimson", ALL_DEPTHS).effects[0].logit
+    assert found.concepts == () and [c.concept for c in found.over_depths] == ["crimson", "azure"]
+    assert found.at("crimson", ALL_DEPTHS).effects[0].logit.drop == pytest.approx(whole.drop, abs=1e-4)
+    unnamed = InterventionSettings((), (RED_DISC,), (0.0,), n_null=2, n_fitted=20, n_bootstrap=5, each_depth=False)
+    by_rule = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, unnamed)).result(120)
+    assert by_rule.settings.depths == (2, 3, 4)
 
 
 def test_strengths_that_are_left_out_change_nothing_of_the_others(service, library, on_photo):  # noqa: F811
