@@ -292,10 +292,14 @@ def require_finite_answer(info: EncoderInfo, shown: str, logits: Tensor) -> None
 
 def randomised(encoder: Encoder, seed: int = 0) -> Encoder:
     """The encoder's network with random weights: what the architecture alone would show."""
+    model, name = random_network(encoder, seed), f"{encoder.info.name} (random weights)"
+    return Encoder(model, encoder.spec, name, encoder.device, encoder.info.licence)
+
+
+def random_network(encoder: Encoder, seed: int) -> TimmModel:
+    """A network of the encoder's architecture, its weights drawn from ``seed``."""
     config = {key: value for key, value in encoder.model.pretrained_cfg.items() if key not in ("file", "source")}
-    spec = encoder.spec
-    model = build_model(spec.architecture, spec.arguments, seed, pretrained_cfg=config, pretrained=False)
-    return Encoder(model, spec, f"{encoder.info.name} (random weights)", encoder.device, encoder.info.licence)
+    return build_model(encoder.spec.architecture, encoder.spec.arguments, seed, pretrained_cfg=config, pretrained=False)
 
 
 def _spec_in(folder: Path) -> NetworkSpec:

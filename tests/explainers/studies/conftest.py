@@ -9,6 +9,7 @@ from explainers.nave import composite
 from explainers.nave import kmeans as clustering
 from explainers.nave import segmentation as nave
 from explainers.service.service import ExplainerService
+from explainers.studies import concepts_seen
 from explainers.studies.answers import STUDY_ANSWERS
 from models.catalog.catalog import Catalog
 from tests.pages.tiny_encoders import write_tiny_encoders
@@ -30,3 +31,10 @@ def service(study_service, monkeypatch) -> ExplainerService:
     monkeypatch.setattr(composite, "FITTING_STRIDE", 16)
     monkeypatch.setattr(clustering, "MAX_ITERATIONS", 5)
     return study_service
+
+
+@pytest.fixture
+def few_examples(monkeypatch) -> None:
+    """Twelve images of every starter set."""
+    whole = concepts_seen.halved
+    monkeypatch.setattr(concepts_seen, "halved", lambda photos, half: whole(photos[:24], half)[:12])
