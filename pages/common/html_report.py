@@ -55,7 +55,7 @@ def picture(pixels: np.ndarray, caption: str) -> str:
 def plot(figure: go.Figure) -> str:
     """The chart, for a page that has Plotly's script already."""
     figure = go.Figure(figure).update_layout(template="plotly_white", font={"family": "system-ui, sans-serif"})
-    config = theme.CONFIG | {"responsive": True}
+    config = theme.CONFIG | {"responsive": True, "toImageButtonOptions": {"scale": theme.IMAGE_SCALE}}
     return f"<div>{figure.to_html(full_html=False, include_plotlyjs=False, config=config, default_width='100%')}</div>"
 
 

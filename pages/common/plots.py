@@ -1,5 +1,6 @@
 """Charts on the screen."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -11,9 +12,15 @@ from pages.common import theme
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
     """Draws the chart; ``alt`` says what it shows to those who do not see it. Text takes its colour from pages.css."""
-    st.plotly_chart(figure, config=theme.CONFIG, key=key, alt=alt)
+    st.plotly_chart(figure, config=config_of(alt), key=key, alt=alt)
+
+
+def config_of(alt: str) -> dict[str, Any]:
+    """What a chart can do: be taken as a PNG file, called after what it shows."""
+    filename = re.sub(r"[^\w.-]+", "-", alt).strip("-")[:80]
+    return theme.CONFIG | {"toImageButtonOptions": {"format": "png", "scale": theme.IMAGE_SCALE, "filename": filename}}
 
 
 def draw_selectable(figure: go.Figure, key: str, alt: str, on_select: Callable[[], Any] | Literal["rerun"]) -> None:
     """Draws a chart whose dots can be clicked; ``on_select`` is called with nothing when one was."""
-    st.plotly_chart(figure, config=theme.CONFIG, key=key, alt=alt, on_select=on_select, selection_mode="points")
+    st.plotly_chart(figure, config=config_of(alt), key=key, alt=alt, on_select=on_select, selection_mode="points")

@@ -1,6 +1,7 @@
 """What every chart shares: colours that are readable on light and on dark, margins, and lines and bands that guide the eye."""
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
+CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"]], "scrollZoom": False}  # under the pointer: the chart as PNG
+IMAGE_SCALE = 3  # of the PNG: sharp in print
 BLUE, ORANGE, GREEN, VIOLET = "#2E8BB0", "#D9822B", "#2F9E6E", "#8E6BBF"
 GREY = "#8B979E"  # marks and guides
 INTERVALS = "#5C6970"  # darker: an interval is drawn over the grey of its own bar
