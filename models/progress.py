@@ -4,8 +4,11 @@ A step of work calls ``report`` when it knows how far it is and ``check`` where 
 more; both may raise, which ends the work. A step that is a part of something larger gets a ``part`` of its progress.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
+
+_KNOWN_FROM = 0.05  # of the work, before which nobody knows how long it takes
 
 Tell = Callable[[float | None, str], None]  # share done in [0, 1] or None while unknown; what is being done
 
@@ -46,3 +49,19 @@ class Progress:
 
 
 IGNORED = Progress()
+
+
+def with_estimate(progress: Progress) -> Progress:
+    """Progress whose words end in how long the rest will take, once a twentieth is done."""
+    started = time.monotonic()
+
+    def tell(share: float | None, doing: str) -> None:
+        gone = time.monotonic() - started  # other people's turns included: there will be more of them
+        is_known = share is not None and share >= _KNOWN_FROM
+        progress.report(share, f"{doing}, {_in_minutes(gone * (1 - share) / share)} left" if share and is_known else doing)
+
+    return Progress(tell, progress.check)
+
+
+def _in_minutes(seconds: float) -> str:
+    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {round(seconds / 60)} min"

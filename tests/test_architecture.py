@@ -11,14 +11,14 @@ ROOT = Path(__file__).parents[1]
 
 SCIENCE = {
     *("explainers/drawing", "explainers/maps", "explainers/nave", "explainers/visual_tcav", "explainers/interventions"),
-    "explainers/saliency",
+    *("explainers/saliency", "explainers/dictionaries"),
 }
 MODELS = {"models", "models/photo", "models/encoder", "models/catalog", "models/text"}
 SERVED = {*SCIENCE, *MODELS, "explainers/runtime", "explainers/library", "explainers/truth", "explainers/results"}
 FOR_PAGES = {
     *("models", "models/photo", "models/catalog", "models/scenes"),
     *("explainers/runtime", "explainers/library", "explainers/truth", "explainers/results", "explainers/service"),
-    "explainers/studies",
+    *("explainers/studies", "explainers/datasets"),
     *SCIENCE,
 }
 
@@ -38,12 +38,14 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "explainers/visual_tcav": {"models", "explainers/integrated_gradients"},
     "explainers/interventions": {"models", "explainers/runtime", "explainers/visual_tcav"},
     "explainers/saliency": {"models", "explainers/visual_tcav"},
+    "explainers/dictionaries": {"models", "explainers/maps", "explainers/visual_tcav"},
     "explainers/library": {"models", "models/photo", "explainers/runtime"},
     "explainers/truth": {"models", "explainers/drawing", "explainers/maps"},
     "explainers/results": {"models", "models/encoder", "models/photo", *SCIENCE},
     "explainers/service": {*SERVED, "explainers/integrated_gradients"},
     "explainers/studies": {*SERVED, "explainers/service", "models/scenes"},
-    "explainers/commands": {*SERVED, "explainers/service", "explainers/studies"},
+    "explainers/datasets": {*SERVED, "explainers/service", "models/scenes"},
+    "explainers/commands": {*SERVED, "explainers/service", "explainers/studies", "explainers/datasets"},
     "explainers": {"explainers/commands"},
     "pages": set(),
     "pages/common": FOR_PAGES,

@@ -8,6 +8,7 @@
     python -m explainers saliency IMAGE... --encoder NAME_OR_FOLDER --depth D --out FILE.json
     python -m explainers words IMAGE... --encoder NAME_OR_FOLDER --word WORD... --out FILE.json
     python -m explainers compare IMAGE... --encoder A --encoder B [...] --out DIR
+    python -m explainers index DATA --encoder NAME_OR_FOLDER --out DIR
     python -m explainers study NAME [--encoders NAME_OR_FOLDER...] [--seeds 5] [--photos N] --out DIR
 
 Exit status: 0 every image was done; 1 some were not (each is named on stderr); 2 none was, or the request makes no sense.
@@ -17,7 +18,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from explainers.commands import attribute, compare, encoders, intervene, saliency, segment, similar, study, words
+from explainers.commands import attribute, compare, encoders, index, intervene, saliency, segment, similar, study, words
 from explainers.commands.run import INTERRUPTED, NOTHING_DONE
 from models.errors import EncoderscopeError
 
@@ -30,6 +31,7 @@ COMMANDS = {  # name -> module with add_arguments and run, and what the command 
     "similar": (similar, "how similar every pixel is to a place"),
     "words": (words, "what an encoder makes of words, by way of a text tower"),
     "compare": (compare, "several encoders on the same images"),
+    "index": (index, "what an encoder makes of a whole data set, part by part"),
     "study": (study, "what the papers claim, measured against truth"),
 }
 

@@ -17,10 +17,9 @@ from explainers.service.questions import Question
 from explainers.studies.findings import Findings
 from explainers.studies.settings import StudySettings, require_valid
 from explainers.studies.truths import Need, TruePhoto, require, true_scenes
-from models.progress import Progress
+from models.progress import Progress, with_estimate
 
 _ONE_SEED = "One seed has no spread: every difference counts here, however small."
-_KNOWN_FROM = 0.05  # of the work, before which nobody knows how long it takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +77,3 @@ def run_study(study: Study, question: RunStudy, observatory: Observatory, progre
     seconds = {"study": time.perf_counter() - started}
     provenance = provenance_of(infos[0], [true.photo for true in photos], settings, seconds)
     return StudyResult(replace(provenance, beside=tuple(infos[1:])), study.name, findings)
-
-
-def with_estimate(progress: Progress) -> Progress:
-    """Progress whose words end in how long the rest will take, once a twentieth is done."""
-    started = time.monotonic()
-
-    def tell(share: float | None, doing: str) -> None:
-        gone = time.monotonic() - started  # other people's turns included: there will be more of them
-        is_known = share is not None and share >= _KNOWN_FROM
-        progress.report(share, f"{doing}, {_in_minutes(gone * (1 - share) / share)} left" if share and is_known else doing)
-
-    return Progress(tell, progress.check)
-
-
-def _in_minutes(seconds: float) -> str:
-    return f"about {max(1, round(seconds))} s" if seconds < 90 else f"about {round(seconds / 60)} min"

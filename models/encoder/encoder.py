@@ -192,7 +192,8 @@ class Encoder:
         return self.model(images.to(self.device)).float()
 
     def head_from(self, depth: int) -> Callable[[Tensor], Head]:
-        """A callable that takes one image, (3, H, W) or (1, 3, H, W), and gives the rest of the network after ``depth`` for it.
+        """A callable that takes one image, (3, H, W) or (1, 3, H, W), and gives the rest of the network after ``depth`` for it;
+        or several of one shape, (N, 3, H, W), and gives the rest for N activations, one of each.
 
         The image runs only up to the depth, once. Raises NotACutPoint, with the reason, where the depth's activation
         alone does not decide the logits (tried once per depth, on two small images), and UnsupportedEncoder where weights that

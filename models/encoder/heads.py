@@ -71,13 +71,14 @@ class Tap:
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """The network from one depth on, for one image."""
+    """The network from one depth on, for one image, or for several of one shape."""
 
     depth: Depth
-    activation: Tensor  # of this image, in the block's own layout, batch of one
+    activation: Tensor  # of these images, in the block's own layout
     grid: tuple[int, int]  # height and width of the feature map
     layout: Layout
-    logits_of: Callable[[Tensor], Tensor] = field(repr=False)  # (N, *own layout) -> (N, n_classes), differentiable
+    logits_of: Callable[[Tensor], Tensor] = field(repr=False)  # (N, *own layout) -> (N, n_classes), differentiable; of several
+    # images, N is their number
 
     @property
     def n_prefix_tokens(self) -> int:
@@ -114,7 +115,8 @@ class Recording:
 
 
 def head_for(model: nn.Module, tap: Tap, image: Tensor) -> Head:
-    """Runs the image, (3, H, W) or (1, 3, H, W), up to the tap; the head does the rest for any activation."""
+    """Runs the image, (3, H, W) or (1, 3, H, W), up to the tap; the head does the rest for any activation. Of several images,
+    (N, 3, H, W), it does the rest for N activations, one of each."""
     image = image if image.ndim == 4 else image[None]
     recording = _record(model, tap, image)
     activation = recording.tapped if tap.slot is None else recording.tapped[tap.slot]

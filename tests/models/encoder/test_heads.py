@@ -34,6 +34,16 @@ def test_the_gradient_of_a_head_is_that_of_the_whole_network():
     torch.testing.assert_close(gradient, expected)
 
 
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+def test_a_head_of_several_images_gives_each_its_own_logits(architecture):
+    encoder = Encoder.from_timm(architecture, seed=4)
+    images = torch.randn(3, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    for depth in encoder.cut_points():
+        head = encoder.head_from(depth)(images)
+        torch.testing.assert_close(head.logits_of(head.activation), encoder.logits(images), rtol=1e-4, atol=1e-5)
+        assert head.map_of(head.activation).shape[0] == 3
+
+
 def test_a_head_does_not_run_what_comes_before_its_depth():
     encoder = Encoder.from_timm("test_vit")
     calls = []

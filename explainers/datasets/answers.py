@@ -1,0 +1,132 @@
+"""How the service answers what making an index asks: rows beside its own table of answers. Runs in the worker.
+
+A group of photos goes through the network together, in the order in which it came: the company in a batch changes last bits, so
+whoever promises the same bytes asks for the same groups.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explainers.datasets.audit import audit
+from explainers.datasets.questions import (
+    AskAudit,
+    ChooseDepth,
+    Chosen,
+    Described,
+    DescribePhotos,
+    FitDictionary,
+    PhotosAtDepth,
+    SampleActivations,
+)
+from explainers.dictionaries.clustering import Dictionary, fit_dictionary
+from explainers.dictionaries.evidence import evidence_maps
+from explainers.dictionaries.regions import regions_of
+from explainers.dictionaries.sample import sampled_positions
+from explainers.nave.settings import INPUT_SIZE_RANGE
+from explainers.service.answers import Answer
+from explainers.service.observatory import Observatory
+from models.encoder import Encoder
+from models.encoder.encoder import require_finite_answer
+from models.encoder.labels import class_logits, probabilities
+from models.errors import BadSettings
+from models.photo import Photo
+from models.progress import Progress
+
+N_CLASSES = 5  # that are kept of every photo
+
+
+def choose_depth(question: ChooseDepth, observatory: Observatory, progress: Progress) -> Chosen:
+    """The encoder with the depth that is meant; raises BadSettings, or NotACutPoint, where nothing can be attributed there.
+
+    Left to the encoder, it is the one before the deepest of its usual depths: the deepest has positions that have seen the whole
+    photo, and often only a handful of them.
+    """
+    encoder = observatory.encoder(question.encoder_name, progress)
+    info = encoder.info
+    if not info.has_classifier:
+        raise BadSettings(f"'{info.name}' has no classifier, so nothing speaks for a class. Choose an encoder with classes.")
+    size = question.input_size or info.preprocessing.input_size
+    low, high = INPUT_SIZE_RANGE
+    if not low <= size <= high:
+        raise BadSettings(f"An input size of {size} px makes no sense; choose from {low} to {high}.")
+    if question.depth is not None:
+        encoder.head_from(question.depth)
+        return Chosen(info, question.depth, size)
+    possible = [depth for depth in info.attributed_depths if depth in encoder.cut_points()] or list(encoder.cut_points())
+    if not possible:
+        raise BadSettings(
+            f"No depth of '{info.name}' decides its answer alone: nothing can be attributed. Choose another encoder."
+        )
+    return Chosen(info, possible[-2] if len(possible) > 1 else possible[0], size)
+
+
+def sample_activations(question: SampleActivations, observatory: Observatory, progress: Progress) -> tuple[np.ndarray, ...]:
+    """Activations (n, C) of each photo at the positions that its hash chooses."""
+    seen = question.seen
+    encoder = observatory.encoder(seen.encoder_name, progress)
+    maps = observatory.feature_maps(encoder, seen.photos, seen.input_size, (seen.depth,), progress)
+    sampled = []
+    for photo, (depth_map,) in zip(seen.photos, maps, strict=True):
+        positions = depth_map.flatten(1).T.numpy()
+        sampled.append(positions[sampled_positions(photo.sha256, len(positions), question.n_positions, question.seed)])
+    return tuple(sampled)
+
+
+def answer_fit(question: FitDictionary, observatory: Observatory, progress: Progress) -> Dictionary:
+    """The dictionary of the sample."""
+    return fit_dictionary(question.activations, question.settings, progress)
+
+
+def describe_photos(question: DescribePhotos, observatory: Observatory, progress: Progress) -> tuple[Described, ...]:
+    """The most probable classes and the regions of each photo."""
+    seen = question.seen
+    encoder = observatory.encoder(seen.encoder_name, progress)
+    describe = partial(_describe_batch, encoder, seen, question.dictionary)
+    batches = observatory.in_groups(describe, encoder, seen.photos, seen.input_size, n_pixels=2**18, progress=progress)
+    return tuple(described for batch in batches for described in batch)
+
+
+def _describe_batch(encoder: Encoder, seen: PhotosAtDepth, dictionary: Dictionary, photos: Sequence[Photo]) -> list[Described]:
+    """Photos of one input shape together."""
+    images = torch.stack([encoder.prepare(photo, seen.input_size) for photo in photos])
+    head = encoder.head_from(seen.depth)(images)
+    with torch.no_grad():
+        logits = head.logits_of(head.activation)
+    require_finite_answer(encoder.info, f"'{photos[0].name}' and others", logits)
+    evidence = evidence_maps(head.logits_of, head.activation, logits.argmax(1), head.map_of).cpu().numpy()
+    maps = head.map_of(head.activation).float().cpu().numpy()
+    each = zip(logits, maps, evidence, strict=True)
+    return [_described(of_photo, depth_map, _signed(of_photo, speaks), dictionary) for of_photo, depth_map, speaks in each]
+
+
+def _signed(logits: Tensor, evidence: np.ndarray) -> np.ndarray:
+    """The evidence (H, W) for the class predicted: of a network with a single logit, the second class is that it is negative."""
+    return -evidence if len(logits) == 1 and float(logits[0]) < 0 else evidence
+
+
+def _described(logits: Tensor, depth_map: np.ndarray, evidence: np.ndarray, dictionary: Dictionary) -> Described:
+    """One photo from its logits (n_outputs,), its feature map (C, h, w) and its evidence (h, w)."""
+    of_classes = probabilities(logits)
+    most = class_logits(logits).topk(min(N_CLASSES, len(of_classes))).indices
+    shape = evidence.shape
+    coordinates = dictionary.space.coordinates(depth_map.reshape(len(depth_map), -1).T)
+    of_k = {k: dictionary.parts(coordinates, k).reshape(shape) for k in dictionary.ks}
+    on_map = coordinates.reshape(*shape, -1)
+    return Described(
+        tuple(most.tolist()),
+        tuple(of_classes[most].tolist()),
+        {k: regions_of(labels, k, evidence, on_map) for k, labels in of_k.items()},
+    )
+
+
+INDEX_ANSWERS: dict[type, Answer] = {
+    ChooseDepth: choose_depth,
+    SampleActivations: sample_activations,
+    FitDictionary: answer_fit,
+    DescribePhotos: describe_photos,
+    AskAudit: audit,
+}

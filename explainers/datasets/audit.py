@@ -1,0 +1,112 @@
+"""How an index answers without anybody naming a concept: which parts carry the evidence for a class, where a network fails.
+
+    s, p   per photo and part: share of the evidence for the predicted class, and whether the photo has the part
+
+Parts of one k are tested together. How other ks see a part is asked of the part of theirs to which its middle belongs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from explainers.datasets.findings import Audit, PartPlace
+from explainers.datasets.index import Index, open_index
+from explainers.datasets.questions import AskAudit
+from explainers.dictionaries.failures import rank_failures
+from explainers.dictionaries.ranking import PartEvidence, classes_to_test, rank_parts
+from explainers.service.observatory import Observatory
+from models.errors import BadSettings
+from models.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """Photos by parts."""
+
+    evidence: np.ndarray  # (n, k): share of the evidence for the predicted class
+    n_cells: np.ndarray  # (n, k): positions
+    on_object: np.ndarray | None  # (n, k): positions on objects
+
+    @property
+    def present(self) -> np.ndarray:
+        """Whether each photo has each part, (n, k) bool."""
+        return self.n_cells > 0
+
+
+def audit(question: AskAudit, observatory: Observatory, progress: Progress) -> Audit:
+    """The answer for one k; raises UnreadableIndex, and BadSettings for a k that the index lacks or for too many tests."""
+    index = open_index(question.folder)
+    if question.k not in index.ks:
+        raise BadSettings(f"This index has no {question.k} parts. Choose among {', '.join(map(str, index.ks))}.")
+    predicted = index.photos["predicted"].to_numpy()
+    classes = [idx for idx in classes_to_test(predicted) if not question.classes or idx in question.classes]
+    ranked_at: dict[int, list[PartEvidence]] = {}
+    for n, k in enumerate((question.k, *(k for k in index.ks if k != question.k))):
+        part = progress.part(n / len(index.ks), (n + 1) / len(index.ks))
+        of_k = shares_of(index, k)
+        ranked_at[k] = rank_parts(of_k.evidence, of_k.present, predicted, classes, question.seed, part)
+    shares = shares_of(index, question.k)
+    labelled, wrong = wrong_of(index)
+    return Audit(
+        index_key=index.key,
+        k=question.k,
+        seed=question.seed,
+        class_names=index.class_names,
+        n_photos=len(predicted),
+        tested=tuple(classes),
+        parts=_places(index, question.k, shares),
+        evidence=tuple(ranked_at[question.k]),
+        agreeing=_agreeing(index, question.k, ranked_at),
+        n_labelled=int(labelled.sum()),
+        n_wrong=int(wrong.sum()),
+        failures=tuple(rank_failures(shares.present[labelled], wrong[labelled])) if wrong.any() else (),
+    )
+
+
+def shares_of(index: Index, k: int) -> Shares:
+    """Photos by parts, summed over regions."""
+    table = index.regions(k, ("part", "n_cells", "evidence", "on_object"))
+    place = table["photo_idx"].to_numpy() * k + table["part"].to_numpy()
+    shape = len(index.photos), k
+
+    def summed(values: np.ndarray) -> np.ndarray:
+        return np.bincount(place, values, minlength=shape[0] * k).reshape(shape)
+
+    n_cells = table["n_cells"].to_numpy()
+    on_object = table["on_object"].to_numpy() if table["on_object"].null_count == 0 and len(table) else None
+    on = None if on_object is None else summed(on_object * n_cells)
+    return Shares(summed(table["evidence"].to_numpy()), summed(n_cells), on)
+
+
+def wrong_of(index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """Which photos have a label that is the name of a class, and which of them are predicted as another one, (n,) bool each."""
+    names = {name: idx for idx, name in enumerate(index.class_names)}
+    labels = np.array([names.get(label, -1) for label in index.photos["label"].to_pylist()])
+    labelled = labels >= 0
+    return labelled, labelled & (labels != index.photos["predicted"].to_numpy())
+
+
+def _places(index: Index, k: int, shares: Shares) -> tuple[PartPlace, ...]:
+    n_regions = np.bincount(index.regions(k, ("part",))["part"].to_numpy(), minlength=k)
+    area = shares.n_cells / np.maximum(shares.n_cells.sum(1, keepdims=True), 1)
+    n_photos, n_cells = shares.present.sum(0), shares.n_cells.sum(0)
+    return tuple(
+        PartPlace(
+            part,
+            int(n_photos[part]),
+            int(n_regions[part]),
+            float(area[:, part].sum() / max(n_photos[part], 1)),
+            None if shares.on_object is None else float(shares.on_object[:, part].sum() / max(n_cells[part], 1)),
+        )
+        for part in range(k)
+    )
+
+
+def _agreeing(index: Index, k: int, ranked_at: dict[int, list[PartEvidence]]) -> dict[tuple[int, int], tuple[int, ...]]:
+    """By class and significant part, the other ks at which the part that its middle belongs to is significant as well."""
+    significant = {other: {(row.class_idx, row.part) for row in rows if row.significant} for other, rows in ranked_at.items()}
+    others = [other for other in ranked_at if other != k]
+    return {
+        (idx, part): tuple(o for o in others if (idx, index.dictionary.at_other_k(part, k, o)) in significant[o])
+        for idx, part in sorted(significant[k])
+    }

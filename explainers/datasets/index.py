@@ -1,0 +1,142 @@
+"""An index on disk: a folder that anybody's tools can read.
+
+    manifest.json             what it was made with and of, and which files belong to it; written last
+    dictionary.safetensors    the space and the centroids of the parts, for every k
+    photos/, regions/         Parquet shards (shards.py)
+
+Nothing in it depends on when, where or in which order it was made.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import load, save
+
+from explainers.datasets.shards import PHOTOS, REGIONS
+from explainers.dictionaries.clustering import Dictionary, Space
+from models.errors import EncoderscopeError
+
+SCHEMA = "encoderscope/index/1"
+MANIFEST, DICTIONARY = "manifest.json", "dictionary.safetensors"
+
+
+class UnreadableIndex(EncoderscopeError):
+    """A folder that holds no whole index."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index that is there."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    key: str  # the SHA-256 of its manifest
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self.manifest["class_names"])
+
+    @property
+    def ks(self) -> tuple[int, ...]:
+        return tuple(self.manifest["settings"]["dictionary"]["ks"])
+
+    @cached_property
+    def dictionary(self) -> Dictionary:
+        """The parts."""
+        return read_dictionary((self.folder / DICTIONARY).read_bytes())
+
+    @cached_property
+    def photos(self) -> pa.Table:
+        """What is known of every photo that could be read, without its thumbnail."""
+        columns = [name for name in pq.read_schema(self._paths(PHOTOS)[0]).names if name != "thumbnail"]
+        table = pa.concat_tables(pq.read_table(path, columns=columns) for path in self._paths(PHOTOS))
+        return table.filter(table["predicted"].is_valid())
+
+    def refused(self) -> dict[str, str]:
+        """Why photos of the data set are not in the index, by their names."""
+        tables = [pq.read_table(path, columns=["name", "error"]) for path in self._paths(PHOTOS)]
+        table = pa.concat_tables(tables)
+        table = table.filter(table["error"].is_valid())
+        return dict(zip(table["name"].to_pylist(), table["error"].to_pylist(), strict=True))
+
+    def regions(self, k: int, columns: tuple[str, ...]) -> pa.Table:
+        """Some columns of the regions for one k, in the order of the photos, with ``photo_idx``: the row of each one's photo."""
+        rows = {name: row for row, name in enumerate(self.photos["name"].to_pylist())}
+        wanted = dict.fromkeys(("photo", *columns))
+        tables = [pq.read_table(path, columns=list(wanted), filters=[("k", "=", k)]) for path in self._paths(REGIONS)]
+        table = pa.concat_tables(tables)
+        names = table["photo"].combine_chunks().dictionary_encode()
+        of_name = np.array([rows[name] for name in names.dictionary.to_pylist()], np.int32)
+        idx = of_name[names.indices.to_numpy()] if len(names) else np.zeros(0, np.int32)
+        return table.drop_columns(["photo"]).append_column("photo_idx", pa.array(idx))
+
+    def thumbnails(self, names: set[str]) -> dict[str, bytes]:
+        """The JPEG bytes of some photos, by their names."""
+        kept: dict[str, bytes] = {}
+        for path in self._paths(PHOTOS):
+            table = pq.read_table(path, columns=["name", "thumbnail"], filters=[("name", "in", sorted(names))])
+            kept |= dict(zip(table["name"].to_pylist(), table["thumbnail"].to_pylist(), strict=True))
+        return kept
+
+    def _paths(self, kind: str) -> list[Path]:
+        return [self.folder / kind / name for name in self.manifest["shards"]]
+
+
+def open_index(folder: Path) -> Index:
+    """The index in a folder; raises UnreadableIndex where there is none, or a part of it is missing."""
+    try:
+        content = (folder / MANIFEST).read_bytes()
+        manifest = json.loads(content)
+        if manifest.get("schema") != SCHEMA:
+            raise UnreadableIndex(f"'{folder}' holds an index of another version ({manifest.get('schema')}). Make it anew.")
+        index = Index(folder, manifest, hashlib.sha256(content).hexdigest())
+        missing = [name for name in manifest["shards"] for kind in (PHOTOS, REGIONS) if not (folder / kind / name).is_file()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableIndex(f"'{folder}' holds no index. Make one with: python -m explainers index DATA --out DIR.") from error
+    if missing or not (folder / DICTIONARY).is_file():
+        raise UnreadableIndex(f"The index in '{folder}' lacks files ({', '.join(missing[:3]) or DICTIONARY}). Make it again.")
+    return index
+
+
+def dictionary_bytes(dictionary: Dictionary, key: str) -> bytes:
+    """The content of the file of a dictionary; ``key`` says what it was fitted on."""
+    tensors = {"mean": dictionary.space.mean, "axes": dictionary.space.axes}
+    tensors |= {f"centroids.{k}": centroids for k, centroids in dictionary.centroids.items()}
+    content = {"key": key, "stability": {str(k): value for k, value in dictionary.stability.items()}}
+    plain = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
+    return save(plain, {"content": json.dumps(content, sort_keys=True)})
+
+
+def dictionary_key(content: bytes) -> str:
+    """What the dictionary in the bytes of a file was fitted on; raises UnreadableIndex where it holds none."""
+    return _content_of(content)["key"]
+
+
+def read_dictionary(content: bytes) -> Dictionary:
+    """The dictionary in the bytes of a file; raises UnreadableIndex where it holds none."""
+    stability = _content_of(content)["stability"]
+    tensors = load(content)
+    ks = sorted(int(k) for k in stability)
+    centroids = {k: tensors[f"centroids.{k}"] for k in ks}
+    return Dictionary(Space(tensors["mean"], tensors["axes"]), centroids, {k: stability[str(k)] for k in ks})
+
+
+def _content_of(content: bytes) -> dict[str, Any]:
+    """What the header of a file in the format of safetensors says besides its tensors."""
+    try:
+        n_bytes = int.from_bytes(content[:8], "little")
+        return json.loads(json.loads(content[8 : 8 + n_bytes])["__metadata__"]["content"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableIndex("The dictionary of this index is damaged. Make the index again.") from error

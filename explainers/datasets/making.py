@@ -1,0 +1,282 @@
+"""Making an index: three passes over a data set of any length, in the memory of a few photos and the sample.
+
+    hash        every file by its content: shards and sample depend on nothing else
+    sample      some positions of some photos, clustered into a dictionary
+    describe    shard by shard: prediction, evidence, regions; a shard that is there already is left as it is
+
+Whoever is killed loses the shards in flight; the same command goes on from there. What is computed is asked of the service, group
+by group, so others have their turn. The next group is decoded meanwhile.
+"""
+
+import hashlib
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from explainers.datasets.index import (
+    DICTIONARY,
+    MANIFEST,
+    SCHEMA,
+    Index,
+    UnreadableIndex,
+    dictionary_bytes,
+    dictionary_key,
+    open_index,
+    read_dictionary,
+)
+from explainers.datasets.questions import (
+    ChooseDepth,
+    Chosen,
+    Described,
+    DescribePhotos,
+    FitDictionary,
+    PhotosAtDepth,
+    SampleActivations,
+)
+from explainers.datasets.settings import IndexSettings
+from explainers.datasets.shards import (
+    PHOTOS,
+    REGIONS,
+    Known,
+    Row,
+    Shard,
+    hash_of,
+    row_of,
+    shards_of,
+    unreadable_row,
+    write_shard,
+)
+from explainers.datasets.sources import Item, UnreadableData
+from explainers.dictionaries.clustering import Dictionary
+from explainers.dictionaries.sample import sampled_photos
+from explainers.dictionaries.settings import require_valid
+from explainers.results.files import as_json, write_bytes
+from explainers.results.provenance import versions
+from explainers.service.questions import Answer, Question
+from models.encoder.labels import class_name
+from models.errors import BadSettings, UnreadableImage
+from models.photo import Photo, read_photo_file
+from models.progress import IGNORED, Progress
+from models.version import __version__
+
+PHOTOS_OF_A_GROUP = 16  # that are asked about together
+PIXELS_OF_A_GROUP = 2**25  # of large photos, fewer
+PHOTOS_AHEAD = 8  # that are decoded meanwhile
+HASHED, SAMPLED = 0.03, 0.2  # shares of the progress at which the passes end
+
+OnObjects = Callable[[Item, Photo, tuple[int, int]], np.ndarray | None]  # (h, w) bool: where objects are, on a map of that shape
+
+
+def nothing_known(item: Item, photo: Photo, shape: tuple[int, int]) -> np.ndarray | None:
+    """Where nobody has said where objects are on a map (h, w)."""
+    return None
+
+
+class Ask(Protocol):
+    """The answer to a question, waited for."""
+
+    def __call__(self, question: Question[Answer]) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class Making:
+    """What it takes to make an index."""
+
+    items: Sequence[Item]
+    settings: IndexSettings
+    folder: Path
+    data_name: str
+    ask: Ask
+    on_objects: OnObjects = nothing_known
+
+
+def make_index(making: Making, progress: Progress = IGNORED) -> Index:
+    """The index of a data set, made in a folder, or completed there; raises UnreadableData where no photo can be read."""
+    require_valid(making.settings.dictionary)
+    if making.settings.photos_per_shard < 1:
+        raise BadSettings(f"{making.settings.photos_per_shard} photos make no shard; at least 1 is needed, 1,000 are usual.")
+    chosen = making.ask(ChooseDepth(making.settings.encoder_name, making.settings.depth, making.settings.input_size))
+    settings = replace(making.settings, depth=chosen.depth, input_size=chosen.input_size)
+    making = replace(making, settings=settings)
+    photos = _hashed(making.items, progress.part(0, HASHED))
+    key, dictionary = _dictionary(making, photos, chosen, progress.part(HASHED, SAMPLED))
+    shards = shards_of(photos, settings.photos_per_shard, key)
+    _describe(making, shards, dictionary, key, progress.part(SAMPLED, 1))
+    write_bytes(making.folder / MANIFEST, as_json(_manifest(making, chosen, shards, dictionary)))
+    return open_index(making.folder)
+
+
+# --- hash ---------------------------------------------------------------------------------------------------------------------
+
+
+def _hashed(items: Sequence[Item], progress: Progress) -> list[Known]:
+    photos = []
+    for n, item in enumerate(items):
+        if n % 100 == 0:
+            progress.report(n / len(items), f"Looking through {len(items)} files")
+        photos.append(Known(item, _sha256(item.path)))
+    return photos
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""  # the reason comes up when the photo is read
+
+
+# --- sample -------------------------------------------------------------------------------------------------------------------
+
+
+def _dictionary(making: Making, photos: Sequence[Known], chosen: Chosen, progress: Progress) -> tuple[str, Dictionary]:
+    """The dictionary, and the key of everything that is made with it; the one in the folder if it is of the same sample."""
+    settings = making.settings
+    by_hash = {known.sha256: known for known in sorted(photos, key=lambda known: known.item.name, reverse=True) if known.sha256}
+    hashes, n_each = sampled_photos(by_hash, settings.dictionary.n_positions, settings.dictionary.seed)
+    looks = [chosen.encoder.fingerprint, chosen.depth, chosen.input_size]
+    key = hash_of([SCHEMA, looks, asdict(settings.dictionary), hashes])
+    path = making.folder / DICTIONARY
+    if (kept := _kept_dictionary(path, key)) is not None:
+        return key, kept
+    sampled: list[np.ndarray] = []
+    for group in _groups([by_hash[sha256] for sha256 in hashes]):
+        progress.report(len(sampled) / len(hashes), "Sampling positions")
+        seen = PhotosAtDepth(settings.encoder_name, chosen.depth, chosen.input_size, _photos_in(group))
+        if seen.photos:
+            sampled += making.ask(SampleActivations(seen, n_each, settings.dictionary.seed))
+    if not sampled:
+        raise UnreadableData("Not one photo of this data set can be read. Choose another one.")
+    progress.report(1.0, "Clustering positions")
+    dictionary = making.ask(FitDictionary(settings.dictionary, key, np.concatenate(sampled)))
+    write_bytes(path, dictionary_bytes(dictionary, key))
+    return key, dictionary
+
+
+def _kept_dictionary(path: Path, key: str) -> Dictionary | None:
+    """The dictionary in a file, if it was fitted on the sample of that key."""
+    try:
+        content = path.read_bytes()
+        return read_dictionary(content) if dictionary_key(content) == key else None
+    except (OSError, UnreadableIndex):
+        return None
+
+
+# --- describe -----------------------------------------------------------------------------------------------------------------
+
+
+def _describe(making: Making, shards: Sequence[Shard], dictionary: Dictionary, key: str, progress: Progress) -> None:
+    missing = [shard for shard in shards if not shard.is_whole(making.folder)]
+    n_photos, n_done = sum(len(shard.photos) for shard in missing), 0
+    for shard in missing:
+        rows: list[Row] = []
+        for group in _groups(shard.photos):
+            progress.report(n_done / n_photos, f"{n_done} of {n_photos} photos")
+            rows += _described(making, group, dictionary, key)
+            n_done += len(group)
+        write_shard(shard, rows, making.folder, dictionary.space.axes.shape[1])
+    _drop_others(making.folder, shards)
+
+
+def _described(making: Making, group: Sequence["_Read"], dictionary: Dictionary, key: str) -> list[Row]:
+    settings = making.settings
+    seen = PhotosAtDepth(settings.encoder_name, settings.depth or 0, settings.input_size, _photos_in(group))
+    described = iter(making.ask(DescribePhotos(seen, key, dictionary)) if seen.photos else ())
+    return [
+        unreadable_row(known, error) if photo is None else _row(making, known, photo, next(described))
+        for known, photo, error in group
+    ]
+
+
+def _row(making: Making, known: Known, photo: Photo, described: Described) -> Row:
+    shape = next(iter(described.regions.values())).shape
+    return row_of(known, photo, described, making.on_objects(known.item, photo, shape))
+
+
+def _drop_others(folder: Path, shards: Sequence[Shard]) -> None:
+    """Deletes shards that do not belong to this index: of other settings, or of photos that have changed."""
+    for kind in (PHOTOS, REGIONS):
+        own = {shard.path(folder, kind).name for shard in shards}
+        for path in (folder / kind).glob("part-*.parquet"):
+            if path.name not in own:
+                path.unlink(missing_ok=True)
+
+
+def _manifest(making: Making, chosen: Chosen, shards: Sequence[Shard], dictionary: Dictionary) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "data": making.data_name,
+        "encoder": chosen.encoder,
+        "class_names": _class_names(chosen),
+        "module": chosen.encoder.depths[chosen.depth].module_name,
+        "settings": making.settings,
+        "n_files": sum(len(shard.photos) for shard in shards),
+        "stability": dictionary.stability,
+        "shards": [shard.path(making.folder, PHOTOS).name for shard in shards],
+        "encoderscope": __version__,
+        "versions": versions() | {"pyarrow": pa.__version__},
+    }
+
+
+def _class_names(chosen: Chosen) -> list[str]:
+    names = chosen.encoder.class_names
+    return [class_name(names, idx) for idx in range(max(2, len(names)))]
+
+
+# --- reading photos -----------------------------------------------------------------------------------------------------------
+
+
+class _Read(NamedTuple):
+    """A photo of the data set with its pixels, or why it has none."""
+
+    known: Known
+    photo: Photo | None
+    error: str
+
+
+def _photos_in(group: Sequence[_Read]) -> tuple[Photo, ...]:
+    return tuple(photo for _, photo, _ in group if photo is not None)
+
+
+def _groups(photos: Sequence[Known]) -> Iterator[list[_Read]]:
+    """Photos group after group, in order; how many are in a group depends on their pixels alone."""
+    group: list[_Read] = []
+    n_pixels = 0
+    for read in _read_ahead(photos):
+        size = 0 if read.photo is None else math.prod(read.photo.shape)
+        if group and (len(group) == PHOTOS_OF_A_GROUP or n_pixels + size > PIXELS_OF_A_GROUP):
+            yield group
+            group, n_pixels = [], 0
+        group.append(read)
+        n_pixels += size
+    if group:
+        yield group
+
+
+def _read_ahead(photos: Sequence[Known]) -> Iterator[_Read]:
+    """The photos in order; a few are decoded while those before them are worked on."""
+    with ThreadPoolExecutor(1, "encoderscope-read") as reader:
+        coming: deque[Future[_Read]] = deque()
+        for known in photos:
+            coming.append(reader.submit(_read, known))
+            if len(coming) > PHOTOS_AHEAD:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+
+
+def _read(known: Known) -> _Read:
+    try:
+        photo = read_photo_file(known.item.path)
+    except UnreadableImage as error:
+        return _Read(known, None, str(error))
+    if photo.sha256 != known.sha256:
+        return _Read(known, None, f"'{known.item.name}' changed while it was looked at.")
+    return _Read(known, replace(photo, name=known.item.name), "")

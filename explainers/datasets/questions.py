@@ -1,0 +1,125 @@
+"""What making an index asks of the service: plain data, group after group, so that others have their turn in between.
+
+None of the answers is kept by the service: each goes to disk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from explainers.datasets.findings import Audit
+from explainers.dictionaries.clustering import Dictionary
+from explainers.dictionaries.regions import Regions
+from explainers.dictionaries.settings import DictionarySettings
+from explainers.runtime.scheduler import Activity
+from explainers.runtime.worker import Urgency
+from explainers.service.questions import Question
+from models.encoder import EncoderInfo
+from models.photo import Photo
+
+
+@dataclass(frozen=True)
+class AskAudit(Question[Audit]):
+    """Which parts of an index carry the evidence for a class, and where the network fails."""
+
+    folder: Path
+    index_key: str  # of the index that is meant: a newer one in the same folder is another question
+    k: int
+    classes: tuple[int, ...] = ()  # all that can be tested, unless some are named
+    seed: int = 0
+
+    urgency = Urgency.SOON
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("auditing", f"the index '{self.folder.name}'")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An encoder with the depth and the input size that an index takes."""
+
+    encoder: EncoderInfo
+    depth: int
+    input_size: int  # px
+
+
+@dataclass(frozen=True)
+class ChooseDepth(Question[Chosen]):
+    """Which depth and which input size an index takes; None and 0 leave them to the encoder."""
+
+    encoder_name: str
+    depth: int | None
+    input_size: int
+
+    urgency = Urgency.LATER
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("indexing", "a data set", self.encoder_name)
+
+
+@dataclass(frozen=True)
+class PhotosAtDepth:
+    """Some photos as an encoder sees them at one depth."""
+
+    encoder_name: str
+    depth: int
+    input_size: int  # px
+    photos: tuple[Photo, ...]
+
+
+@dataclass(frozen=True)
+class SampleActivations(Question[tuple[np.ndarray, ...]]):
+    """Activations (n, C) at some positions of each photo, which its hash and the seed choose."""
+
+    seen: PhotosAtDepth
+    n_positions: int  # of each photo
+    seed: int
+
+    urgency = Urgency.LATER
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("sampling", f"{len(self.seen.photos)} photos", self.seen.encoder_name)
+
+
+@dataclass(frozen=True)
+class FitDictionary(Question[Dictionary]):
+    """The dictionary of sampled activations (n, C)."""
+
+    settings: DictionarySettings
+    key: str  # a hash of what was sampled
+    activations: np.ndarray = field(compare=False, repr=False)
+
+    urgency = Urgency.LATER
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("clustering", f"{len(self.activations)} positions")
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """One photo: its most probable classes, and its regions for every k."""
+
+    class_idx: tuple[int, ...]  # the most probable first
+    probabilities: tuple[float, ...]
+    regions: Mapping[int, Regions]  # by k
+
+
+@dataclass(frozen=True)
+class DescribePhotos(Question[tuple[Described, ...]]):
+    """What an index keeps of each photo."""
+
+    seen: PhotosAtDepth
+    key: str  # of the dictionary
+    dictionary: Dictionary = field(compare=False, repr=False)
+
+    urgency = Urgency.LATER
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("indexing", f"{len(self.seen.photos)} photos", self.seen.encoder_name)

@@ -1,0 +1,97 @@
+"""An index is the same bytes however it came about."""
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from explainers.datasets import making
+from explainers.datasets.index import MANIFEST, UnreadableIndex, open_index
+from explainers.datasets.questions import DescribePhotos
+from explainers.datasets.sources import UnreadableData, list_items
+from tests.explainers.datasets.conftest import TINY
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_order_of_photos_does_not_change_a_byte(made, data, tmp_path):
+    made(tmp_path / "a")
+    made(tmp_path / "b", items=list_items(data)[::-1])
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_who_is_interrupted_goes_on_and_comes_to_the_same_bytes(made, tmp_path, monkeypatch, index_service):
+    whole = made(tmp_path / "whole")
+    written, write = [], making.write_shard
+
+    def dying(*args):
+        if len(written) == 1:
+            raise KeyboardInterrupt
+        written.append(args)
+        write(*args)
+
+    monkeypatch.setattr(making, "write_shard", dying)
+    with pytest.raises(KeyboardInterrupt):
+        made(tmp_path / "again")
+    monkeypatch.setattr(making, "write_shard", write)
+    with pytest.raises(UnreadableIndex):
+        open_index(tmp_path / "again")
+    asked = []
+    monkeypatch.setattr(index_service, "ask", lambda question, ask=index_service.ask: asked.append(question) or ask(question))
+    made(tmp_path / "again")
+    n_described = sum(len(question.seen.photos) for question in asked if isinstance(question, DescribePhotos))
+    assert n_described < 12 and contents(tmp_path / "again") == contents(whole.folder)
+
+
+def test_a_file_that_is_no_picture_is_named_and_the_others_are_done(made, tmp_path):
+    index = made(tmp_path)
+    assert list(index.refused()) == ["thing 0/broken.png"] and len(index.photos) == 12
+    assert index.manifest["n_files"] == 13
+
+
+def test_shards_of_other_settings_give_way(made, tmp_path):
+    made(tmp_path)
+    assert len(list((tmp_path / "photos").iterdir())) == 3
+    index = made(tmp_path, settings=replace(TINY, photos_per_shard=20))
+    assert len(list((tmp_path / "photos").iterdir())) == 1 and open_index(tmp_path).key == index.key
+
+
+def test_what_is_kept_of_a_photo_adds_up(made, tmp_path):
+    index = made(tmp_path)
+    for k in index.ks:
+        regions = index.regions(k, ("part", "n_cells", "evidence", "map_height", "map_width"))
+        cells = np.bincount(regions["photo_idx"].to_numpy(), regions["n_cells"].to_numpy())
+        assert set(cells) == {regions["map_height"][0].as_py() * regions["map_width"][0].as_py()}
+        evidence = np.bincount(regions["photo_idx"].to_numpy(), regions["evidence"].to_numpy())
+        assert ((evidence == 0) | (np.abs(evidence - 1) < 1e-5)).all()
+    assert set(index.thumbnails({"thing 0/2.png"})) == {"thing 0/2.png"}
+    assert index.dictionary.ks == (2, 4) and pickle.loads(pickle.dumps(index)).key == index.key
+
+
+def test_parquet_says_what_its_columns_are(made, tmp_path):
+    index = made(tmp_path)
+    path = tmp_path / "regions" / index.manifest["shards"][0]
+    assert pq.read_schema(path).names[:3] == ["photo", "k", "part"] and b"encoderscope" in pq.read_schema(path).metadata
+
+
+def test_what_is_no_index_or_lacks_files_is_refused(made, tmp_path):
+    with pytest.raises(UnreadableIndex, match="holds no index"):
+        open_index(tmp_path)
+    index = made(tmp_path)
+    (tmp_path / "photos" / index.manifest["shards"][0]).unlink()
+    with pytest.raises(UnreadableIndex, match="lacks files"):
+        open_index(tmp_path)
+    (tmp_path / MANIFEST).write_text('{"schema": "other"}')
+    with pytest.raises(UnreadableIndex, match="another version"):
+        open_index(tmp_path)
+
+
+def test_a_data_set_without_one_photo_is_refused(made, data, tmp_path):
+    broken = [item for item in list_items(data) if "broken" in item.name]
+    with pytest.raises(UnreadableData, match="Not one photo"):
+        made(tmp_path, items=broken)
