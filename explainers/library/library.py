@@ -43,9 +43,9 @@ from explainers.library.sets import (
 )
 from explainers.library.sources import FromLibrary
 from explainers.library.starters import starters_in
-from explainers.library.store import Store, fitted_on
+from explainers.library.store import Store
 from explainers.runtime.caches import LruCache, n_bytes
-from models.errors import BadConcept, UnknownConcept, UnreadableImage
+from models.errors import BadConcept, LibraryUnavailable, UnknownConcept, UnreadableImage
 from models.files import home
 from models.photo import Photo, read_photo
 
@@ -284,24 +284,26 @@ class ConceptLibrary:
     def import_pack(self, data: bytes, name: str = "the pack") -> tuple[Added, ...]:
         """Adds the sets of a pack, and its CAVs of them where there are none yet: trust a pack as you trust its sender.
 
-        A set whose name is taken by other images gets a number ('striped 2'). Raises BadConcept if a set has no usable image;
-        the others are added all the same.
+        A set whose name is taken by other images gets a number ('striped 2'). Raises BadConcept if a set has no usable image, and
+        LibraryUnavailable if the folder cannot be written; then no set is added.
         """
-        added, failed = [], []
-        for wanted in read_pack_sets(data, name):
-            try:
-                added.append(self._import_set(data, name, wanted))
-            except BadConcept as error:
-                failed.append(str(error))
-        self._import_cavs(data, name, {a.image_set.fingerprint for a in added})
+        sets = [(wanted, *self._take(_pack_images(data, name, wanted))) for wanted in read_pack_sets(data, name)]
+        failed = [nothing_usable(require_name(wanted.name), refused) for wanted, taken, refused in sets if not taken]
         if failed:
-            others = f" Of the other sets of '{name}', {len(added)} could be added." if added else ""
-            raise BadConcept(" ".join(failed) + others)
+            raise BadConcept(f"{' '.join(failed)} Nothing of '{name}' was added.")
+        added: list[Added] = []
+        try:
+            for wanted, taken, refused in sets:
+                added.append(self._import_set(wanted, taken, refused))
+            self._import_cavs(data, name, {a.image_set.fingerprint for a in added})
+        except LibraryUnavailable:
+            for made in (a.image_set for a in added if a.n_added):
+                self._store.forget(made.kind, made.key)
+            raise
         return tuple(added)
 
-    def _import_set(self, data: bytes, name: str, wanted: ImageSet) -> Added:
-        require_name(wanted.name)
-        taken, refused = self._take(_pack_images(data, name, wanted))
+    def _import_set(self, wanted: ImageSet, taken: Sequence[ImageRef], refused: Sequence[Refusal]) -> Added:
+        """Adds a set as a new one, or finds all of it in a set that is there."""
         here = {image.sha256 for image in taken}
         taken = [replace(image, name=shown(image.name)) for image in wanted.images if image.sha256 in here]
         there = self._by_name(wanted.kind).get(folded(wanted.name))
@@ -317,9 +319,9 @@ class ConceptLibrary:
 
     def _import_cavs(self, data: bytes, name: str, fingerprints: set[str]) -> None:
         for item in read_archive(data, name, lambda path: path.startswith("cavs/")):
-            if isinstance(item, Entry) and fitted_on(item.data) & fingerprints:
+            if isinstance(item, Entry):
                 with self._store.lock():
-                    self._store.put_cav(Path(item.name).stem, item.data)
+                    self._store.put_cav(Path(item.name).stem, item.data, fingerprints)
 
     # --- is a set fit for use? ----------------------------------------------------------------------------------------------
 

@@ -17,10 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
+from explainers.library.cav_files import read_cav, written_cav
 from explainers.library.locks import held_lock
 from explainers.library.regions import read_region, region_record
 from explainers.library.sets import KINDS, ImageRef, ImageSet, Kind
@@ -29,7 +28,7 @@ from models.files import is_past_keeping, left_behind, written_atomically
 
 WHOLE_IMAGES, WITH_REGIONS = 1, 2  # formats of manifests; the second where a region is among the images
 FORMATS = (WHOLE_IMAGES, WITH_REGIONS)
-CAV_BYTES = 2 * 2**30  # about two thousand concepts of a ResNet-50's last depth
+CAV_BYTES = int(os.environ.get("ENCODERSCOPE_CAV_MB", "2048")) * 2**20  # 2 GiB: two thousand concepts of a ResNet-50's last depth
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAFE_KEY = re.compile(r"[a-z0-9-]{1,100}")
 _HEX = re.compile(r"[0-9a-f]{8,128}")
@@ -123,20 +122,23 @@ class Store:
     # --- CAVs ---------------------------------------------------------------------------------------------------------------
 
     def load_cav(self, key: str) -> dict[str, Tensor] | None:
-        """The tensors kept under a key, each of whatever shape (...); None if there are none, or the file is broken."""
-        path = self._cav(key)
+        """The tensors kept under a key, each of whatever shape (...); None if there are none, or not as they were written."""
+        read = self._read_cav(key)
+        if read is None:
+            return None
+        with suppress(OSError):  # a library that can only be read
+            os.utime(self._cav(key))
+        return read[0]
+
+    def _read_cav(self, key: str) -> tuple[dict[str, Tensor], set[str]] | None:
         try:
-            tensors = load(path.read_bytes())
-            with suppress(OSError):  # a library that can only be read
-                os.utime(path)
-            return tensors
-        except (OSError, SafetensorError, ValueError, KeyError):
+            return read_cav(self._cav(key).read_bytes())
+        except OSError:
             return None
 
     def save_cav(self, key: str, tensors: dict[str, Tensor], fingerprints: Iterable[str]) -> None:
         """Keeps tensors of any shape (...) under a key, and on which sets they were fitted. The lock is held by the caller."""
-        on_cpu = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-        _write(self._cav(key), save(on_cpu, {"sets": " ".join(fingerprints)}))
+        _write(self._cav(key), written_cav(tensors, fingerprints))
         self._trim_cavs()
 
     def _trim_cavs(self) -> None:
@@ -149,16 +151,20 @@ class Store:
             path.unlink(missing_ok=True)
             total -= stat.st_size
 
-    def put_cav(self, key: str, data: bytes) -> None:
-        """Keeps the bytes of a CAV's file as they are, unless there is a file under this key that can be read."""
-        if self.load_cav(key) is None:
+    def put_cav(self, key: str, data: bytes, fingerprints: set[str]) -> None:
+        """Keeps the bytes of a CAV's file as they are, if it is sound, was fitted on one of these sets, and there is none under
+        this key. The lock is held by the caller."""
+        read = read_cav(data) if _HEX.fullmatch(key) else None
+        if read is not None and read[1] & fingerprints and self._read_cav(key) is None:
             _write(self._cav(key), data)
+            self._trim_cavs()
 
     def cavs_of(self, fingerprints: set[str]) -> Iterator[tuple[str, bytes]]:
         """Key and bytes of every CAV that was fitted on one of these sets."""
         for path in self._cavs():
             data = path.read_bytes()
-            if fitted_on(data) & fingerprints:
+            read = read_cav(data)
+            if read is not None and read[1] & fingerprints:
                 yield path.stem, data
 
     @property
@@ -194,16 +200,6 @@ class Store:
         for path in unused:
             path.unlink(missing_ok=True)
         return len(unused)
-
-
-def fitted_on(cav: bytes) -> set[str]:
-    """The fingerprints of the sets that a CAV file says it was fitted on; none if the file is broken."""
-    try:
-        load(cav)
-        header = json.loads(cav[8 : 8 + int.from_bytes(cav[:8], "little")])  # safetensors: length of the header, header, values
-        return set(header.get("__metadata__", {}).get("sets", "").split())
-    except (SafetensorError, ValueError, KeyError):
-        return set()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -7,7 +7,7 @@ what reads on and on. Sizes are of the memory needed beside the bytes of the fil
 import os
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import BytesIO
 
@@ -28,13 +28,18 @@ class TimedBytes(BytesIO):
     def __init__(self, data: bytes, name: str) -> None:
         super().__init__(data)
         self._photo_name = name
-        self.end = time.thread_time() + MAX_SECONDS + len(data) / _BYTES_PER_SECOND
+        self.end = time.thread_time() + seconds_for(len(data))
 
     def read(self, size: int | None = -1, /) -> bytes:
         """The next bytes; raises UnreadableImage once the time is over."""
         if time.thread_time() > self.end:
             raise UnreadableImage(takes_too_long(self._photo_name))
         return super().read(size)
+
+
+def seconds_for(n_bytes: int) -> float:
+    """Seconds of the processor that a file of so many bytes may take."""
+    return MAX_SECONDS + n_bytes / _BYTES_PER_SECOND
 
 
 class Budget:
@@ -44,10 +49,19 @@ class Budget:
         self._n_bytes, self._taken = n_bytes, 0
         self._given_back = threading.Condition()
         self._turn = threading.Lock()  # held while one waits, so that who needs much is not passed by those who need little
+        self._ask_for: Callable[[int], None] | None = None
+
+    def leave_to(self, ask_for: Callable[[int], None]) -> None:
+        """From now on another process has the bytes, and takes them back by itself; ``ask_for`` returns when it gives so many."""
+        self._ask_for = ask_for
 
     @contextmanager
     def taken(self, n_bytes: int) -> Generator[None]:
         """Holds so many bytes; more than there are in all are had alone."""
+        if self._ask_for is not None:
+            self._ask_for(n_bytes)
+            yield
+            return
         with self._turn, self._given_back:
             self._given_back.wait_for(lambda: not self._taken or self._taken + n_bytes <= self._n_bytes)
             self._taken += n_bytes
@@ -59,6 +73,8 @@ class Budget:
                 self._given_back.notify_all()
 
 
+# Processes in which a server has photos decoded, where the system can bound them; 0: it decodes them itself.
+N_DECODERS = int(os.environ.get("ENCODERSCOPE_DECODERS", "2")) if os.name == "posix" else 0
 DECODING = Budget(int(float(os.environ.get("ENCODERSCOPE_DECODING_MB", "512")) * MB))
 
 

@@ -1,11 +1,14 @@
 """From the bytes of a file to a photo, within limits; what cannot be shown is refused with the reason.
 
-Nothing is decoded before the header was checked, and only by decoders on a short list.
+Nothing is decoded before the header was checked, and only by decoders on a short list. The server has files decoded in processes
+apart (`reading_by`); anybody else decodes here.
 """
 
 import hashlib
 import struct
 import zlib
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -66,8 +69,15 @@ def read_photo(data: bytes, name: str, bands: tuple[int, ...] = ()) -> Photo:
         raise UnreadableImage(too_many_bytes(name))
     if bands and (len(bands) not in (1, 3) or min(bands) < 1):
         raise UnreadableImage(f"{', '.join(map(str, bands))} cannot be shown: one band or three are needed, counted from 1.")
+    read = _readers[-1](data, name, bands)
+    notes = (*read.notes, _NO_BANDS) if bands and not read.n_bands else read.notes
+    return Photo(name, _identity(data, bands, read), read.pixels, notes, read.n_bands, read.bands)
+
+
+def read_here(data: bytes, name: str, bands: tuple[int, ...]) -> Read:
+    """The picture in a file's bytes, decoded in this process; raises UnreadableImage with the reason."""
     try:
-        read = _read(data, name, bands)
+        return _read(data, name, bands)
     except Image.DecompressionBombError as error:
         raise UnreadableImage(too_many_pixels(name, "more pixels than can be shown safely")) from error
     except NoValuesError as error:
@@ -76,8 +86,20 @@ def read_photo(data: bytes, name: str, bands: tuple[int, ...] = ()) -> Photo:
         raise UnreadableImage(f"'{name}' does not fit into the memory that is left. Save it smaller.") from error
     except _DECODING_ERRORS as error:
         raise UnreadableImage(_why_unreadable(data, name, error)) from error
-    notes = (*read.notes, _NO_BANDS) if bands and not read.n_bands else read.notes
-    return Photo(name, _identity(data, bands, read), read.pixels, notes, read.n_bands, read.bands)
+
+
+Reader = Callable[[bytes, str, tuple[int, ...]], Read]
+_readers: list[Reader] = [read_here]
+
+
+@contextmanager
+def reading_by(reader: Reader) -> Generator[None]:
+    """While active, all photos of this process are decoded by ``reader``, which keeps the contract of `read_here`."""
+    _readers.append(reader)
+    try:
+        yield
+    finally:
+        _readers.remove(reader)
 
 
 def _read(data: bytes, name: str, bands: tuple[int, ...]) -> Read:

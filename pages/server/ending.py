@@ -1,4 +1,4 @@
-"""The end of the server: SIGTERM and SIGINT let what runs come to its next check, and the process ends with status 0."""
+"""The life of the server: photos are decoded apart; SIGTERM and SIGINT let what runs come to its next check, and end it."""
 
 import os
 import signal
@@ -7,13 +7,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from models.photo.apart import decoding_apart
+
 LONGEST_END = 9.0  # seconds; a step that takes longer ends with the process
 
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncGenerator[None]:
-    """Around the life of the server: does nothing before its end."""
-    yield
+    """Around the life of the server: while it lives, photos are decoded in processes apart."""
+    with decoding_apart():
+        yield
     end_well()
 
 

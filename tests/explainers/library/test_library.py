@@ -508,6 +508,16 @@ def test_a_broken_cav_counts_as_absent(library, n_kept):
     assert library.load_cav(KEY) is not None
 
 
+def test_a_cav_with_one_bit_changed_counts_as_absent(library):
+    library.save_cav(KEY, {"vector": torch.ones(5, dtype=torch.bfloat16), "n": torch.tensor(3)})
+    assert library.load_cav(KEY)["n"] == 3
+    path = library._store.folder / "cavs" / f"{KEY}.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert library.load_cav(KEY) is None
+
+
 @pytest.mark.parametrize("key", ["", "../../etc", "xyz", "AB" * 32])
 def test_a_key_is_a_hex_digest(library, key):
     with pytest.raises(BadSettings, match="hex digest"):
@@ -661,12 +671,34 @@ def test_what_is_no_pack_is_refused(other, data):
         other.import_pack(data)
 
 
-def test_a_set_without_usable_images_stops_no_other(cats, other):
-    pack = cats.export_pack(["cats", "striped"])
+def test_a_pack_is_imported_wholly_or_not_at_all(cats, other):
+    pack = cats.export_pack(["striped", "cats"])
     gone = {f"images/{i.sha256}" for i in cats.get("cats").images}
-    with pytest.raises(BadConcept, match=r"'cats'.* missing .*other sets of 'the pack', 1 could be added"):
+    with pytest.raises(BadConcept, match=r"'cats'.* missing .*Nothing of 'the pack' was added"):
         other.import_pack(repacked(pack, lambda name, data: None if name in gone else data))
-    assert listed(other) == ["striped"]
+    assert listed(other) == []
+
+
+def test_nothing_of_a_pack_stays_if_the_disk_refuses_its_end(cats, other, monkeypatch):
+    def refuse(*_):
+        raise LibraryUnavailable("full")
+
+    cats.save_cav(KEY, {"vector": torch.ones(3)}, [cats.get("cats")])
+    monkeypatch.setattr(other._store, "put_cav", refuse)
+    with pytest.raises(LibraryUnavailable):
+        other.import_pack(cats.export_pack(["striped", "cats"]))
+    assert listed(other) == []
+
+
+def test_cavs_of_a_pack_with_bad_names_or_bytes_are_left_out(cats, other):
+    cats.save_cav(KEY, {"vector": torch.ones(3)}, [cats.get("cats")])
+    pack = cats.export_pack(["cats"])
+    with zipfile.ZipFile(BytesIO(pack)) as archive:
+        cav = archive.read(f"cavs/{KEY}.safetensors")
+        others = [(n, archive.read(n)) for n in archive.namelist() if not n.startswith("cavs/")]
+    badly_named, damaged = ("cavs/NOT A KEY.safetensors", cav), (f"cavs/{'cd' * 32}.safetensors", cav[:-1] + b"!")
+    other.import_pack(zipped(*others, badly_named, damaged))
+    assert listed(other) == ["cats"] and other.n_cavs == 0
 
 
 def test_there_is_no_pickle_in_a_pack(cats):
