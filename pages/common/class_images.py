@@ -20,7 +20,7 @@ _SOURCES_HELP = (
     "Over which images the contribution is measured. Scenes can be generated for the encoders that come with Encoderscope, "
     "whose classes they are."
 )
-_UPLOADER, _READ = "class_uploads", "class_images.read"
+_UPLOADER = "class_uploads"
 
 
 def choose(info: EncoderInfo, class_idx: int, *, caption: bool = False) -> tuple[tuple[Photo, ...], list[str]]:
@@ -35,7 +35,7 @@ def choose(info: EncoderInfo, class_idx: int, *, caption: bool = False) -> tuple
         return _scenes(options, caption=caption), []
     refusals = _take_uploads()
     _draw_removal()
-    images, unread = _bounded(image for read in _read_items().values() for image in read)
+    images, unread = _bounded(image for of_file in _read_items() for image in of_file)
     return images, refusals + unread
 
 
@@ -116,14 +116,15 @@ def _draw_removal() -> None:
         )
 
 
-def _read_items() -> dict[str, list[Photo | str]]:
-    """What is in each file on the shelf, by its id: read once a session."""
-    before = st.session_state.get(_READ, {})
-    items = thread.shelf().class_items
-    st.session_state[_READ] = {
-        id: before[id] if id in before else [*_read_file(item.data, item.name)] for id, item in items.items()
-    }
-    return st.session_state[_READ]
+def _read_items() -> Iterator[tuple[Photo | str, ...]]:
+    """What is in each file on the shelf: read once, while there is room for it."""
+    for item in thread.shelf().class_items.values():
+        key = "class", item.sha256, item.name  # by name as well: that of another person is not to be seen
+        images = thread.decoded().get(key)
+        if images is None:
+            images = tuple(_read_file(item.data, item.name))
+            thread.decoded().put(key, images)
+        yield images
 
 
 def _read_file(data: bytes, name: str) -> Iterator[Photo | str]:

@@ -5,16 +5,18 @@ address that was seen last. Any other address is a link, and shows what it asks 
 """
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from explainers.runtime.caches import LruCache
+from explainers.runtime.caches import LruCache, n_bytes
 from models.photo import Photo, photo_from_array
 from pages.common import link, uploads
 from pages.common.shelf import KEPT_SECONDS, MB, Item, Shelf, Shelves
@@ -40,9 +42,13 @@ def shelves() -> Shelves:
 
 
 @st.cache_resource(show_spinner=False)
-def _decoded() -> LruCache[Photo]:
-    """Photos by the hash of their file, their name, and what is seen of them."""
-    return LruCache(1024 * MB, lambda photo: photo.pixels.nbytes)
+def decoded() -> LruCache[Any]:
+    """What is in files of the shelves, within one bound for all of them.
+
+    Photos are kept by the hash of their file, their name, and what is seen of them; the contents of files with images of a class
+    by the word "class", hash and name.
+    """
+    return LruCache(int(os.environ.get("ENCODERSCOPE_PHOTO_MB", "1024")) * MB, n_bytes)
 
 
 def shelf() -> Shelf:
@@ -100,13 +106,13 @@ def photo(item: Item, max_px: int | None = None) -> Photo | str:
     With ``max_px``, a photo of more pixels is shrunk to so many: then hundreds can be held at once.
     """
     key = item.sha256, item.name, item.bands, max_px  # by name as well: that of another person is not to be seen
-    known = _decoded().get(key)
+    known = decoded().get(key)
     if known is not None:
         return known
     read = uploads.read_upload(item.data, item.name, item.bands)
     if isinstance(read, Photo):
         read = _shrunk(read, max_px) if max_px else read
-        _decoded().put(key, read)
+        decoded().put(key, read)
     return read
 
 
@@ -126,7 +132,7 @@ def put(name: str, data: bytes) -> Item | str:
     if isinstance(read, str):
         return read
     item = shelf().put(name, read.sha256, data)
-    _decoded().put((item.sha256, item.name, item.bands, None), read)
+    decoded().put((item.sha256, item.name, item.bands, None), read)
     return item
 
 

@@ -2,9 +2,10 @@
 
 from starlette.middleware import Middleware
 
+from pages.server.budgets import UploadsWithinBudget
 from pages.server.ending import lifespan
 from pages.server.headers import OnlyOwnHosts, WithHeaders
 from pages.server.routes import ROUTES
 
-MIDDLEWARE = [Middleware(WithHeaders), Middleware(OnlyOwnHosts)]
+MIDDLEWARE = [Middleware(WithHeaders), Middleware(OnlyOwnHosts), Middleware(UploadsWithinBudget)]
 __all__ = ["MIDDLEWARE", "ROUTES", "lifespan"]
