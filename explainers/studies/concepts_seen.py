@@ -40,6 +40,7 @@ N_STEPS = 16  # of integrated gradients, refined where they miss
 MAP_BYTES = 256 * MB
 
 Array = np.ndarray
+Stacks = Mapping[str, Sequence[CavStack]]  # by concept, one per depth
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,20 @@ def concepts_seen(
 
     With more than one pseudo-concept in the settings, p-values as well.
     """
-    fit = stacks_with_tests if settings.n_null > 1 else stacks_of_one
-    stacks = fit(apart(observatory), encoder, examples, settings, progress)
+    stacks = stacks_of(observatory, encoder, examples, settings, progress)
+    return seen_with(encoder, stacks, explained, settings, progress)
+
+
+def stacks_of(
+    observatory: Observatory, encoder: Encoder, examples: Examples, settings: ExplainSettings, progress: Progress
+) -> Stacks:
+    """Every concept's CAV at every depth, with what it is tested against if the settings have more than one pseudo-concept."""
+    fit = _stacks_with_tests if settings.n_null > 1 else _stacks_of_one
+    return fit(apart(observatory), encoder, examples, settings, progress)
+
+
+def seen_with(encoder: Encoder, stacks: Stacks, explained: Explained, settings: ExplainSettings, progress: Progress) -> Seen:
+    """Maps, evidence and attributions of concepts that are fitted already."""
     images = [encoder.prepare(photo, settings.input_size) for photo in explained.photos]
     evidence = [
         [evidence_at(encoder, image, depth, [class_idx], settings.n_steps, progress.silent()) for depth in settings.depths]
@@ -154,9 +167,9 @@ def concepts_seen(
     )
 
 
-def stacks_of_one(
+def _stacks_of_one(
     observatory: Observatory, encoder: Encoder, examples: Examples, settings: ExplainSettings, progress: Progress
-) -> dict[str, list[CavStack]]:
+) -> Stacks:
     """Every concept's CAV at every depth, alone in its stack: nothing is tested."""
 
     def maps_of(photos: Sequence[Photo]) -> list[Tensor]:
@@ -171,9 +184,9 @@ def stacks_of_one(
     }
 
 
-def stacks_with_tests(
+def _stacks_with_tests(
     observatory: Observatory, encoder: Encoder, examples: Examples, settings: ExplainSettings, progress: Progress
-) -> dict[str, list[CavStack]]:
+) -> Stacks:
     """Every concept's CAV at every depth, with its replicates and the pseudo-concepts that it is tested against."""
 
     def source(photos: Sequence[Photo]) -> MapsSource:
@@ -189,7 +202,7 @@ def stacks_with_tests(
 
 
 def _concept_maps(
-    encoder: Encoder, images: Sequence[Tensor], stacks: Mapping[str, Sequence[CavStack]], depths: Sequence[int]
+    encoder: Encoder, images: Sequence[Tensor], stacks: Stacks, depths: Sequence[int]
 ) -> dict[tuple[int, str, int], Array]:
     """Where every concept is seen in images (3, H, W), (h, w) each, by image, concept and depth."""
     maps = {}

@@ -59,6 +59,12 @@ class Series:
     labels: tuple[str, ...] = ()  # of points, on hover
 
 
+def series_of(name: str, rows: Sequence[Mapping[str, Any]], x: str, y: str) -> Series:
+    """The measure ``y`` with its spread over the column ``x``."""
+    xs, ys, spreads = (tuple(row[column] for row in rows) for column in (x, y, f"{y}_sd"))
+    return Series(name, xs, ys, spreads)
+
+
 @dataclass(frozen=True)
 class Figure:
     """A chart: what stands on its axes, and its series; of a map, one series per row from the top, with its values as ``ys``."""

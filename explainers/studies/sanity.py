@@ -37,7 +37,7 @@ from explainers.studies.concepts_seen import (
     shuffled,
     starter_examples,
 )
-from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
+from explainers.studies.findings import Column, Figure, Findings, Table, measure, series_of
 from explainers.studies.looking import segmentations
 from explainers.studies.settings import StudySettings
 from explainers.studies.spread import averaged, in_words, sentences
@@ -221,11 +221,9 @@ def _labels_table(rows: Rows) -> Table:
 
 def _curves(rows: Rows, name: str) -> Figure:
     """How alike one measure stays as more stages are random; at 0, the untouched encoder again."""
-    series = []
-    for encoder in dict.fromkeys(row["encoder"] for row in rows):
-        own = [row for row in rows if row["encoder"] == encoder and row["n_randomised"] is not None]
-        xs, ys, spreads = (tuple(row[column] for row in own) for column in ("n_randomised", name, f"{name}_sd"))
-        series.append(Series(encoder, xs, ys, spreads))
+    stages = [row for row in rows if row["n_randomised"] is not None]
+    encoders = dict.fromkeys(row["encoder"] for row in rows)
+    series = [series_of(e, [row for row in stages if row["encoder"] == e], "n_randomised", name) for e in encoders]
     title = f"{MEASURES[name].capitalize()}: how alike they stay"
     return Figure(name, title, "lines", "stages with random weights, from the head down", "alike", tuple(series), guide=THRESHOLD)
 

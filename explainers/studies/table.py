@@ -1,11 +1,11 @@
 """Every study: one row each, in the order in which they are offered."""
 
-from explainers.studies import alignment, architectures, depths, sanity, suggestion, tokens, training
+from explainers.studies import alignment, architectures, depths, repeat, sanity, suggestion, tokens, training
 from explainers.studies.study import Study
 from models.errors import BadSettings
 
 STUDIES: dict[str, Study] = {
-    module.STUDY.name: module.STUDY for module in (alignment, suggestion, depths, training, architectures, tokens, sanity)
+    module.STUDY.name: module.STUDY for module in (alignment, suggestion, depths, training, architectures, tokens, sanity, repeat)
 }
 
 
