@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from pages.common import warm_up
+from pages.common import access, warm_up
 from pages.server import logs
 
 PAGES = {  # address -> title, icon, what the page answers; the first one opens at "/"
@@ -44,4 +44,5 @@ else:
     with st.container(horizontal=True, key="pages_bar"):  # seen on narrow screens only
         for shown in pages:
             st.page_link(shown)
+    access.door()
     page.run()

@@ -74,3 +74,7 @@ class LibraryUnavailable(EncoderscopeError):
 
 class MissingPackage(EncoderscopeError):
     """Something optional was asked for whose package is not installed."""
+
+
+class NotAllowed(EncoderscopeError):
+    """A change that somebody else may make."""

@@ -94,6 +94,10 @@ class ConceptLibrary:
         """The photos of a set, in its order."""
         return Photos(image_set.images, self._source)
 
+    def is_starter(self, image_set: ImageSet) -> bool:
+        """Whether a set came with Encoderscope, edited or not."""
+        return self._starters.has(image_set)
+
     def is_rendered(self, image_set: ImageSet) -> bool:
         """Whether every image of a set was rendered by Encoderscope: a starter's, or a scene, whatever the set is called."""
         return all(image.rendered or self._starters.knows(image.sha256) for image in image_set.images)

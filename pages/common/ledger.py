@@ -1,4 +1,5 @@
-"""The last change that was made on a page: shown on top, undone by a button, until the next one takes its place.
+"""The last change that was made on a page: shown on top, undone by a button, until the next one takes its place. Whoever makes
+one must have the right to, and it leaves a line in the trail.
 
 A change is any frozen dataclass whose first field is the sentence that describes it, whose `undone` is the sentence that says
 that it was reverted, and whose other fields have defaults. The forms of the page start afresh after every change: their keys
@@ -12,7 +13,8 @@ from typing import Any
 import streamlit as st
 
 from models.errors import EncoderscopeError
-from pages.common import link
+from pages.common import access, link, trail
+from pages.common.access import Right
 from pages.common.text import escaped
 
 
@@ -21,25 +23,32 @@ class Ledger:
     """Where a page keeps its last change, in the session."""
 
     page: str
+    right: Right  # what whoever changes something must be allowed to change
 
     def last(self) -> Any:
         """The change that is shown now; None before the first."""
         return st.session_state.get(f"{self.page}.change")
 
+    def made(self, change: Any) -> None:
+        """Records a change, and shows it."""
+        trail.record(access.person().name, self.page, change.sentence)
+        self.show(change)
+
     def show(self, change: Any) -> None:
-        """Shows the change from now on, and starts all forms afresh."""
+        """Shows the change, or why there is none, from now on, and starts all forms afresh."""
         st.session_state[f"{self.page}.change"] = change
         st.session_state[f"{self.page}.n_changes"] = self._n_changes() + 1
 
     def attempt(self, change: Callable[[], Any]) -> None:
         """Makes the change and draws the page anew; a refusal is shown where the form is."""
         try:
+            access.require(self.right)
             with st.spinner("Working on the library …"):
                 done = change()
         except EncoderscopeError as error:
             st.error(escaped(str(error)), icon=":material/error:")
             return
-        self.show(done)
+        self.made(done)
         link.rerun()
 
     def fresh(self, key: str) -> str:
@@ -59,8 +68,9 @@ class Ledger:
 
     def _take_back(self, change: Any, undo: Callable[[], None]) -> None:
         try:
+            access.require(self.right)
             undo()
         except EncoderscopeError as error:
             self.show(type(change)(f"This can no longer be undone. {error}"))
         else:
-            self.show(type(change)(change.undone))
+            self.made(type(change)(change.undone))

@@ -14,7 +14,7 @@ from pages.common.ledger import Ledger
 from pages.common.text import escaped
 from pages.concepts import choice
 
-_LEDGER = Ledger("concepts")
+_LEDGER = Ledger("concepts", "library")
 fresh, attempt = _LEDGER.fresh, _LEDGER.attempt
 _N_IN_VIEW = 4  # refused files, beyond which their list scrolls
 

@@ -12,7 +12,7 @@ from explainers.library.library import ConceptLibrary
 from explainers.library.sets import MAX_NAME, Added, ImageSet, Kind, Refusal
 from models.errors import BadConcept, UnknownConcept
 from models.photo import PICTURE_KINDS
-from pages.common import uploads
+from pages.common import access, uploads
 from pages.common.text import escaped
 from pages.concepts import choice
 from pages.concepts.changes import Change, attempt, fresh, within_limit
@@ -133,6 +133,7 @@ def rename(library: ConceptLibrary, image_set: ImageSet) -> None:
 
 
 def _rename(library: ConceptLibrary, image_set: ImageSet, name: str) -> Change:
+    _require_right_to_starters(library, image_set)
     before = library.rename(image_set.name, image_set.kind, name)
     after = library.get(name, image_set.kind)
     choice.choose_next(after)
@@ -146,8 +147,14 @@ def delete(library: ConceptLibrary, image_set: ImageSet) -> None:
 
 
 def _delete(library: ConceptLibrary, image_set: ImageSet) -> Change:
+    _require_right_to_starters(library, image_set)
     before = library.delete(image_set.name, image_set.kind)
     return Change(f"'{before.name}' was deleted.", f"'{before.name}' was restored.", before=(before,))
+
+
+def _require_right_to_starters(library: ConceptLibrary, image_set: ImageSet) -> None:
+    if library.is_starter(image_set):
+        access.require("starters")
 
 
 # --- parts of the forms ---------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from models.catalog.checkpoints import Checkpoint, CheckpointMatch, Upload
 from models.catalog.formats import MB, PICKLE_SUFFIXES
 from models.catalog.own_encoders import MAX_NAME, slugged
 from models.errors import BadCheckpoint, EncoderscopeError, PickledCheckpoint
-from pages.common import jobs, photos
+from pages.common import access, jobs, photos
 from pages.common.encoder_choice import in_short
 from pages.common.text import escaped
 from pages.encoders import matching, own
@@ -45,6 +45,9 @@ _NORMALISATION_HELP = """How pixels between 0 and 1 were shifted and scaled in t
 def draw(service: ExplainerService) -> Job[Admission] | None:
     """The form; the check that was asked for, if there is one under way."""
     st.header("Add your own checkpoint", anchor=False, help="Any timm architecture. The weights are checked before they join.")
+    if not access.may("encoders"):
+        st.caption(escaped(f"{access.WHOSE['encoders']} {access.remedy()}"))
+        return jobs.in_hand(_VIEW)
     try:
         upload = _filled_in(service)
     except PickledCheckpoint as refusal:

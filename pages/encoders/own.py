@@ -10,14 +10,14 @@ from models.catalog.admission import Admission
 from models.catalog.local_dir import folders_in
 from models.catalog.own_encoders import Removed
 from models.errors import EncoderscopeError
-from pages.common import link
+from pages.common import access, link
 from pages.common.encoder_choice import in_short
 from pages.common.ledger import Ledger
 from pages.common.text import escaped
 
 EXPLORE = "pages/explore/page.py"
 _SAMPLE_HELP = "The most probable class of the sample photo “Flower”, and its probability. It need not know flowers."
-_LEDGER = Ledger("own")
+_LEDGER = Ledger("own", "encoders")
 fresh = _LEDGER.fresh
 
 
@@ -80,7 +80,7 @@ def show_added(admission: Admission) -> None:
     added, undone = f"'{name}' was added.", f"'{name}' was removed again."
     if admission.replaced is not None:
         added, undone = f"'{name}' was added and replaced the previous version.", f"The previous version of '{name}' is back."
-    _LEDGER.show(Change(added, undone, name, admission.replaced, admission))
+    _LEDGER.made(Change(added, undone, name, admission.replaced, admission))
     link.rerun()
 
 
@@ -124,6 +124,7 @@ def _row(service: ExplainerService, name: str, *, can_be_deleted: bool) -> None:
         key=f"delete {name}",
         icon=":material/delete:",
         help="Takes it out of the catalog for everybody. It can be undone for a day.",
+        disabled=not access.may("encoders"),
         on_click=_delete,
         args=(service, name),
     )
@@ -141,8 +142,9 @@ def _explore_link(name: str) -> None:
 
 def _delete(service: ExplainerService, name: str) -> None:
     try:
+        access.require("encoders")
         removed = service.delete_encoder(name)
     except EncoderscopeError as error:
         _LEDGER.show(Change(str(error)))
     else:
-        _LEDGER.show(Change(f"'{name}' was deleted.", f"'{name}' was restored.", removed=removed))
+        _LEDGER.made(Change(f"'{name}' was deleted.", f"'{name}' was restored.", removed=removed))

@@ -37,7 +37,7 @@ _OWN_WORDS = {
     OTHERS: "Other photos at hand",
 }
 _N_SCENES, _FIRST_SCENE = 12, 90_000  # scenes to compare scenes with
-_LEDGER = Ledger("explore")
+_LEDGER = Ledger("explore", "library")
 _TOLD = "explore.told"  # the change that was announced: the button that made it may be far from where it is shown
 _COLOURS = {"none": "green", "some": "blue", "serious": "orange"}
 NOTHING_SELECTED = (

@@ -12,7 +12,8 @@ from explainers.studies.kept import Kept
 from explainers.studies.records import report_json, table_csv
 from explainers.studies.study import Study
 from explainers.studies.table import STUDIES
-from pages.common import html_report, link, plots
+from models.errors import NotAllowed
+from pages.common import access, html_report, link, plots
 from pages.common.downloads import Download, draw_downloads
 from pages.common.ledger import Ledger
 from pages.common.text import escaped
@@ -20,7 +21,7 @@ from pages.study import charts
 from pages.study.cells import shown_rows
 from pages.study.running import kept_studies
 
-_LEDGER = Ledger("study")
+_LEDGER = Ledger("study", "library")
 _NONE = ""
 _ROWS_IN_VIEW = 14
 ORACLE = " ◆"
@@ -181,5 +182,10 @@ def as_html(kept: Kept) -> bytes:
 
 
 def _delete(kept: Kept) -> None:
+    try:
+        access.require("library")
+    except NotAllowed as refusal:
+        _LEDGER.show(Change(str(refusal)))
+        return
     kept_studies().delete(kept.id)
-    _LEDGER.show(Change(f"The result “{name_of(kept)}” was deleted.", "The result is back.", kept.id))
+    _LEDGER.made(Change(f"The result “{name_of(kept)}” was deleted.", "The result is back.", kept.id))

@@ -13,7 +13,7 @@ from explainers.nave import segmentation as nave
 from explainers.service.service import ExplainerService
 from explainers.studies.answers import STUDY_ANSWERS
 from models.catalog.catalog import Catalog
-from pages.common import jobs
+from pages.common import jobs, trail
 from tests.pages.tiny_encoders import VIT, write_tiny_encoders
 
 APP = Path(__file__).parents[2] / "app.py"
@@ -24,6 +24,13 @@ def app_at(address: str) -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=300)
     app._page_hash = calc_hash(address)
     return app
+
+
+@pytest.fixture(autouse=True)
+def trail_file(tmp_path, monkeypatch) -> Path:
+    """Where the pages of a test record what was changed."""
+    monkeypatch.setattr(trail, "home", lambda: tmp_path / "trail")
+    return tmp_path / "trail" / trail.TRAIL_FILE
 
 
 FAST = {"encoder": VIT, "size": "224"}

@@ -1,6 +1,7 @@
 """What the Concepts page shows and changes, without a browser: a small library, tiny encoders."""
 
 import io
+import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -78,6 +79,7 @@ def library(one_service, starters, tmp_path, monkeypatch) -> ConceptLibrary:
     monkeypatch.setattr(one_service.observatory, "library", fresh)
     monkeypatch.setattr(jobs, "service", lambda: one_service)
     monkeypatch.setattr(health_views, "SETTINGS", FEW)
+    monkeypatch.setenv("ENCODERSCOPE_VISITORS", "operator")
     return fresh
 
 
@@ -355,6 +357,18 @@ def test_a_name_that_is_taken_is_refused_where_it_was_typed(concepts, library):
     app.button(key="rename 0").click().run()
     assert "There is a concept 'striped' already" in app.error[0].value.replace("\\", "")
     assert names(library) == ["dotted", "striped"]
+
+
+def test_a_starter_stays_for_everybody_unless_an_operator_deletes_it(concepts, library, trail_file, monkeypatch):
+    monkeypatch.delenv("ENCODERSCOPE_VISITORS")
+    app = concepts(concept="dotted")
+    app.button(key="delete").click().run()
+    assert names(library) == ["dotted", "striped"] and "operators delete and rename it" in app.error[0].value
+    library.add("leafy", "concept", [("a.png", png(1))])
+    own = concepts(concept="leafy")
+    own.button(key="delete").click().run()
+    assert names(library) == ["dotted", "striped"]
+    assert [line["change"] for line in map(json.loads, trail_file.read_text().splitlines())] == ["'leafy' was deleted."]
 
 
 def test_a_set_is_deleted_and_comes_back(concepts, library):
