@@ -4,10 +4,10 @@ FROM python:3.12-slim
 
 RUN useradd --create-home --uid 1000 scope && mkdir /data && chown scope /data
 WORKDIR /app
-COPY requirements.txt .
+COPY requirements.txt requirements-sign-in.txt ./
 # An index with CPU builds of torch and torchvision makes the image small: --build-arg TORCH_INDEX=...; their versions are the same.
 ARG TORCH_INDEX=""
-RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements.txt
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements.txt -r requirements-sign-in.txt
 COPY --chown=scope . .
 
 USER scope

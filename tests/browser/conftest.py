@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +52,21 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path, encoders: Path, hurried: bool, script: str = "app.py") -> Iterator[Server]:
+def running_server(
+    folder: Path,
+    encoders: Path,
+    hurried: bool,
+    script: str = "app.py",
+    port: int | None = None,
+    options: Sequence[str] = (),
+    **more_variables: str,
+) -> Iterator[Server]:
     """The dashboard, offline: started as `make app` does, or with clusters made in a hurry. Its log must be clean in the end."""
-    port, log = _free_port(), folder / "server.log"
+    port, log = port or free_port(), folder / "server.log"
     streamlit = ["-c", HURRIED] if hurried else ["-m", "streamlit"]
-    command = [sys.executable, "-W", "error::DeprecationWarning", *streamlit, "run", script, "--server.port", str(port)]
+    command = [sys.executable, "-W", "error::DeprecationWarning", *streamlit, "run", script, "--server.port", str(port), *options]
     variables = os.environ | {"ENCODERSCOPE_ENCODERS": str(encoders), "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder)}
-    variables["ENCODERSCOPE_HOME"] = str(folder / "home")
+    variables |= {"ENCODERSCOPE_HOME": str(folder / "home")} | more_variables
     process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log.open("w"), stderr=subprocess.STDOUT)
     server = Server(f"http://localhost:{port}", log)
     try:
@@ -70,7 +78,7 @@ def running_server(folder: Path, encoders: Path, hurried: bool, script: str = "a
     assert_clean(log)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
