@@ -1,5 +1,7 @@
 """Does it repeat: changes and comparisons by hand, and one run."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,7 @@ def test_what_does_not_repeat_is_said_first():
 def test_a_run_has_every_change_and_the_same_weights_say_the_same(service, few_examples, monkeypatch):
     monkeypatch.setattr(repeat, "N_NULL", 10)
     monkeypatch.setattr(repeat, "N_BOOTSTRAP", 4)
+    monkeypatch.setattr(repeat, "other_threads", nullcontext)  # two threads on a busy machine take many times as long
     question = RunStudy("repeat", StudySettings((CNN,), n_scenes=1, n_seeds=1, input_size=64))
     findings = service.ask(question).result(240).findings
     (table,) = findings.tables
