@@ -1,12 +1,11 @@
 """Every study: one row each, in the order in which they are offered."""
 
-from explainers.studies import alignment, architectures, depths, repeat, sanity, suggestion, tokens, training
+from explainers.studies import alignment, architectures, clever_hans, depths, repeat, sanity, suggestion, tokens, training
 from explainers.studies.study import Study
 from models.errors import BadSettings
 
-STUDIES: dict[str, Study] = {
-    module.STUDY.name: module.STUDY for module in (alignment, suggestion, depths, training, architectures, tokens, sanity, repeat)
-}
+_MODULES = (alignment, suggestion, depths, training, architectures, clever_hans, tokens, sanity, repeat)
+STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 
 
 def study_named(name: str) -> Study:

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import somersd, spearmanr
-from scipy.stats import t as t_distribution
 from torch.nn import functional as F
 
 from explainers.results.explanations import ALL_DEPTHS, ClassExplanation, ShownDepth
 from explainers.service.service import ExplainerService
+from explainers.studies.concepts_seen import rank_correlation
+from explainers.studies.rerendering import as_photo, causal_drops, mean_and_error, order_correlation, really_changed
 from explainers.visual_tcav.settings import ExplainSettings
-from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, holm
+from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
 from models.catalog.catalog import Catalog
 from models.encoder.encoder import Encoder
-from models.photo import Photo, photo_from_array
-from models.scenes.scenes import CLASS_NAMES, CLASSES, WATERMARK, Scene, SceneOptions, render, sample_scene, without
+from models.scenes.scenes import CLASS_NAMES, CLASSES, WATERMARK, Scene, SceneOptions, render, sample_scene
 from models.scenes.starters import COLOUR_CONCEPTS, TEXTURE_CONCEPTS
 from models.scenes.textures import SURFACES
 from models.training.cards import FRESH_SEED
@@ -35,10 +34,6 @@ def scenes_of(class_idx: int, n: int, watermark: bool = False) -> list[Scene]:
     """Fresh scenes of one class."""
     options = SceneOptions(class_idx=class_idx, watermark=watermark)
     return [sample_scene(FIRST_SEED + 1000 * class_idx + i, options) for i in range(n)]
-
-
-def as_photo(scene: Scene) -> Photo:
-    return photo_from_array(render(scene).image, f"scene {scene.seed}")
 
 
 def map_table(service: ExplainerService, name: str, n_per_texture: int = 6) -> list[dict]:
@@ -101,21 +96,7 @@ def pairs(service: ExplainerService, encoder: Encoder, name: str, classes: Seque
 def causal_effects(encoder: Encoder, classes: Sequence[int], n_scenes: int) -> tuple[np.ndarray, np.ndarray]:
     """How much each class's logit drops on average when fresh scenes of it are rendered without each concept, and the standard
     error over the scenes, (n_classes, n_concepts) both."""
-    effects, errors = [], []
-    for class_idx in classes:
-        scenes = scenes_of(class_idx, n_scenes)
-        before = class_logits(encoder, scenes, class_idx)
-        drops = np.stack([logit_drops(encoder, scenes, before, concept, class_idx) for concept in CONCEPTS])
-        effects.append(drops.mean(1))
-        errors.append(drops.std(1, ddof=1) / n_scenes**0.5)
-    return np.array(effects), np.array(errors)
-
-
-def really_changed(causal: np.ndarray, errors: np.ndarray, n_scenes: int) -> np.ndarray:
-    """Which effects a t-test over the scenes, corrected over all, distinguishes from nothing, (n_classes, n_concepts) bool."""
-    t_values = np.abs(causal) / np.maximum(errors, 1e-9)  # no scatter at all: no scene shows the concept
-    corrected = holm(2 * t_distribution.sf(t_values.ravel(), n_scenes - 1))
-    return np.array(corrected).reshape(causal.shape) <= SIGNIFICANCE_LEVEL
+    return mean_and_error(np.stack([causal_drops(encoder, scenes_of(c, n_scenes), CONCEPTS, c) for c in classes]))
 
 
 def _shown(found: ClassExplanation) -> tuple[ShownDepth, ...]:
@@ -125,24 +106,6 @@ def _shown(found: ClassExplanation) -> tuple[ShownDepth, ...]:
 def _estimates(found: ClassExplanation, figure: str) -> np.ndarray:
     """(n_depths + 1, n_concepts)."""
     return np.array([[getattr(found.estimate_at(c, d), figure) for c in found.concept_names] for d in _shown(found)])
-
-
-def logit_drops(encoder: Encoder, scenes: Sequence[Scene], before: np.ndarray, concept: str, class_idx: int) -> np.ndarray:
-    """Per scene (n,): how much the class's logit drops from ``before`` (n,) when it is rendered without the concept; scenes that
-    do not show it are not rendered again."""
-    changed = [(n, changed) for n, scene in enumerate(scenes) if (changed := without(scene, concept)) != scene]
-    drops = np.zeros(len(scenes))
-    if changed:
-        places = [n for n, _ in changed]
-        drops[places] = before[places] - class_logits(encoder, [scene for _, scene in changed], class_idx)
-    return drops
-
-
-def class_logits(encoder: Encoder, scenes: Sequence[Scene], class_idx: int) -> np.ndarray:
-    """The class's logit in every scene, (n,)."""
-    size = encoder.info.preprocessing.input_size
-    images = torch.stack([encoder.prepare(as_photo(scene), size) for scene in scenes])
-    return encoder.logits(images)[:, class_idx].numpy()
 
 
 def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) -> list[dict]:
@@ -173,17 +136,6 @@ def correlation_table(service: ExplainerService, name: str, n_scenes: int = 24) 
             row[f"{method}: first"] = int((figures[own] >= figures.max(1)).sum())
         rows.append(row)
     return rows
-
-
-def rank_correlation(figures: np.ndarray, truth: np.ndarray) -> float:
-    """Spearman's; 0 where the figures say nothing, all being equal."""
-    return float(spearmanr(figures.ravel(), truth.ravel()).statistic) if np.ptp(figures) > 0 else 0.0
-
-
-def order_correlation(figures: np.ndarray, truth: np.ndarray) -> float:
-    """Somers' D of the figures given the truth: pairs that are equal in truth do not count, those equal in the figures are half
-    right."""
-    return float(somersd(truth.ravel(), figures.ravel()).statistic)
 
 
 def watermark_rank(service: ExplainerService, name: str, n_scenes: int = 12) -> list[dict]:

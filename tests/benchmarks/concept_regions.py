@@ -28,12 +28,13 @@ from explainers.nave.segmentation import Segmentation
 from explainers.nave.settings import NaveSettings
 from explainers.results.explanations import ALL_DEPTHS
 from explainers.service.service import ExplainerService
+from explainers.studies.rerendering import as_photo
 from explainers.visual_tcav.settings import ExplainSettings
 from models.encoder import EncoderInfo
 from models.scenes.scenes import CLASSES, Scene, SceneOptions, render, sample_scene
 from models.scenes.starters import TEXTURE_CONCEPTS
 from models.scenes.textures import SURFACES
-from tests.benchmarks.attribution_truth import FIRST_SEED, as_photo, scenes_of
+from tests.benchmarks.attribution_truth import FIRST_SEED, scenes_of
 
 MATCHED = 0.5  # IoU of a cluster with the objects of a texture
 KINDS = ("regions", "beside rest", "wholes", "starter")

@@ -22,6 +22,8 @@ from explainers.results.explanations import ALL_DEPTHS, ShownDepth
 from explainers.service.cavs import TestedConcept
 from explainers.service.interventions import measure
 from explainers.service.service import ExplainerService
+from explainers.studies.concepts_seen import rank_correlation
+from explainers.studies.rerendering import as_photo, order_correlation, really_changed
 from explainers.visual_tcav.fitting import FitSettings, fit_concepts
 from explainers.visual_tcav.nulls import null_size
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, p_value
@@ -31,15 +33,7 @@ from models.encoder.encoder import Encoder, depths_in_one_pass
 from models.photo import Photo
 from models.progress import IGNORED
 from models.scenes.scenes import CLASSES
-from tests.benchmarks.attribution_truth import (
-    CONCEPTS,
-    as_photo,
-    causal_effects,
-    order_correlation,
-    rank_correlation,
-    really_changed,
-    scenes_of,
-)
+from tests.benchmarks.attribution_truth import CONCEPTS, causal_effects, scenes_of
 from tests.benchmarks.significance import N_CONCEPT, maps_of, photos_of
 
 VARIANTS = {  # what is tried: method, where

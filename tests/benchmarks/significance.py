@@ -16,6 +16,7 @@ from torch import Tensor
 from explainers.results.explanations import ALL_DEPTHS
 from explainers.service.concepts import evidence_at
 from explainers.service.service import ExplainerService
+from explainers.studies.rerendering import as_photo
 from explainers.visual_tcav.attribution import Contributions, Evidence, contributions
 from explainers.visual_tcav.estimates import estimates_of
 from explainers.visual_tcav.fitting import Fits, FitSettings, fit_concepts
@@ -27,7 +28,7 @@ from models.encoder.encoder import Encoder
 from models.photo import Photo, photo_from_array
 from models.photo.samples import SAMPLES, read_sample
 from models.scenes.scenes import CLASSES
-from tests.benchmarks.attribution_truth import CONCEPTS, as_photo, scenes_of
+from tests.benchmarks.attribution_truth import CONCEPTS, scenes_of
 
 N_STEPS = 20
 N_CONCEPT = 24  # images of a concept of noise
