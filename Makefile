@@ -12,7 +12,7 @@ WORKERS ?= 3
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-.PHONY: app test quick test-notebook measure bench drill house browser clean
+.PHONY: app test quick test-notebook measure bench drill fuzz house browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -41,9 +41,13 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(BENCH_PACKAGES)
 	$(BIN)/python -m tests.benchmarks bench
 
-# What is promised of a server that runs for a week, tried: writers that are killed, a full disk.
+# What is promised of a server that runs for a week, tried: writers that are killed, a full disk, sixteen people, 500 photos.
 drill: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.drill
+
+# Ten minutes of changed files for every reader of other people's files.
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.drill fuzz
 
 # Rooms, floors and arrows of the source, functions called once, docstrings without shapes, words in README.md.
 house: $(VENV)/bin/python
