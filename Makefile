@@ -12,7 +12,7 @@ WORKERS ?= 3
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-.PHONY: app test quick test-notebook measure bench drill fuzz house browser clean
+.PHONY: app test quick test-notebook test-ray measure bench drill fuzz house browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -30,6 +30,11 @@ quick: $(VENV)/.installed-dev
 test-notebook: $(VENV)/.installed-dev browser
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(NOTEBOOK_PACKAGES)
 	$(BIN)/python -m pytest tests/pages/notebook tests/notebook
+
+# An index on a local Ray, which is installed for it.
+test-ray: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-ray.txt
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/explainers/datasets/test_on_ray.py
 
 # The tables of segmentation quality; without ../shared/fixtures it says so and ends.
 measure: $(VENV)/.installed-dev

@@ -10,12 +10,13 @@ from pathlib import Path
 from explainers.commands.run import Run, exit_status, make_folder, require_writable, running_with
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.index import MANIFEST, Index
-from explainers.datasets.making import Making, make_index, nothing_known
+from explainers.datasets.making import Engine, Making, in_this_process, make_index, nothing_known
 from explainers.datasets.settings import IndexSettings
 from explainers.datasets.sources import list_items
 from explainers.datasets.truths import objects_in
 from explainers.dictionaries.settings import DictionarySettings
 from explainers.service import ExplainerService
+from models.errors import MissingPackage
 from models.progress import Progress, with_estimate
 
 _STEPS = 1000
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shard", type=int, default=IndexSettings("").photos_per_shard, metavar="N", help="photos of one file")
     parser.add_argument("--seed", type=int, default=parts.seed, help="(default: %(default)s)")
     parser.add_argument("--truth", type=Path, metavar="FOLDER", help="masks or boxes of objects: PNG or VOC, named as the photos")
+    parser.add_argument("--on", choices=("ray",), help="where it is computed: a cluster of Ray (RAY_ADDRESS); default: here")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the index")
 
 
@@ -43,9 +45,21 @@ def run(parsed: argparse.Namespace) -> int:
     make_folder(parsed.out)
     on_objects = nothing_known if parsed.truth is None else objects_in(parsed.truth)
     with running_with(ExplainerService(cache_bytes=0, more_answers=INDEX_ANSWERS), _STEPS, "‰") as work:
-        making = Making(items, _settings(parsed), parsed.out, parsed.data.name, work.answer, on_objects)
+        engine = in_this_process if parsed.on is None else _ray()
+        making = Making(items, _settings(parsed), parsed.out, parsed.data.name, work.answer, on_objects, engine)
         index = make_index(making, with_estimate(_on_bar(work)))
     return _summed_up(index, len(items))
+
+
+def _ray() -> Engine:
+    try:
+        from explainers.datasets.on_ray import on_ray
+    except ImportError as error:
+        raise MissingPackage(
+            "An index on several machines needs the package ray, which is not installed here. Install it with: "
+            "pip install -r requirements-ray.txt"
+        ) from error
+    return on_ray
 
 
 def _settings(parsed: argparse.Namespace) -> IndexSettings:

@@ -85,6 +85,26 @@ class Ask(Protocol):
     def __call__(self, question: Question[Answer]) -> Answer: ...
 
 
+class Engine(Protocol):
+    """Describes and writes shards that are not there yet; ``key`` is the dictionary's."""
+
+    def __call__(
+        self, making: "Making", shards: Sequence[Shard], dictionary: Dictionary, key: str, progress: Progress
+    ) -> None: ...
+
+
+def in_this_process(making: "Making", shards: Sequence[Shard], dictionary: Dictionary, key: str, progress: Progress) -> None:
+    """The engine that needs nothing: shard after shard, asked of the service."""
+    n_photos, n_done = sum(len(shard.photos) for shard in shards), 0
+    for shard in shards:
+        rows: list[Row] = []
+        for group in groups_of(shard.photos):
+            progress.report(n_done / n_photos, f"{n_done} of {n_photos} photos")
+            rows += described(making, group, dictionary, key)
+            n_done += len(group)
+        write_shard(shard, rows, making.folder, dictionary.space.axes.shape[1])
+
+
 @dataclass(frozen=True)
 class Making:
     """What it takes to make an index."""
@@ -95,6 +115,7 @@ class Making:
     data_name: str
     ask: Ask
     on_objects: OnObjects = nothing_known
+    engine: Engine = in_this_process
 
 
 def make_index(making: Making, progress: Progress = IGNORED) -> Index:
@@ -147,7 +168,7 @@ def _dictionary(making: Making, photos: Sequence[Known], chosen: Chosen, progres
     if (kept := _kept_dictionary(path, key)) is not None:
         return key, kept
     sampled: list[np.ndarray] = []
-    for group in _groups([by_hash[sha256] for sha256 in hashes]):
+    for group in groups_of([by_hash[sha256] for sha256 in hashes]):
         progress.report(len(sampled) / len(hashes), "Sampling positions")
         seen = PhotosAtDepth(settings.encoder_name, chosen.depth, chosen.input_size, _photos_in(group))
         if seen.photos:
@@ -174,23 +195,18 @@ def _kept_dictionary(path: Path, key: str) -> Dictionary | None:
 
 def _describe(making: Making, shards: Sequence[Shard], dictionary: Dictionary, key: str, progress: Progress) -> None:
     missing = [shard for shard in shards if not shard.is_whole(making.folder)]
-    n_photos, n_done = sum(len(shard.photos) for shard in missing), 0
-    for shard in missing:
-        rows: list[Row] = []
-        for group in _groups(shard.photos):
-            progress.report(n_done / n_photos, f"{n_done} of {n_photos} photos")
-            rows += _described(making, group, dictionary, key)
-            n_done += len(group)
-        write_shard(shard, rows, making.folder, dictionary.space.axes.shape[1])
+    if missing:
+        making.engine(making, missing, dictionary, key, progress)
     _drop_others(making.folder, shards)
 
 
-def _described(making: Making, group: Sequence["_Read"], dictionary: Dictionary, key: str) -> list[Row]:
+def described(making: Making, group: Sequence["Read"], dictionary: Dictionary, key: str) -> list[Row]:
+    """The rows of a group of photos, asked of the service together."""
     settings = making.settings
     seen = PhotosAtDepth(settings.encoder_name, settings.depth or 0, settings.input_size, _photos_in(group))
-    described = iter(making.ask(DescribePhotos(seen, key, dictionary)) if seen.photos else ())
+    answers = iter(making.ask(DescribePhotos(seen, key, dictionary)) if seen.photos else ())
     return [
-        unreadable_row(known, error) if photo is None else _row(making, known, photo, next(described))
+        unreadable_row(known, error) if photo is None else _row(making, known, photo, next(answers))
         for known, photo, error in group
     ]
 
@@ -233,7 +249,7 @@ def _class_names(chosen: Chosen) -> list[str]:
 # --- reading photos -----------------------------------------------------------------------------------------------------------
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
     """A photo of the data set with its pixels, or why it has none."""
 
     known: Known
@@ -241,13 +257,13 @@ class _Read(NamedTuple):
     error: str
 
 
-def _photos_in(group: Sequence[_Read]) -> tuple[Photo, ...]:
+def _photos_in(group: Sequence[Read]) -> tuple[Photo, ...]:
     return tuple(photo for _, photo, _ in group if photo is not None)
 
 
-def _groups(photos: Sequence[Known]) -> Iterator[list[_Read]]:
+def groups_of(photos: Sequence[Known]) -> Iterator[list[Read]]:
     """Photos group after group, in order; how many are in a group depends on their pixels alone."""
-    group: list[_Read] = []
+    group: list[Read] = []
     n_pixels = 0
     for read in _read_ahead(photos):
         size = 0 if read.photo is None else math.prod(read.photo.shape)
@@ -260,10 +276,10 @@ def _groups(photos: Sequence[Known]) -> Iterator[list[_Read]]:
         yield group
 
 
-def _read_ahead(photos: Sequence[Known]) -> Iterator[_Read]:
+def _read_ahead(photos: Sequence[Known]) -> Iterator[Read]:
     """The photos in order; a few are decoded while those before them are worked on."""
     with ThreadPoolExecutor(1, "encoderscope-read") as reader:
-        coming: deque[Future[_Read]] = deque()
+        coming: deque[Future[Read]] = deque()
         for known in photos:
             coming.append(reader.submit(_read, known))
             if len(coming) > PHOTOS_AHEAD:
@@ -272,11 +288,11 @@ def _read_ahead(photos: Sequence[Known]) -> Iterator[_Read]:
             yield coming.popleft().result()
 
 
-def _read(known: Known) -> _Read:
+def _read(known: Known) -> Read:
     try:
         photo = read_photo_file(known.item.path)
     except UnreadableImage as error:
-        return _Read(known, None, str(error))
+        return Read(known, None, str(error))
     if photo.sha256 != known.sha256:
-        return _Read(known, None, f"'{known.item.name}' changed while it was looked at.")
-    return _Read(known, replace(photo, name=known.item.name), "")
+        return Read(known, None, f"'{known.item.name}' changed while it was looked at.")
+    return Read(known, replace(photo, name=known.item.name), "")

@@ -17,6 +17,7 @@ from explainers.dictionaries.settings import DictionarySettings
 from explainers.library.library import ConceptLibrary
 from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
+from models.progress import IGNORED, Progress
 from tests.pages.tiny_encoders import CNN, write_tiny_encoders
 
 TINY = IndexSettings(CNN, dictionary=DictionarySettings(ks=(2, 4), n_positions=200, n_components=6), photos_per_shard=5)
@@ -49,8 +50,9 @@ def data(tmp_path_factory) -> Path:
 def made(index_service, data) -> Callable[..., Index]:
     """Makes an index of the data in a folder."""
 
-    def made_in(folder: Path, **changes) -> Index:
+    def made_in(folder: Path, progress: Progress = IGNORED, **changes) -> Index:
         given = {"items": list_items(data), "settings": TINY, "data_name": "data"} | changes
-        return make_index(Making(folder=folder, ask=lambda question: index_service.ask(question).result(60), **given))
+        making = Making(folder=folder, ask=lambda question: index_service.ask(question).result(60), **given)
+        return make_index(making, progress)
 
     return made_in
