@@ -11,7 +11,7 @@ that died could not be built again with them. Every machine must see the photos 
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -121,7 +121,7 @@ def _actors() -> dict[str, Any]:
 
 
 @contextmanager
-def _cluster() -> Iterator[None]:
+def _cluster() -> Generator[None]:
     """Ray, connected or started for as long as it is needed; one that is there already stays."""
     if ray.is_initialized():
         yield
