@@ -26,7 +26,6 @@ from explainers.dictionaries.clustering import Dictionary
 from explainers.service.service import ExplainerService
 from models.progress import Progress
 
-ADDRESS = "RAY_ADDRESS"
 _CPUS_FOR_READING = 0.5  # of a task
 
 
@@ -127,7 +126,7 @@ def _cluster() -> Generator[None]:
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves this machine
-    ray.init(address=os.environ.get(ADDRESS, "local"), include_dashboard=False, log_to_driver=False)
+    ray.init(address=os.environ.get("RAY_ADDRESS", "local"), include_dashboard=False, log_to_driver=False)
     ray.data.DataContext.get_current().enable_progress_bars = False
     try:
         yield
