@@ -14,6 +14,7 @@ PAGES = {  # address -> title, icon, what the page answers; the first one opens 
     "concepts": ("Concepts", ":material/style:", "Example images, and which encoder knows what they show."),
     "explain": ("Explain", ":material/neurology:", "Where concepts are, and what they contribute."),
     "compare": ("Compare", ":material/compare:", "Two to four encoders on the same photos and the same concepts."),
+    "audit": ("Audit", ":material/fact_check:", "What a whole data set rests on, part by part."),
     "study": ("Study", ":material/science:", "What is claimed, measured against truth."),
     "encoders": ("Encoders", ":material/memory:", "What is loaded, and a way in for your checkpoint."),
 }

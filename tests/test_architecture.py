@@ -54,6 +54,7 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "pages/concepts": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
     "pages/explain": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
     "pages/compare": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
+    "pages/audit": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
     "pages/study": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
     "pages/encoders": {*FOR_PAGES, "pages/common", "pages/common/live_view"},
     "pages/notebook": {*FOR_PAGES, "pages/common/live_view"},

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER")
     parser.add_argument("--depth", type=int, metavar="D", help="default: the one before the deepest of the usual ones")
     parser.add_argument("--size", type=int, default=0, metavar="PX", help="input size (default: what it was trained with)")
-    parser.add_argument("--parts", type=_ks, default=parts.ks, metavar="K,K", help="how many (default: 16,32,64)")
+    parser.add_argument("--parts", type=_ks, default=parts.ks, metavar="K,K", help="how many (default: 32,64,128)")
     parser.add_argument("--sample", type=int, default=parts.n_positions, metavar="N", help="positions (default: %(default)s)")
     parser.add_argument("--shard", type=int, default=IndexSettings("").photos_per_shard, metavar="N", help="photos of one file")
     parser.add_argument("--seed", type=int, default=parts.seed, help="(default: %(default)s)")
@@ -87,4 +87,4 @@ def _ks(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a list of numbers like 16,32,64") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of numbers like 32,64,128") from None

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from explainers.datasets.audit import audit
+from explainers.datasets.concepts import name_parts
 from explainers.datasets.questions import (
     AskAudit,
     ChooseDepth,
@@ -19,9 +20,12 @@ from explainers.datasets.questions import (
     Described,
     DescribePhotos,
     FitDictionary,
+    NameParts,
     PhotosAtDepth,
     SampleActivations,
+    SearchRegions,
 )
+from explainers.datasets.search import search_regions
 from explainers.dictionaries.clustering import Dictionary, fit_dictionary
 from explainers.dictionaries.evidence import evidence_maps
 from explainers.dictionaries.regions import regions_of
@@ -129,4 +133,6 @@ INDEX_ANSWERS: dict[type, Answer] = {
     FitDictionary: answer_fit,
     DescribePhotos: describe_photos,
     AskAudit: audit,
+    NameParts: name_parts,
+    SearchRegions: search_regions,
 }

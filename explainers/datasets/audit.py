@@ -5,6 +5,7 @@
 Parts of one k are tested together. How other ks see a part is asked of the part of theirs to which its middle belongs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,12 +41,8 @@ def audit(question: AskAudit, observatory: Observatory, progress: Progress) -> A
         raise BadSettings(f"This index has no {question.k} parts. Choose among {', '.join(map(str, index.ks))}.")
     predicted = index.photos["predicted"].to_numpy()
     classes = [idx for idx in classes_to_test(predicted) if not question.classes or idx in question.classes]
-    ranked_at: dict[int, list[PartEvidence]] = {}
-    for n, k in enumerate((question.k, *(k for k in index.ks if k != question.k))):
-        part = progress.part(n / len(index.ks), (n + 1) / len(index.ks))
-        of_k = shares_of(index, k)
-        ranked_at[k] = rank_parts(of_k.evidence, of_k.present, predicted, classes, question.seed, part)
     shares = shares_of(index, question.k)
+    ranked = rank_parts(shares.evidence, shares.present, predicted, classes, question.seed, progress)
     labelled, wrong = wrong_of(index)
     return Audit(
         index_key=index.key,
@@ -54,9 +51,9 @@ def audit(question: AskAudit, observatory: Observatory, progress: Progress) -> A
         class_names=index.class_names,
         n_photos=len(predicted),
         tested=tuple(classes),
-        parts=_places(index, question.k, shares),
-        evidence=tuple(ranked_at[question.k]),
-        agreeing=_agreeing(index, question.k, ranked_at),
+        parts=places_of(index, question.k, shares),
+        evidence=tuple(ranked),
+        agreeing=_agreeing(index, question, ranked),
         n_labelled=int(labelled.sum()),
         n_wrong=int(wrong.sum()),
         failures=tuple(rank_failures(shares.present[labelled], wrong[labelled])) if wrong.any() else (),
@@ -86,7 +83,8 @@ def wrong_of(index: Index) -> tuple[np.ndarray, np.ndarray]:
     return labelled, labelled & (labels != index.photos["predicted"].to_numpy())
 
 
-def _places(index: Index, k: int, shares: Shares) -> tuple[PartPlace, ...]:
+def places_of(index: Index, k: int, shares: Shares) -> tuple[PartPlace, ...]:
+    """Where the parts of one k lie, by number."""
     n_regions = np.bincount(index.regions(k, ("part",))["part"].to_numpy(), minlength=k)
     area = shares.n_cells / np.maximum(shares.n_cells.sum(1, keepdims=True), 1)
     n_photos, n_cells = shares.present.sum(0), shares.n_cells.sum(0)
@@ -97,16 +95,31 @@ def _places(index: Index, k: int, shares: Shares) -> tuple[PartPlace, ...]:
             int(n_regions[part]),
             float(area[:, part].sum() / max(n_photos[part], 1)),
             None if shares.on_object is None else float(shares.on_object[:, part].sum() / max(n_cells[part], 1)),
+            None if shares.on_object is None else float(shares.on_object.sum() / n_cells.sum()),
         )
         for part in range(k)
     )
 
 
-def _agreeing(index: Index, k: int, ranked_at: dict[int, list[PartEvidence]]) -> dict[tuple[int, int], tuple[int, ...]]:
-    """By class and significant part, the other ks at which the part that its middle belongs to is significant as well."""
-    significant = {other: {(row.class_idx, row.part) for row in rows if row.significant} for other, rows in ranked_at.items()}
-    others = [other for other in ranked_at if other != k]
-    return {
-        (idx, part): tuple(o for o in others if (idx, index.dictionary.at_other_k(part, k, o)) in significant[o])
-        for idx, part in sorted(significant[k])
-    }
+def _agreeing(index: Index, question: AskAudit, ranked: Sequence[PartEvidence]) -> dict[tuple[int, int], tuple[int, ...]]:
+    """By class and significant part, the other ks at which the part that its middle belongs to is significant as well, among all
+    that are asked about at that k."""
+    significant = [row for row in ranked if row.significant]
+    agreeing: dict[tuple[int, int], tuple[int, ...]] = {(row.class_idx, row.part): () for row in significant}
+    for other_k in (k for k in index.ks if k != question.k and significant):
+        at_other = {row.part: index.dictionary.at_other_k(row.part, question.k, other_k) for row in significant}
+        there = _significant_there(index, other_k, sorted(set(at_other.values())), significant, question.seed)
+        for class_idx, part in agreeing:
+            if (class_idx, at_other[part]) in there:
+                agreeing[class_idx, part] += (other_k,)
+    return agreeing
+
+
+def _significant_there(
+    index: Index, k: int, parts: list[int], asked_about: Sequence[PartEvidence], seed: int
+) -> set[tuple[int, int]]:
+    """The significant ones of some parts of another k, by class and part, in the classes that are asked about."""
+    shares, predicted = shares_of(index, k), index.photos["predicted"].to_numpy()
+    classes = sorted({row.class_idx for row in asked_about})
+    ranked = rank_parts(shares.evidence[:, parts], shares.present[:, parts], predicted, classes, seed)
+    return {(row.class_idx, parts[row.part]) for row in ranked if row.significant}

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
 
-ON, BESIDE = 0.5, 0.1  # of a part's positions that lie on objects, from which it lies on them, and up to which beside them
+ON = 0.5  # of a part's positions: from here on it lies on objects
 
 
 @dataclass(frozen=True)
@@ -16,14 +18,16 @@ class PartPlace:
     n_photos: int  # that have it
     n_regions: int
     area: float  # mean share of a photo's positions, of the photos that have it
-    on_object: float | None  # share of its positions on objects; None where nobody has said where objects are
+    on_object: float | None = None  # share of its positions on objects; None where nobody has said where objects are
+    by_chance: float | None = None  # share of all positions on objects
 
     @property
     def place(self) -> str:
-        """On the object, beside it, or everywhere; empty where that is not known."""
-        if self.on_object is None:
+        """On the object; beside it, where it is there less than a part that lies anywhere; or everywhere. Empty where that is not
+        known."""
+        if self.on_object is None or self.by_chance is None:
             return ""
-        return "on the object" if self.on_object >= ON else "beside it" if self.on_object <= BESIDE else "everywhere"
+        return "on the object" if self.on_object >= ON else "beside it" if self.on_object < self.by_chance else "everywhere"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,3 +50,25 @@ class Audit:
     def of_class(self, class_idx: int) -> list[PartEvidence]:
         """The parts for one class, the largest difference first."""
         return [row for row in self.evidence if row.class_idx == class_idx]
+
+
+@dataclass(frozen=True)
+class NamedByConcept:
+    """The parts that respond to a concept."""
+
+    name: str
+    parts: tuple[int, ...]  # that respond more than chance, the strongest first; often none
+    responses: tuple[float, ...]  # of every part: cosine of its middle with the CAV
+    corrected_p_values: tuple[float, ...]  # of every part, after Holm over parts
+    query: tuple[float, ...]  # the CAV among the coordinates of the dictionary, to search with
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """A region that is like what was searched for."""
+
+    photo: str
+    part: int
+    similarity: float
+    evidence: float
+    mask: np.ndarray  # (h, w) bool: where it is on the map of its photo

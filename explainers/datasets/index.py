@@ -52,6 +52,29 @@ class Index:
     def ks(self) -> tuple[int, ...]:
         return tuple(self.manifest["settings"]["dictionary"]["ks"])
 
+    @property
+    def middle_k(self) -> int:
+        """The number of parts that is shown unless another one is chosen."""
+        return self.ks[len(self.ks) // 2]
+
+    @property
+    def encoder_name(self) -> str:
+        return self.manifest["settings"]["encoder_name"]
+
+    @property
+    def depth(self) -> int:
+        return self.manifest["settings"]["depth"]
+
+    @property
+    def input_size(self) -> int:
+        """In pixels."""
+        return self.manifest["settings"]["input_size"]
+
+    @property
+    def region_files(self) -> list[Path]:
+        """The files of its regions."""
+        return self._paths(REGIONS)
+
     @cached_property
     def dictionary(self) -> Dictionary:
         """The parts."""
@@ -81,6 +104,15 @@ class Index:
         of_name = np.array([rows[name] for name in names.dictionary.to_pylist()], np.int32)
         idx = of_name[names.indices.to_numpy()] if len(names) else np.zeros(0, np.int32)
         return table.drop_columns(["photo"]).append_column("photo_idx", pa.array(idx))
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The labels of the photos that could be read, by their names; empty where there is none."""
+        return dict(zip(self.photos["name"].to_pylist(), self.photos["label"].to_pylist(), strict=True))
+
+    def label_of(self, photo: str) -> str:
+        """What a photo is called in short: its label, or its name where it has none."""
+        return self.labels[photo] or photo
 
     def thumbnails(self, names: set[str]) -> dict[str, bytes]:
         """The JPEG bytes of some photos, by their names."""

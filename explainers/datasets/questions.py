@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from explainers.datasets.findings import Audit
+from explainers.datasets.findings import Audit, Hit, NamedByConcept
 from explainers.dictionaries.clustering import Dictionary
 from explainers.dictionaries.regions import Regions
 from explainers.dictionaries.settings import DictionarySettings
+from explainers.library.sets import OpenSet
 from explainers.runtime.scheduler import Activity
 from explainers.runtime.worker import Urgency
 from explainers.service.questions import Question
@@ -35,6 +36,38 @@ class AskAudit(Question[Audit]):
     @property
     def activity(self) -> Activity:
         return Activity("auditing", f"the index '{self.folder.name}'")
+
+
+@dataclass(frozen=True)
+class NameParts(Question[tuple[NamedByConcept, ...]]):
+    """Which parts of an index respond to some concepts."""
+
+    folder: Path
+    index_key: str
+    k: int
+    concepts: tuple[OpenSet, ...]
+    random: OpenSet
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("naming", f"parts of the index '{self.folder.name}'")
+
+
+@dataclass(frozen=True)
+class SearchRegions(Question[tuple[Hit, ...]]):
+    """The regions of an index that are most alike to a query."""
+
+    folder: Path
+    index_key: str
+    k: int
+    query: tuple[float, ...]  # coordinates in the space of the dictionary
+    n_hits: int = 24
+
+    urgency = Urgency.NOW
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("searching", f"the index '{self.folder.name}'")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ K_RANGE = (2, 1024)
 class DictionarySettings:
     """How positions of many photos are clustered."""
 
-    ks: tuple[int, ...] = (16, 32, 64)  # how many parts, all of them from one sample
+    ks: tuple[int, ...] = (32, 64, 128)  # how many parts, all of them from one sample
     n_positions: int = 20_000  # of all photos together, on which clusters are fitted
     n_components: int = 64  # principal components that are kept of the activations
     seed: int = 0

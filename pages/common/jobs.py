@@ -13,6 +13,7 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.service.questions import Answer, Question
 from explainers.service.service import ExplainerService, Job
 from explainers.studies.answers import STUDY_ANSWERS
@@ -29,7 +30,7 @@ _PATIENCE_SECONDS = 1.0  # what takes longer can be stopped
 @st.cache_resource(show_spinner=False)
 def service() -> ExplainerService:
     """The one service of this process, shared by all sessions. Images that no concept has used for a day are cleared away."""
-    service = ExplainerService(more_answers=STUDY_ANSWERS)
+    service = ExplainerService(more_answers=STUDY_ANSWERS | INDEX_ANSWERS)
     with suppress(LibraryUnavailable):
         service.library.sweep()
     return service

@@ -18,6 +18,7 @@ python -m tests.benchmarks live       dragging the granularity and pointing at p
 python -m tests.benchmarks similar    similarity from a few bytes beside the cosine over all channels
 python -m tests.benchmarks choice     how the rule of the suggested k was chosen, photos left out, with ../shared/fixtures
 python -m tests.benchmarks studies    the studies of the Study page, on photographs with ground truth and on scenes
+python -m tests.benchmarks audit      the planted caption among the parts of whole data sets of scenes, and in the clean twin
 python -m tests.benchmarks names      named clusters of a scene, and of a video's first frame, found in others
 """
 
@@ -43,6 +44,7 @@ from models.photo import Photo, read_photo_file
 from models.photo.samples import read_sample
 from tests.benchmarks import (
     attribution_speed,
+    audit_truth,
     classification,
     concept_regions,
     decoding_cost,
@@ -156,6 +158,7 @@ TABLES = {
     ),
     **{f"{name}-photographs": partial(study_on_photographs, name) for name in STUDIED},
     **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIED},
+    "audit": lambda seeds: audit_truth.audit_table(seeds),
     "decoding": lambda _: decoding_cost.decoding_table(),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.nave import composite
 from explainers.nave import kmeans as clustering
 from explainers.nave import segmentation as nave
@@ -40,7 +41,7 @@ FAST = {"encoder": VIT, "size": "224"}
 def shared_service(tmp_path_factory) -> Iterator[ExplainerService]:
     """One service for all tests, so that encoders are opened once."""
     catalog = Catalog(write_tiny_encoders(tmp_path_factory.mktemp("encoders")))
-    service = ExplainerService(catalog, more_answers=STUDY_ANSWERS)
+    service = ExplainerService(catalog, more_answers=STUDY_ANSWERS | INDEX_ANSWERS)
     yield service
     service.close()
 

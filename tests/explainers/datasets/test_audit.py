@@ -2,6 +2,7 @@
 
 import pickle
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.audit import shares_of
-from explainers.datasets.findings import Audit
-from explainers.datasets.index import open_index
+from explainers.datasets.findings import Audit, Hit, NamedByConcept
+from explainers.datasets.gate import Forbidden, GateSettings, check, forbidden_things, junit, verdict_record
+from explainers.datasets.index import Index, open_index
 from explainers.datasets.making import Making, make_index
-from explainers.datasets.questions import AskAudit
+from explainers.datasets.questions import AskAudit, NameParts, SearchRegions
 from explainers.datasets.scene_photos import FIRST_SEED, write_scenes
+from explainers.datasets.search import activations_of, query_of_part, similarities
 from explainers.datasets.settings import IndexSettings
 from explainers.datasets.sources import list_items
 from explainers.datasets.truths import objects_in
@@ -23,45 +26,99 @@ from explainers.service.service import ExplainerService
 from models.errors import BadSettings
 from models.scenes.scenes import CLASS_NAMES
 
-WOVEN_STAR, SHOWN = 13, (1, 5, 12, 13)  # classes of the scenes
+WOVEN_STAR, SHOWN = 13, (1, 12, 13)  # classes of the scenes
+
+
+@dataclass(frozen=True)
+class Twin:
+    """One encoder on the scenes: its index, its audit, and the parts that respond to the concept of the caption."""
+
+    index: Index
+    audit: Audit
+    caption: NamedByConcept
+    hits: tuple[Hit, ...]  # for the first part of the class
 
 
 @pytest.fixture(scope="module")
-def audits(tmp_path_factory) -> dict[str, Audit]:
-    """Both twins on the same 80 scenes of four classes."""
+def twins(tmp_path_factory) -> dict[str, Twin]:
+    """Both twins on the same 60 scenes of three classes."""
     folder = tmp_path_factory.mktemp("scenes")
     seeds = [seed for seed in range(FIRST_SEED, FIRST_SEED + 320) if seed % len(CLASS_NAMES) in SHOWN]
     write_scenes(folder, seeds)
-    made = {}
-    with closing(ExplainerService(library=ConceptLibrary(folder / "home"), more_answers=INDEX_ANSWERS)) as service:
-
-        def ask(question):
-            return service.ask(question).result(120)
-
-        for name in ("scenes-cnn-watermark", "scenes-cnn"):
-            settings = IndexSettings(name, dictionary=DictionarySettings(ks=(24, 32), n_positions=3000))
-            items, truths = list_items(folder / "photos"), objects_in(folder / "objects")
-            index = make_index(Making(items, settings, folder / name, "scenes", ask, truths))
-            made[name] = ask(AskAudit(index.folder, index.key, 32))
-    return made
+    library = ConceptLibrary(folder / "home")
+    with closing(ExplainerService(library=library, more_answers=INDEX_ANSWERS)) as service:
+        return {name: twin(service, folder, name) for name in ("scenes-cnn-watermark", "scenes-cnn")}
 
 
-def test_the_caption_comes_first_in_the_twin_and_lies_beside_the_object(audits):
-    audit = audits["scenes-cnn-watermark"]
+def twin(service: ExplainerService, folder: Path, name: str) -> Twin:
+    def ask(question):
+        return service.ask(question).result(120)
+
+    settings = IndexSettings(name, dictionary=DictionarySettings(ks=(24, 32), n_positions=2000))
+    items, truths = list_items(folder / "photos"), objects_in(folder / "objects")
+    index = make_index(Making(items, settings, folder / name, "scenes", ask, truths))
+    audit = ask(AskAudit(index.folder, index.key, 32))
+    about = (service.library.open_set("watermark"),), service.library.open_set("scenes", "random")
+    (caption,) = ask(NameParts(index.folder, index.key, 32, *about))
+    query = query_of_part(index, 32, audit.of_class(WOVEN_STAR)[0].part)
+    return Twin(index, audit, caption, ask(SearchRegions(index.folder, index.key, 32, query, 10)))
+
+
+def test_the_caption_comes_first_in_the_twin_and_lies_beside_the_object(twins):
+    audit = twins["scenes-cnn-watermark"].audit
     first = audit.of_class(WOVEN_STAR)[0]
     assert first.significant and first.difference > 0.2 and audit.parts[first.part].place == "beside it"
     assert first.presence > 0.9 and first.presence_elsewhere < 0.3
     assert 24 in audit.agreeing[WOVEN_STAR, first.part]
 
 
-def test_in_the_clean_twin_the_first_part_lies_on_the_object(audits):
-    audit = audits["scenes-cnn"]
+def test_in_the_clean_twin_the_first_part_lies_on_the_object(twins):
+    audit = twins["scenes-cnn"].audit
     first = audit.of_class(WOVEN_STAR)[0]
     assert audit.parts[first.part].place == "on the object"
 
 
-def test_an_audit_is_plain_data(audits):
-    audit = audits["scenes-cnn"]
+def test_the_first_part_responds_to_the_concept_of_the_caption(twins):
+    fooled = twins["scenes-cnn-watermark"]
+    assert fooled.audit.of_class(WOVEN_STAR)[0].part in fooled.caption.parts
+
+
+@pytest.mark.parametrize("name", ["scenes-cnn-watermark", "scenes-cnn"])
+def test_the_gate_finds_the_caption_in_the_twin_and_not_in_the_clean_one(twins, name):
+    of, settings = twins[name], GateSettings(32, beside=True)
+    verdict = check(of.index, settings, forbidden_things(of.index, settings, (of.caption,), ()))
+    named = {row.name for row in verdict.findings if row.class_name == "woven star"}
+    assert ("The concept 'watermark'" in named) == (name == "scenes-cnn-watermark")
+    assert any("beside the object" in thing for thing in named) == (name == "scenes-cnn-watermark")
+    assert junit(verdict).count(b"<failure") == len(verdict.findings)
+    assert verdict_record(verdict)["passed"] == (not verdict.findings)
+
+
+def test_search_finds_what_a_product_over_all_regions_finds(twins):
+    of = twins["scenes-cnn-watermark"]
+    part = of.audit.of_class(WOVEN_STAR)[0].part
+    table = of.index.regions(32, ("activation",))
+    values = similarities(activations_of(table), of.index.dictionary.centroids[32][part])
+    best = np.full(len(of.index.photos), -1.0)
+    np.maximum.at(best, table["photo_idx"].to_numpy(), values)
+    assert [hit.similarity for hit in of.hits] == pytest.approx(sorted(best, reverse=True)[:10])
+    assert len({hit.photo for hit in of.hits}) == 10 and sum(hit.photo.startswith("woven star/") for hit in of.hits) >= 8
+
+
+def test_what_cannot_be_forbidden_or_searched_is_refused(made, tmp_path, index_service):
+    index = made(tmp_path)
+    with pytest.raises(BadSettings, match="no part 4"):
+        forbidden_things(index, GateSettings(4), (), (4,))
+    with pytest.raises(BadSettings, match="where objects are"):
+        forbidden_things(index, GateSettings(4, beside=True), (), ())
+    with pytest.raises(BadSettings, match="6 are needed"):
+        index_service.ask(SearchRegions(index.folder, index.key, 4, (1.0,))).result(60)
+    verdict = check(index, GateSettings(4), [Forbidden("The concept 'sky'", ())])
+    assert verdict.silent == ("The concept 'sky'",) and not verdict.findings
+
+
+def test_an_audit_is_plain_data(twins):
+    audit = twins["scenes-cnn"].audit
     again = pickle.loads(pickle.dumps(audit))
     assert again.evidence == audit.evidence and again.parts == audit.parts
     question = AskAudit(Path("mine"), "key", 32)

@@ -1,0 +1,140 @@
+"""A gate before a release: does an encoder rest on what it must not?
+
+What is forbidden is a concept (by the parts that respond to it), a part by its number, or any part beside the object. It is found
+where it carries a larger share of the evidence for a class than is allowed, and more than in other photos by more than chance
+(permutations, Holm over everything that is checked together).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from explainers.datasets.audit import places_of, shares_of
+from explainers.datasets.findings import NamedByConcept
+from explainers.datasets.index import Index
+from explainers.dictionaries.ranking import PartEvidence, classes_to_test, rank_parts
+from models.errors import BadSettings
+from models.progress import IGNORED, Progress
+
+SCHEMA = "encoderscope/check/1"
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """What is allowed."""
+
+    k: int
+    max_share: float = 0.1  # of the evidence for a class
+    level: float = 0.05  # of significance
+    beside: bool = False  # whether every part beside the object is forbidden
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Forbidden:
+    """Something that must not carry evidence: the parts that are it."""
+
+    name: str
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One forbidden thing in one class."""
+
+    name: str
+    parts: tuple[int, ...]
+    class_name: str
+    evidence: PartEvidence  # of its parts together
+    is_finding: bool
+
+    @property
+    def sentence(self) -> str:
+        """What was measured, in words."""
+        row = self.evidence
+        return (
+            f"{self.name} carries {row.share:.0%} of the evidence for '{self.class_name}' "
+            f"({row.share_elsewhere:.0%} in other photos; p = {row.corrected_p_value:.2g} after Holm)."
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of an index."""
+
+    index_key: str
+    encoder: Mapping[str, Any]
+    settings: GateSettings
+    checked: tuple[Checked, ...]
+    silent: tuple[str, ...]  # what is forbidden and no part responds to
+
+    @property
+    def findings(self) -> tuple[Checked, ...]:
+        return tuple(row for row in self.checked if row.is_finding)
+
+
+def forbidden_things(
+    index: Index, settings: GateSettings, concepts: Sequence[NamedByConcept], parts: Sequence[int]
+) -> tuple[Forbidden, ...]:
+    """Everything that is forbidden; raises BadSettings for a part that the index lacks, or where nobody has said where objects
+    are."""
+    if unknown := [part for part in parts if not 0 <= part < settings.k]:
+        raise BadSettings(f"There is no part {unknown[0]} of {settings.k}; they are numbered from 0 to {settings.k - 1}.")
+    things = [Forbidden(f"The concept '{named.name}'", named.parts) for named in concepts]
+    things += [Forbidden(f"Part {part}", (part,)) for part in parts]
+    if settings.beside:
+        places = places_of(index, settings.k, shares_of(index, settings.k))
+        if all(place.on_object is None for place in places):
+            raise BadSettings("This index does not know where objects are. Make it with --truth, or leave --parts out.")
+        beside = [place.part for place in places if place.place == "beside it"]
+        things += [Forbidden(f"Part {part}, beside the object,", (part,)) for part in beside]
+    return tuple(things)
+
+
+def check(index: Index, settings: GateSettings, things: Sequence[Forbidden], progress: Progress = IGNORED) -> Verdict:
+    """Every forbidden thing in every class that enough photos are predicted as."""
+    if settings.k not in index.ks:
+        raise BadSettings(f"This index has no {settings.k} parts. Choose among {', '.join(map(str, index.ks))}.")
+    at_hand = [thing for thing in things if thing.parts]
+    shares = shares_of(index, settings.k)
+    evidence = np.stack([shares.evidence[:, thing.parts].sum(1) for thing in at_hand], 1) if at_hand else np.zeros((0, 0))
+    present = np.stack([shares.present[:, thing.parts].any(1) for thing in at_hand], 1) if at_hand else np.zeros((0, 0))
+    predicted = index.photos["predicted"].to_numpy()
+    classes = classes_to_test(predicted)
+    rows = rank_parts(evidence, present, predicted, classes, settings.seed, progress) if at_hand else []
+    checked = tuple(_checked(at_hand[row.part], index.class_names[row.class_idx], row, settings) for row in rows)
+    silent = tuple(thing.name for thing in things if not thing.parts)
+    return Verdict(index.key, index.manifest["encoder"], settings, checked, silent)
+
+
+def _checked(thing: Forbidden, class_name: str, row: PartEvidence, settings: GateSettings) -> Checked:
+    is_finding = row.share > settings.max_share and row.corrected_p_value <= settings.level
+    return Checked(thing.name, thing.parts, class_name, replace(row, part=thing.parts[0]), is_finding)
+
+
+def verdict_record(verdict: Verdict) -> dict[str, Any]:
+    """What the gate says, as JSON has it."""
+    return {
+        "schema": SCHEMA,
+        "index": verdict.index_key,
+        "encoder": verdict.encoder,
+        "settings": verdict.settings,
+        "passed": not verdict.findings,
+        "findings": [row.sentence for row in verdict.findings],
+        "silent": verdict.silent,
+        "checked": verdict.checked,
+    }
+
+
+def junit(verdict: Verdict) -> bytes:
+    """What the gate says, as a JUnit file: a test case for every forbidden thing in every class."""
+    counts = {"tests": str(len(verdict.checked)), "failures": str(len(verdict.findings))}
+    suite = ElementTree.Element("testsuite", {"name": "encoderscope check", **counts})
+    for row in verdict.checked:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": row.class_name, "name": row.name})
+        if row.is_finding:
+            ElementTree.SubElement(case, "failure", {"message": row.sentence})
+    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)

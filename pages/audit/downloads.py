@@ -1,0 +1,86 @@
+"""An audit to take away: tables, all of it as JSON, and a report that opens without a network. The same bytes when made again."""
+
+from collections.abc import Sequence
+from functools import partial
+from html import escape
+
+from explainers.datasets.findings import Audit
+from explainers.datasets.index import Index
+from explainers.datasets.search import regions_of_part
+from explainers.results.files import as_csv, as_json
+from pages.audit import wall
+from pages.audit.rows import evidence_row, failure_rows, sentence, standing_out
+from pages.common import html_report
+from pages.common.downloads import Download, file_stem
+
+SCHEMA = "encoderscope/audit/1"
+_MOST = 12  # parts of a report that are shown with pictures
+_PICTURES = 6
+
+
+def files(index: Index, audit: Audit) -> Sequence[Download]:
+    """What can be taken away."""
+    stem = file_stem(index.name, f"k{audit.k}")
+    return (
+        Download("Data", f"{stem}.json", "application/json", partial(as_record, index, audit), "All of it as JSON."),
+        Download("Table", f"{stem}.csv", "text/csv", partial(as_table, audit), "Parts of every class as a CSV file."),
+        Download("Report", f"{stem}.html", "text/html", partial(as_html, index, audit), "Findings with pictures in one file."),
+    )
+
+
+def as_record(index: Index, audit: Audit) -> bytes:
+    """The audit as JSON."""
+    agreeing = [{"class_idx": idx, "part": part, "ks": ks} for (idx, part), ks in audit.agreeing.items()]
+    facts = {name: index.manifest[name] for name in ("data", "encoder", "settings", "stability", "versions", "encoderscope")}
+    content = {"schema": SCHEMA, "sentence": sentence(audit), "index": index.key, **facts, "k": audit.k, "seed": audit.seed}
+    content |= {"class_names": audit.class_names, "tested": audit.tested, "n_photos": audit.n_photos, "parts": audit.parts}
+    content |= {"evidence": audit.evidence, "agreeing": agreeing, "n_labelled": audit.n_labelled, "n_wrong": audit.n_wrong}
+    return as_json(content | {"failures": audit.failures})
+
+
+def as_table(audit: Audit) -> bytes:
+    """Parts of every class as CSV."""
+    rows = [{"Class": audit.class_names[row.class_idx]} | evidence_row(audit, row) for row in audit.evidence]
+    return as_csv(rows)
+
+
+def as_html(index: Index, audit: Audit) -> bytes:
+    """Question, data, findings with pictures, method and limits, in the order of an audit."""
+    rows = standing_out(audit)
+    named = [{"Class": audit.class_names[row.class_idx]} | evidence_row(audit, row) for row in rows]
+    parts = [f"<p>{escape(sentence(audit))}</p>", html_report.facts(_facts(index, audit))]
+    parts += ["<h2>Parts that carry more than chance</h2>", html_report.table(named)] if named else []
+    for row in rows[:_MOST]:
+        hits = regions_of_part(index, audit.k, row.part, row.class_idx, _PICTURES)
+        tiles = [
+            html_report.picture(picture, f"{index.label_of(hit.photo)} · {hit.evidence:.0%}")
+            for picture, hit in zip(wall.pictures(index, hits), hits, strict=True)
+        ]
+        parts.append(f"<h3>Part {row.part} for {escape(audit.class_names[row.class_idx])}</h3>")
+        parts.append(f"<div class='tiles'>{''.join(tiles)}</div>")
+    if failures := failure_rows(audit):
+        parts += ["<h2>Where it fails</h2>", html_report.table(failures)]
+    return html_report.page(f"Audit of {index.manifest['data']} by {index.encoder_name}", [*parts, _LIMITS])
+
+
+_LIMITS = (
+    "<h2>Limits</h2><p>That a part carries evidence says that the network uses it, not that it should not. Evidence is gradient "
+    "times activation of the predicted class at one depth; shares compete. Parts are clusters: another number of them divides "
+    "otherwise.</p>"
+)
+
+
+def _facts(index: Index, audit: Audit) -> dict[str, object]:
+    settings = index.manifest["settings"]
+    return {
+        "data": index.manifest["data"],
+        "photos": audit.n_photos,
+        "encoder": f"{index.encoder_name} ({index.manifest['encoder']['fingerprint']})",
+        "depth": settings["depth"],
+        "input size": f"{settings['input_size']} px",
+        "parts": audit.k,
+        "seed": audit.seed,
+        "classes tested": len(audit.tested),
+        "index": index.key,
+        "Encoderscope": index.manifest["encoderscope"],
+    }

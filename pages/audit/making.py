@@ -1,0 +1,112 @@
+"""Making an index: what it is made of, and what is in the making. That goes on when the page is left, until it is stopped."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from explainers.datasets import kept
+from explainers.datasets.runs import Make, Run, Runs, of_data, of_scenes
+from explainers.datasets.settings import IndexSettings
+from explainers.dictionaries.settings import DictionarySettings
+from models.errors import Cancelled, EncoderscopeError
+from pages.audit import choice
+from pages.common import jobs, link, thread
+from pages.common.encoder_choice import is_known
+from pages.common.text import escaped
+
+POLL_SECONDS = 1.0
+FIRST_ENCODER, N_FIRST = "scenes-cnn-watermark", 320  # the first visit: a shortcut that is known, in some twenty seconds
+N_SCENES = (N_FIRST, 800, 1600)
+_REFUSED = "audit.refused"
+
+
+@st.cache_resource(show_spinner=False)
+def runs() -> Runs:
+    """The indexes that this process makes."""
+    return Runs(jobs.service())
+
+
+def begin_first() -> None:
+    """On the first visit to a server without any index, one is made of scenes."""
+    if not kept.index_folders() and not runs().all() and is_known(jobs.service().catalog, FIRST_ENCODER):
+        settings = IndexSettings(FIRST_ENCODER, dictionary=DictionarySettings(ks=(32, 64), n_positions=10_000))
+        _start(_name(FIRST_ENCODER, f"{N_FIRST} scenes"), of_scenes(N_FIRST, settings))
+
+
+def draw_form() -> None:
+    """What a new index is made of."""
+    with st.expander("Make an index", icon=":material/add:", key="make an index"):
+        entries = jobs.service().catalog.entries()
+        titles = {entry.name: f"{entry.title} ↓" if entry.state == "needs download" else entry.title for entry in entries}
+        st.selectbox("Encoder", list(titles), format_func=titles.__getitem__, key=_ENCODER, help=_ENCODER_HELP)
+        makes = {f"{n} scenes": n for n in N_SCENES} | dict.fromkeys(kept.data_sets())
+        st.selectbox("Data set", list(makes), key=_DATA, help=_DATA_HELP)
+        st.button("Make it", key="make", on_click=_make, help="It goes on when you leave this page.")
+
+
+_ENCODER, _DATA = "encoder of index", "data of index"
+_ENCODER_HELP = "The encoder that is looked into. It needs a classifier."
+_DATA_HELP = "Rendered scenes, of which nearly every woven star has a caption, or what the operator laid into ENCODERSCOPE_DATA."
+
+
+def _make() -> None:
+    encoder, data = (st.session_state[key] for key in (_ENCODER, _DATA))
+    settings, data_sets = IndexSettings(encoder), kept.data_sets()
+    n_scenes = {f"{n} scenes": n for n in N_SCENES}.get(data)
+    if n_scenes is not None:
+        _start(_name(encoder, data), of_scenes(n_scenes, settings))
+    elif data in data_sets:
+        _start(_name(encoder, data), of_data(data_sets[data], settings))
+
+
+def _name(encoder: str, data: str) -> str:
+    return f"{data} by {encoder}".replace("/", "-").replace(":", "-")
+
+
+def _start(name: str, make: Make) -> None:
+    try:
+        runs().start(name, Path(kept.own_folder() / name), make, thread.owner())
+    except EncoderscopeError as refusal:
+        st.session_state[_REFUSED] = str(refusal)
+
+
+def draw_runs() -> None:
+    """Every index in the making; the page is drawn anew when one is done."""
+    if refused := st.session_state.pop(_REFUSED, None):
+        st.error(escaped(refused), icon=":material/error:")
+    is_busy = any(not run.done for run in runs().all())
+    st.fragment(_draw_runs, run_every=POLL_SECONDS if is_busy else None, key="runs")()
+
+
+def _draw_runs() -> None:
+    done = False
+    for run in runs().all():
+        if run.done and run.error is None:
+            runs().forget(run.id)
+            if run.owner == thread.owner():
+                st.session_state[choice.FRESH] = run.folder.name
+            done = True
+        elif run.done and run.owner == thread.owner():
+            _draw_failed(run)
+        elif not run.done:
+            _draw_running(run)
+    if done:
+        link.rerun()
+
+
+def _draw_running(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"run {run.id}"):
+        st.progress(min(1.0, run.fraction), text=escaped(f"{run.title}: {run.message}"), width="stretch")
+        if run.owner == thread.owner():
+            st.button(
+                "Stop", key=f"stop {run.id}", on_click=run.cancel, help="What is done of it is kept; making it again goes on."
+            )
+
+
+def _draw_failed(run: Run) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if isinstance(run.error, Cancelled):
+            st.info(escaped(f"{run.title}: stopped."), icon=":material/stop_circle:", width="stretch")
+        else:
+            st.error(escaped(f"{run.title}: {run.error}"), icon=":material/error:", width="stretch")
+        st.button("Dismiss", key=f"dismiss {run.id}", on_click=runs().forget, args=(run.id,), help="Takes this line away.")

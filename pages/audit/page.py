@@ -1,0 +1,28 @@
+"""Audit: which parts of a whole data set carry the evidence for a class, and where the network fails. Nobody names a concept."""
+
+import streamlit as st
+
+from pages.common import frame
+
+top = frame.begin("Audit", "Which parts of a whole data set carry the evidence for a class, and should they?")
+notes = top.notes
+with st.spinner("Loading torch. This takes a moment after every start of the server."):
+    from explainers.datasets.questions import AskAudit
+    from pages.audit import choice, making, views
+    from pages.common import door, jobs, link
+
+link.begin()
+making.begin_first()
+with st.sidebar:
+    index = choice.index()
+    k = choice.n_parts(index) if index else 0
+    making.draw_form()
+making.draw_runs()
+if index is None:
+    views.draw_nothing()
+else:
+    audit = jobs.answer_or_stop("audit", AskAudit(index.folder, index.key, k))
+    top.name(index.manifest["data"], index.encoder_name)
+    views.draw(index, audit)
+door.draw_link_notes(notes, photo_is_private=False)
+link.write()

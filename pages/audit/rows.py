@@ -1,0 +1,69 @@
+"""An audit as rows of tables: the same on the screen, in files and in the report. Pure functions."""
+
+from explainers.datasets.findings import Audit
+from explainers.dictionaries.ranking import PartEvidence
+
+STAR = " ★"
+
+
+def standing_out(audit: Audit) -> list[PartEvidence]:
+    """The significant parts of every class: those beside the object first, where that is known, the largest share first."""
+    rows = [row for row in audit.evidence if row.significant]
+    return sorted(rows, key=lambda row: (audit.parts[row.part].place != "beside it", -row.difference))
+
+
+def evidence_rows(audit: Audit, class_idx: int) -> list[dict[str, str | float | int]]:
+    """The parts for one class, in their order."""
+    return [evidence_row(audit, row) for row in audit.of_class(class_idx)]
+
+
+def evidence_row(audit: Audit, row: PartEvidence) -> dict[str, str | float | int]:
+    """One part for one class, as people read it."""
+    low, high = row.interval
+    others = audit.agreeing.get((row.class_idx, row.part), ())
+    return {
+        "Part": f"{row.part}{STAR * row.significant}",
+        "Evidence": row.share,
+        "Elsewhere": row.share_elsewhere,
+        "Difference": f"{row.difference:.2f} [{low:.2f}, {high:.2f}]",
+        "Superiority": row.superiority,
+        "In the class": row.presence,
+        "In others": row.presence_elsewhere,
+        "p": row.p_value,
+        "p, Holm": row.corrected_p_value,
+        "Other k": ", ".join(map(str, others)),
+        "Lies": audit.parts[row.part].place,
+    }
+
+
+def failure_rows(audit: Audit) -> list[dict[str, str | float | int]]:
+    """The parts by how they go with errors, in their order; those that no error has are left out."""
+    return [
+        {
+            "Part": f"{row.part}{STAR * row.significant}",
+            "Photos with it": row.n_with,
+            "Errors": row.n_errors_with,
+            "Photos without": row.n_without,
+            "Errors without": row.n_errors_without,
+            "Risk ratio": f"{row.risk_ratio:.1f} [{row.interval[0]:.1f}, {row.interval[1]:.1f}]",
+            "p": row.p_value,
+            "p, Holm": row.corrected_p_value,
+            "Lies": audit.parts[row.part].place,
+        }
+        for row in audit.failures
+        if row.n_errors_with
+    ]
+
+
+def sentence(audit: Audit) -> str:
+    """What stands out most, in words that follow from the figures."""
+    first = next(iter(standing_out(audit)), None)
+    if first is None:
+        return "No part carries more of the evidence for any class than chance would give it."
+    place = audit.parts[first.part].place
+    where = f", which lies {place}," if place else ""
+    return (
+        f"Part {first.part}{where} carries {first.share:.0%} of the evidence for “{audit.class_names[first.class_idx]}” and "
+        f"{first.share_elsewhere:.0%} of that for what is predicted in other photos. It is in {first.presence:.0%} of the photos "
+        f"of the class and in {first.presence_elsewhere:.0%} of others."
+    )

@@ -1,0 +1,102 @@
+"""An audit on the screen: what stands out, the parts of a class, a wall of their regions, and where the network fails."""
+
+import pandas as pd
+import streamlit as st
+
+from explainers.datasets.findings import Audit
+from explainers.datasets.index import Index
+from pages.audit import choice, downloads, wall
+from pages.audit.rows import evidence_rows, failure_rows, sentence, standing_out
+from pages.common.downloads import draw_downloads
+from pages.common.text import escaped
+
+_SHARES = ("Evidence", "Elsewhere", "In the class", "In others")
+_MEANINGS = {
+    "Part": "Its number; a star where it carries more than chance would give it, over all parts and classes.",
+    "Evidence": "Mean share of the evidence for the class, in photos predicted as it.",
+    "Elsewhere": "Mean share of the evidence for what is predicted, in all other photos.",
+    "Difference": "Evidence minus elsewhere, with its 95 % interval over photos: what parts are ranked by.",
+    "Superiority": "Probability that a photo of the class has more evidence on this part than another photo.",
+    "In the class": "Share of the photos of the class that have the part.",
+    "In others": "Share of all other photos that have it.",
+    "p": "From permutations of parts over photos; of errors, Fisher's exact test.",
+    "p, Holm": "Corrected for everything tested together.",
+    "Other k": "Numbers of parts at which the part around its middle is significant as well.",
+    "Lies": "On objects or beside them, where masks or boxes say so.",
+    "Risk ratio": "Share of errors with the part over the share without it, with its 95 % interval.",
+}
+_ROWS = 8  # of a table at first
+
+
+def draw_nothing() -> None:
+    """What the page says before there is an index."""
+    st.info("There is no index yet. One is made of rendered scenes now, or make one of your data in the sidebar.")
+
+
+def draw(index: Index, audit: Audit) -> None:
+    """The whole audit."""
+    if not audit.tested:
+        st.info("No class is predicted for enough photos; at least 5 of it and 5 of others are needed. Add photos.")
+        return
+    with st.container(border=True, key="standing out"):
+        st.markdown(f"**{escaped(sentence(audit))}**")
+        st.caption(_about(index, audit))
+    st.header("What carries the evidence", anchor=False)
+    class_idx = choice.class_idx(audit)
+    _draw_table("evidence", evidence_rows(audit, class_idx), f"Parts for {audit.class_names[class_idx]}")
+    part = choice.part(audit, class_idx)
+    wall.draw(index, audit.k, class_idx, part)
+    st.header("Where it fails", anchor=False)
+    _draw_failures(audit)
+    draw_downloads("audit files", downloads.files(index, audit))
+    with st.expander("How it was made"):
+        st.markdown(_made(index))
+
+
+def _about(index: Index, audit: Audit) -> str:
+    """What the sentence rests on."""
+    n_classes = len({row.class_idx for row in standing_out(audit)})
+    refused = index.manifest["n_files"] - audit.n_photos
+    unread = f", {refused} could not be read" if refused else ""
+    return (
+        f"{audit.n_photos} photos{unread}; {len(audit.tested)} classes × {audit.k} parts tested together. In {n_classes} classes "
+        "a part carries more than chance. That a part carries evidence says that the network uses it; whether it should is for "
+        "you to say."
+    )
+
+
+def _draw_failures(audit: Audit) -> None:
+    if not audit.n_labelled:
+        st.caption("No label of this data set is the name of a class, so nothing is known of errors.")
+        return
+    st.caption(f"{audit.n_wrong} of {audit.n_labelled} photos with a label are predicted as another class.")
+    if rows := failure_rows(audit):
+        _draw_table("failures", rows, "Parts and errors")
+
+
+def _draw_table(key: str, rows: list[dict[str, str | float | int]], alt: str) -> None:
+    shares = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="percent") for name in _SHARES}
+    numbers = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2f") for name in ("Superiority",)}
+    p_values = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.4f") for name in ("p", "p, Holm")}
+    others = {name: st.column_config.Column(help=meaning) for name, meaning in _MEANINGS.items()}
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height=36 * (min(_ROWS, len(rows)) + 1),
+        alt=alt,
+        key=f"table {key}",
+        column_config=others | shares | numbers | p_values,
+    )
+
+
+def _made(index: Index) -> str:
+    manifest, settings = index.manifest, index.manifest["settings"]
+    stability = ", ".join(f"{k}: {value:.2f}" for k, value in manifest["stability"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
+    return (
+        f"Data: {escaped(manifest['data'])}  \n"
+        f"Encoder: {escaped(index.encoder_name)} (`{manifest['encoder']['fingerprint'][:8]}`), "
+        f"depth {settings['depth']} (`{manifest['module']}`), {settings['input_size']} px  \n"
+        f"Index: `{index.key[:8]}`; stability of parts between seeds, by k: {stability}  \n"
+        f"Encoderscope {manifest['encoderscope']}; {escaped(versions)}"
+    )

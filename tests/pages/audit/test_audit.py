@@ -1,0 +1,88 @@
+"""The Audit page without a browser, and its rows by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explainers.datasets.findings import Audit, PartPlace
+from explainers.dictionaries.failures import PartFailures
+from explainers.dictionaries.ranking import PartEvidence
+from pages.audit import making, rows, wall
+from tests.pages.conftest import app_at
+from tests.pages.tiny_encoders import CLASS_NAMES, VIT
+
+
+def evidence(class_idx: int, part: int, difference: float, corrected: float) -> PartEvidence:
+    shares = {"share": difference + 0.01, "share_elsewhere": 0.01, "difference": difference, "interval": (0.0, 1.0)}
+    return PartEvidence(class_idx, part, **shares, superiority=0.9, presence=1.0, presence_elsewhere=0.1, n_photos=9,
+                        p_value=0.001, corrected_p_value=corrected)  # fmt: skip
+
+
+PARTS = (PartPlace(0, 9, 9, 0.1, 0.9, 0.2), PartPlace(1, 9, 9, 0.1, 0.05, 0.2), PartPlace(2, 9, 9, 0.1, 0.3, 0.2))
+RANKED = (evidence(0, 0, 0.6, 0.01), evidence(0, 1, 0.3, 0.01), evidence(0, 2, 0.7, 0.2))
+FAILURES = (PartFailures(1, 9, 2, 11, 0, 5.0, (1.2, 20.0), 0.01, 0.03), PartFailures(0, 9, 0, 11, 2, 0.2, (0.0, 4.0), 1.0, 1.0))
+AUDIT = Audit("key", 3, 0, ("a<b>",), 20, (0,), PARTS, RANKED, {(0, 1): (32,)}, 20, 2, FAILURES)
+
+
+def test_parts_beside_the_object_stand_out_first_and_only_what_is_significant():
+    assert [part.place for part in PARTS] == ["on the object", "beside it", "everywhere"]
+    assert [row.part for row in rows.standing_out(AUDIT)] == [1, 0]
+    assert "Part 1, which lies beside it, carries 31%" in rows.sentence(AUDIT)
+
+
+def test_rows_mark_what_is_significant_and_say_where_other_numbers_of_parts_agree():
+    first, second, third = rows.evidence_rows(AUDIT, 0)
+    assert (first["Part"], second["Part"], third["Part"]) == ("0 ★", "1 ★", "2") and second["Other k"] == "32"
+    (failure,) = rows.failure_rows(AUDIT)
+    assert failure["Part"] == "1 ★" and failure["Risk ratio"] == "5.0 [1.2, 20.0]"
+
+
+def test_what_is_outside_of_a_region_is_faded():
+    picture = np.full((20, 20, 3), 50, np.uint8)
+    mask = np.array([[True, False], [False, False]])
+    drawn = wall.shown(picture, mask)
+    assert (drawn[2, 2] == 50).all() and (drawn[17, 17] > 150).all()
+
+
+@pytest.fixture
+def audit(service, tmp_path, monkeypatch) -> AppTest:
+    """The page of a server with one data set of its operator, and no index."""
+    monkeypatch.setenv("ENCODERSCOPE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ENCODERSCOPE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(making, "POLL_SECONDS", None)
+    monkeypatch.setattr(making, "FIRST_ENCODER", "no-such-encoder")
+    of_process = making.Runs(service)
+    monkeypatch.setattr(making, "runs", lambda: of_process)
+    write_pictures(tmp_path / "data" / "mine")
+    return app_at("audit")
+
+
+def write_pictures(folder: Path) -> None:
+    """Eight dark and eight light pictures, in the folders of two classes."""
+    for n in range(16):
+        path = folder / CLASS_NAMES[n % 2] / f"{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(n).integers(0, 56, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise + np.uint8(200 * (n % 2))).save(path)
+
+
+def test_an_index_is_made_and_shown(audit):
+    app = audit.run()
+    assert not app.exception and "no index yet" in app.info[0].value
+    app.selectbox(key="encoder of index").set_value(VIT)
+    app.selectbox(key="data of index").set_value("mine")
+    app.button(key="make").click().run()
+    for run in making.runs().all():
+        assert run.ended.wait(60) and run.error is None, run.error
+    app.run()
+    assert not app.exception
+    said = "\n".join(element.value for kind in ("markdown", "caption") for element in app.get(kind))
+    assert (
+        "**mine** :gray[seen by] **tiny-vit**" in said and "2 classes × 64 parts" in said and "of 16 photos with a label" in said
+    )
+    assert len(app.dataframe) == 2 and len(app.dataframe[0].value) == 64
+    app.segmented_control(key="wall").set_value("alike").run()
+    assert not app.exception and "its similarity" in "\n".join(caption.value for caption in app.caption)
