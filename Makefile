@@ -4,6 +4,7 @@ PYTHON ?= python3
 PORT ?= 8501
 VENV := .venv
 NOTEBOOK_PACKAGES := jupyterlab==4.6.6
+SBOM_PACKAGES := cyclonedx-bom==7.5.0
 BENCH_PACKAGES := grad-cam==1.5.7 matplotlib
 BIN := $(VENV)/bin
 # Processes that `make test` runs side by side, with one thread each; it begins with the browser tests, which take longest and
@@ -12,7 +13,7 @@ WORKERS ?= 3
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-.PHONY: app test quick test-notebook test-ray measure bench drill fuzz house browser clean
+.PHONY: app test quick test-notebook test-ray measure bench drill fuzz sbom house browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -53,6 +54,13 @@ drill: $(VENV)/.installed-dev
 # Ten minutes of changed files for every reader of other people's files.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.drill fuzz
+
+# A list of everything that is installed, with versions and licences, in CycloneDX: out/sbom.cdx.json. The tool has an environment
+# of its own, so that it is not on the list.
+sbom: $(VENV)/.installed
+	$(PYTHON) -m venv out/sbom-tool
+	out/sbom-tool/bin/python -m pip install --disable-pip-version-check --quiet $(SBOM_PACKAGES)
+	out/sbom-tool/bin/cyclonedx-py environment --output-format JSON --output-file out/sbom.cdx.json $(BIN)/python
 
 # Rooms, floors and arrows of the source, functions called once, docstrings without shapes, words in README.md.
 house: $(VENV)/bin/python

@@ -4,8 +4,10 @@ A file that is on the disk is taken as it is and nobody is asked. Otherwise one 
 the hub answers and has the file, and only then the download starts: without a network the answer comes in seconds.
 """
 
+import hashlib
 import io
 import os
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,7 @@ from models.errors import BadCheckpoint, EncoderUnavailable, UnknownEncoder, Uns
 from models.progress import IGNORED, Progress
 
 QUESTION_TIMEOUT_S = 5
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _CA_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -88,25 +91,41 @@ def _fetch_first(repo: str, filenames: Sequence[str], progress: Progress) -> Pat
     progress.report(None, f"asking the hub for {repo}")
     repo_id, revision = _split_revision(repo)
     for filename in filenames:
-        if _has(repo_id, revision, filename):
+        etag = _etag(repo_id, revision, filename)
+        if etag is not None:
             with _readable(repo_id):
                 bar = _bar_reporting_to(progress, repo_id)
-                return Path(hf_hub_download(repo_id, filename, revision=revision, tqdm_class=bar))
+                path = Path(hf_hub_download(repo_id, filename, revision=revision, tqdm_class=bar))
+            _require_whole(path, repo_id, etag)
+            return path
     raise _missing(repo, filenames[0])
 
 
-def _has(repo_id: str, revision: str | None, filename: str) -> bool:
-    """Whether the hub has the file; raises with a readable reason if it cannot be asked."""
+def _require_whole(path: Path, repo_id: str, etag: str) -> None:
+    """Raises EncoderUnavailable if the bytes are not those that the hub named, and removes them. Of large files it names the
+    SHA-256, of small ones something else."""
+    if not _SHA256.fullmatch(etag):
+        return
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != etag:
+        path.resolve().unlink(missing_ok=True)  # a snapshot is a link to the bytes
+        path.unlink(missing_ok=True)
+        raise EncoderUnavailable(f"'{repo_id}' arrived damaged: '{path.name}' is not what the hub says it is. Try again.")
+
+
+def _etag(repo_id: str, revision: str | None, filename: str) -> str | None:
+    """What the hub calls the bytes of a file; None if it has no such file. Raises a readable reason if it cannot be asked."""
     try:
         with _readable(repo_id):
-            get_hf_file_metadata(hf_hub_url(repo_id, filename, revision=revision), timeout=QUESTION_TIMEOUT_S)
+            url = hf_hub_url(repo_id, filename, revision=revision)
+            return get_hf_file_metadata(url, timeout=QUESTION_TIMEOUT_S).etag or ""
     except EntryNotFoundError:
-        return False
-    return True
+        return None
 
 
 def _missing(repo: str, filename: str) -> UnsupportedEncoder:
-    if filename in WEIGHTS_NAMES and any(_has(*_split_revision(repo), name) for name in PICKLED_NAMES):
+    if filename in WEIGHTS_NAMES and any(_etag(*_split_revision(repo), name) is not None for name in PICKLED_NAMES):
         return only_pickled(repo)
     return UnsupportedEncoder(f"'{repo}' has no {filename}, so it is not a timm encoder that can be opened here.")
 

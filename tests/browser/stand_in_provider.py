@@ -1,6 +1,6 @@
 """A provider of OpenID Connect on loopback, for tests: whoever comes is signed in at once, as the person it was started for.
 
-    python -m tests.browser.stand_in_provider PORT EMAIL
+python -m tests.browser.stand_in_provider PORT EMAIL
 """
 
 import sys

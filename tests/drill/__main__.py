@@ -3,6 +3,8 @@
 python -m tests.drill           all of them but the last
 python -m tests.drill kills     writers of the library that are killed: 300
 python -m tests.drill disk      a disk that is full; needs the right to mount one
+python -m tests.drill hub       a hub that is slow, cut, sends wrong bytes, or answers 404 and 503
+python -m tests.drill privacy   whether one session can see the pictures of another
 python -m tests.drill load      sixteen people on one server for some minutes; a machine that does nothing else
 python -m tests.drill memory    500 photos and 20 encoders, one after the other, on one server
 python -m tests.drill fuzz      every reader of other people's files, given changed ones for ten minutes (`make fuzz`)
@@ -19,9 +21,11 @@ from typing import Any
 
 from tests.drill.full_disk import fill, small_disk
 from tests.drill.fuzz import fuzz, readers
+from tests.drill.hub import fail
 from tests.drill.kills import kill_writers
 from tests.drill.load import load
 from tests.drill.memory import BOUNDS, MOST_GROWTH, grow
+from tests.drill.privacy import two_sessions
 from tests.drill.serving import dashboard
 
 N_KILLS = 300
@@ -48,6 +52,21 @@ def disk() -> bool:
         outcome = fill(small)
     _print(outcome)
     return not outcome.wrong
+
+
+def failing_hub() -> bool:
+    """A hub that fails in the middle; whether each failure is a sentence, nothing half is kept, and the next try succeeds."""
+    outcome = fail()
+    _print(outcome)
+    return not outcome.wrong
+
+
+def privacy() -> bool:
+    """Two sessions; whether the pictures of one have addresses that nobody can guess, and are gone after its page was closed."""
+    with tempfile.TemporaryDirectory() as folder, dashboard(Path(folder)) as server:
+        outcome, trouble = two_sessions(server.url), server.trouble()
+    _print(outcome)
+    return outcome.n_pictures > 0 and not outcome.n_left and not outcome.wrong and not trouble
 
 
 def people() -> bool:
@@ -84,7 +103,15 @@ def _print(outcome: Any) -> None:
         print(f"  {name:20} {figure}", flush=True)
 
 
-DRILLS: dict[str, Callable[[], bool]] = {"kills": kills, "disk": disk, "load": people, "memory": memory, "fuzz": fuzzing}
+DRILLS: dict[str, Callable[[], bool]] = {
+    "kills": kills,
+    "disk": disk,
+    "hub": failing_hub,
+    "privacy": privacy,
+    "load": people,
+    "memory": memory,
+    "fuzz": fuzzing,
+}
 ALL = [name for name in DRILLS if name != "fuzz"]
 
 

@@ -36,7 +36,7 @@ class Visitor:
         self._http = httpx.Client(base_url=url)
         self._http.get("/")
         self._http.get("/_stcore/health")
-        self._url, self._query, self._page = url, query, page
+        self._url, self.query, self._page = url, query, page
         self.cookies = dict(self._http.cookies)
         self._socket = self._connected()
         self.session_id = ""
@@ -50,7 +50,7 @@ class Visitor:
             self._set(key.replace("_", " ") if key not in self._ids else key, value)
         message = BackMsg()
         rerun = message.rerun_script
-        rerun.query_string, rerun.page_script_hash = self._query, self._hash
+        rerun.query_string, rerun.page_script_hash = self.query, self._hash
         rerun.page_name = "" if self._hash else self._page
         rerun.widget_states.widgets.extend(self._states.values())
         began = time.monotonic()
@@ -59,7 +59,7 @@ class Visitor:
 
     def go(self, query: str) -> Seen:
         """Follows a link to the same page."""
-        self._query = query
+        self.query = query
         return self.look()
 
     def upload(self, key: str, name: str, data: bytes) -> tuple[int, Seen | None]:
@@ -132,7 +132,7 @@ class Visitor:
                 self.session_id = message.new_session.initialize.session_id or self.session_id
                 self._hash = message.new_session.page_script_hash
             elif kind == "page_info_changed":
-                self._query = message.page_info_changed.query_string
+                self.query = message.page_info_changed.query_string
             elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
                 self._note(message.delta.new_element, seen)
             elif kind == "script_finished" and message.script_finished in (0, 3):  # whole, or the fragment

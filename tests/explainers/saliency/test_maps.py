@@ -1,6 +1,5 @@
 """Captum's maps of networks whose gradients are known by heart."""
 
-
 import numpy as np
 import pytest
 import torch

@@ -1,6 +1,5 @@
 """Names that the server answers to, and what it says to the browser."""
 
-
 import pytest
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
