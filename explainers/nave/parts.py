@@ -65,7 +65,7 @@ def reaches_of(parts: Parts, feature_maps: Iterable[Sequence[Tensor]], image_sha
     ``feature_maps`` holds per image that the parts come from one (C, h, w) per depth, ``image_shapes`` per image H and W; one
     image is looked at after the other.
     """
-    pairs = [_distances(parts, _composite(parts, maps, shape)) for maps, shape in zip(feature_maps, image_shapes, strict=True)]
+    pairs = [_distances(parts, composite_as(parts, maps, shape)) for maps, shape in zip(feature_maps, image_shapes, strict=True)]
     nearest, distances = (torch.cat([pair[n].flatten() for pair in pairs]) for n in range(2))
     own = [distances[nearest == part] for part in range(len(parts.centroids))]
     return np.array([float(np.quantile(of_part.cpu().numpy(), REACHED)) if len(of_part) else 0.0 for of_part in own])
@@ -73,7 +73,7 @@ def reaches_of(parts: Parts, feature_maps: Iterable[Sequence[Tensor]], image_sha
 
 def find(parts: Parts, reaches: np.ndarray, feature_maps: Sequence[Tensor], image_shape: tuple[int, int]) -> Found:
     """Where parts with these reaches (k,) are in an image of H and W, from one (C, h, w) per depth."""
-    composite = _composite(parts, feature_maps, image_shape)
+    composite = composite_as(parts, feature_maps, image_shape)
     (labels,) = label_maps(composite.on_grid(image_shape), [_on_device_of(composite, parts.centroids)])
     nearest, distances = (part.cpu().numpy() for part in _distances(parts, composite))
     own = reaches.astype(np.float32)[nearest]
@@ -81,8 +81,9 @@ def find(parts: Parts, reaches: np.ndarray, feature_maps: Sequence[Tensor], imag
     return Found(labels.cpu().numpy(), far.clip(0, FARTHEST).astype(np.float16))
 
 
-def _composite(parts: Parts, feature_maps: Sequence[Tensor], image_shape: tuple[int, int]) -> Composite:
-    """An image as the parts' own ones were scaled, on the grid on which clusters are fitted."""
+def composite_as(parts: Parts, feature_maps: Sequence[Tensor], image_shape: tuple[int, int]) -> Composite:
+    """An image of H and W as the parts' own ones were scaled, from one (C, h, w) per depth, on the grid on which clusters are
+    fitted."""
     balances = [
         Balance(torch.from_numpy(means).to(feature_maps[0])[:, None, None], torch.tensor(length).to(feature_maps[0]))
         for means, length in parts.balances

@@ -63,7 +63,6 @@ FIRST_SCENE, SCENES_PER_SEED = 17_000_000, 1_000
 FIXED_K = 8
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the object's pixels that are shown
 OWN, OTHERS = f"{MARKED_CLASS}s", "other objects"
-SATURATES = 0.5
 Array = np.ndarray
 Rows = list[dict[str, Any]]
 
@@ -289,17 +288,27 @@ def _effects_figure(rows: Rows) -> Figure:
 
 def _sentence(rows: Rows, saturated: Rows) -> str:
     """Where what is said does not fit the truth comes first."""
-    against, fitting = [], []
+    against, fitting, counting = [], [], set()
     for row in rows:
         counts, said = is_clear(row["causal"], row["causal_sd"]) and row["causal"] > 0, row["p_value"] <= SIGNIFICANCE_LEVEL
+        counting |= {row["encoder"]} if counts else set()
         words = f"{row['encoder']}, {row['scenes']}: {measured(row, 'causal', 2)}, attribution p = {row['p_value']:.3f}"
         (fitting if counts == said else against).append(words)
-    full = [f"{r['encoder']} {measured(r, 'saturation', 2)}" for r in saturated if r["saturation"] is not None]
+    known = [row for row in saturated if row["saturation"] is not None]
+    idle = [row for row in known if row["saturation"] > 0 and is_clear(row["saturation"], row["saturation_sd"])]
+    busy = [row for row in known if row not in idle and row["encoder"] in counting]
+    others = [row for row in known if row not in idle and row not in busy]
     return sentences(
+        ("The mark counts, and yet the object adds as much beside it (saturation):", _saturated(busy)),
         ("The mark's true effect and the verdict on its attribution disagree:", against),
         ("They agree:", fitting),
-        ("Saturation, the part of the object's evidence that the mark makes idle:", full),
+        ("The mark makes a part of the object's evidence idle (saturation):", _saturated(idle)),
+        ("The mark does not count, and makes nothing idle (saturation):", _saturated(others)),
     )
+
+
+def _saturated(rows: Rows) -> list[str]:
+    return [f"{row['encoder']} {measured(row, 'saturation', 2)}" for row in rows]
 
 
 STUDY = Study(

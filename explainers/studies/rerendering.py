@@ -72,5 +72,5 @@ def really_changed(causal: Array, errors: Array, n_scenes: int) -> Array:
 
 def order_correlation(figures: Array, truth: Array) -> float:
     """Somers' D of the figures (N, ...) given the truth (N, ...): pairs that are equal in truth do not count, those equal in the
-    figures are half right."""
-    return float(somersd(truth.ravel(), figures.ravel()).statistic)
+    figures are half right, so figures that are all alike give 0."""
+    return 0.0 if np.ptp(figures) == 0 else float(somersd(truth.ravel(), figures.ravel()).statistic)

@@ -1,10 +1,26 @@
 """Every study: one row each, in the order in which they are offered."""
 
-from explainers.studies import alignment, architectures, clever_hans, depths, repeat, sanity, suggestion, tokens, training
+from explainers.studies import (
+    alignment,
+    architectures,
+    clever_hans,
+    depths,
+    few_labels,
+    part_classifier,
+    repeat,
+    sanity,
+    suggestion,
+    tokens,
+    training,
+    validity,
+)
 from explainers.studies.study import Study
 from models.errors import BadSettings
 
-_MODULES = (alignment, suggestion, depths, training, architectures, clever_hans, tokens, sanity, repeat)
+_MODULES = (
+    *(alignment, suggestion, depths, training, architectures, clever_hans, tokens, validity, sanity, repeat),
+    *(few_labels, part_classifier),
+)
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 
 

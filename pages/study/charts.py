@@ -1,6 +1,7 @@
 """Figures of studies as Plotly figures. Pure functions. Names come from others and may hold tags, so they are escaped."""
 
 from html import escape
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -12,7 +13,7 @@ _HEIGHT = 380
 
 
 def chart(figure: Figure) -> go.Figure:
-    """Lines with bands of one spread, bars with intervals of one, points, or a map."""
+    """Lines with bands of one spread, bars and points with intervals of one, or a map."""
     if figure.kind == "map":
         return _map(figure)
     traces = [trace for n, series in enumerate(figure.series) for trace in _traces(figure, series, COLOURS[n % len(COLOURS)])]
@@ -88,14 +89,21 @@ def _band(series: Series, colour: str) -> list[go.Scatter]:
     ]
 
 
+def _intervals(series: Series) -> dict[str, Any] | None:
+    """One spread up and down, where it is known."""
+    if not any(series.spreads):
+        return None
+    array = [spread or 0 for spread in series.spreads]
+    return {"type": "data", "array": array, "color": theme.INTERVALS, "thickness": 1.2, "width": 3}
+
+
 def _bars(series: Series, colour: str) -> go.Bar:
-    spreads = {"type": "data", "array": [s or 0 for s in series.spreads], "color": theme.INTERVALS, "thickness": 1.2, "width": 3}
     return go.Bar(
         x=[escape(str(x)) for x in series.xs],
         y=series.ys,
         name=escape(series.name),
         marker={"color": theme.faint(colour, 0.35) if series.oracle else colour, "line": {"color": colour, "width": 1}},
-        error_y=spreads if series.spreads else None,
+        error_y=_intervals(series),
         hovertemplate=f"{escape(series.name)}<br>%{{x}}: %{{y:.3f}}<extra></extra>",
     )
 
@@ -106,6 +114,7 @@ def _points(series: Series, colour: str) -> go.Scatter:
         y=series.ys,
         name=escape(series.name),
         mode="markers",
+        error_y=_intervals(series),
         marker={"size": 8, "color": colour, "symbol": "circle-open" if series.oracle else "circle"},
         text=[escape(label) for label in series.labels] or None,
         hovertemplate="%{text}<br>%{x:.3f}, %{y:.3f}<extra></extra>" if series.labels else "%{x:.3f}, %{y:.3f}<extra></extra>",

@@ -46,9 +46,11 @@ def test_clusters_that_lie_mostly_in_the_mark_are_counted():
 
 def test_where_verdict_and_truth_disagree_comes_first():
     row = {"encoder": "e", "scenes": OWN, "causal": 3.0, "causal_sd": 0.1, "p_value": 0.5}
-    saturated = [{"encoder": "e", "saturation": 0.75, "saturation_sd": None}]
+    saturated = [{"encoder": "e", "saturation": 0.75, "saturation_sd": 0.1}]
     said = clever_hans._sentence([row, {**row, "scenes": OTHERS, "p_value": 0.01}], saturated)
     assert said.index("disagree: e, woven stars: 3.00 ± 0.10") < said.index("They agree: e, other objects") < said.index("e 0.75")
+    none = [{"encoder": "e", "saturation": 0.05, "saturation_sd": 0.1}]
+    assert clever_hans._sentence([row], none).startswith("The mark counts, and yet the object adds as much beside it")
 
 
 def test_an_encoder_without_the_class_is_refused(service):

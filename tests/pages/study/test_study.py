@@ -125,6 +125,15 @@ def test_a_line_has_a_band_where_its_spread_is_known():
     assert tuple(band.y) == (0.6, 0.4) and line.line.dash == "dot"
 
 
+@pytest.mark.parametrize("kind", ["bars", "points"])
+def test_bars_and_points_have_intervals_where_their_spread_is_known(kind):
+    (drawn,) = charts.chart(Figure("f", "F", kind, "x", "y", CURVES.series)).data
+    assert (
+        drawn.error_y.array == (0.1, 0)
+        and charts.chart(Figure("f", "F", kind, "x", "y", (Series("a", (1,), (2,)),))).data[0].error_y.array is None
+    )
+
+
 def test_the_report_stands_alone(study, kept):
     run_once(study())
     (result,) = kept.of("by-hand")
