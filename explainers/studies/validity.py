@@ -219,7 +219,7 @@ def _methods_table(rows: Rows) -> Table:
         Column("encoder", "Encoder"),
         Column("method", "Method"),
         *measure("ordered", "Ordered", "Somers' D given the true effects: 1 all in the right order, 0 chance.", digits=2),
-        *measure("first", "Own concept first", "Share of classes; chance is one in eight.", digits=2),
+        *measure("first", "Own concept first", "Share of classes; a tie is not first.", digits=2),
     ]
     return Table.of("methods", "Which method puts concepts in the order of their true effects", columns, rows)
 
@@ -268,10 +268,10 @@ def _sentence(rows: Rows) -> str:
         for method, row in by_method.items():
             if row["ordered"] is None:
                 continue
-            words = f"{method} on {encoder} {measured(row, 'ordered', 2)}"
+            words = f"{method} on {encoder} {measured(row, 'ordered', 2)} (TCAV {measured(tcav, 'ordered', 2)})"
             (enough if row["ordered"] >= ORDERED else short).append(words)
             if not is_clearly_above(row, tcav, "ordered"):
-                beside.append(f"{words}, TCAV {measured(tcav, 'ordered', 2)}")
+                beside.append(words)
     said = sentences(
         (f"Ordered by less than {ORDERED} (Somers' D):", short),
         ("Not clearly above TCAV:", beside),
