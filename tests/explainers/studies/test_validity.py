@@ -63,7 +63,9 @@ def test_what_falls_short_is_said_first():
     ]
     said = validity._sentence(rows)
     assert said.startswith("Ordered by less than 0.8 (Somers' D): Visual-TCAV, intervention on e 0.60")
-    assert "Not clearly above TCAV: Visual-TCAV, intervention" in said and said.endswith("attribution on e 0.90 ± 0.01 (TCAV 0.70 ± 0.01).")
+    assert "Not clearly above TCAV: Visual-TCAV, intervention" in said and said.endswith(
+        "attribution on e 0.90 ± 0.01 (TCAV 0.70 ± 0.01)."
+    )
 
 
 def test_an_encoder_without_the_classes_is_refused(service):
