@@ -1,5 +1,6 @@
 """The life of the server: photos are decoded apart; SIGTERM and SIGINT let what runs come to its next check, and end it."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -8,15 +9,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from models.photo.apart import decoding_apart
+from pages.server.closed import let_go_again_and_again
 
 LONGEST_END = 9.0  # seconds; a step that takes longer ends with the process
 
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncGenerator[None]:
-    """Around the life of the server: while it lives, photos are decoded in processes apart."""
+    """Around the life of the server: while it lives, photos are decoded in processes apart, and pages that were closed let go."""
+    letting_go = asyncio.create_task(let_go_again_and_again())
     with decoding_apart():
         yield
+    letting_go.cancel()
     end_well()
 
 
