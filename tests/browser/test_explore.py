@@ -472,7 +472,7 @@ def test_the_tab_key_passes_by_what_only_explains(page):
 def test_narrow_screens_show_the_pages_and_the_encoder(page):
     page.set_viewport_size({"width": 390, "height": 844})
     bar = page.locator(".st-key-pages_bar")
-    for name in ("Explore", "Concepts", "Explain", "Compare", "Encoders"):
+    for name in ("Explore", "Concepts", "Explain", "Compare", "Audit", "Study", "Encoders"):
         expect(bar.get_by_role("link", name=name)).to_be_in_viewport(ratio=1)
     expect(page.get_by_text("china seen by tiny-vit")).to_be_in_viewport()
     expect(page).to_have_title("china · tiny-vit · Encoderscope")
