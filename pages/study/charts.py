@@ -82,6 +82,7 @@ def _band(series: Series, colour: str) -> list[go.Scatter]:
             y=[*above, *reversed(below)],
             fill="toself",
             fillcolor=theme.faint(colour, 0.18),
+            mode="lines",
             line={"width": 0},
             hoverinfo="skip",
             showlegend=False,
