@@ -4,6 +4,7 @@ from explainers.datasets.findings import Audit
 from explainers.dictionaries.ranking import PartEvidence
 
 STAR = " ★"
+_IN_A_SENTENCE = {"beside it": "beside the object"}
 
 
 def standing_out(audit: Audit) -> list[PartEvidence]:
@@ -61,7 +62,7 @@ def sentence(audit: Audit) -> str:
     if first is None:
         return "No part carries more of the evidence for any class than chance would give it."
     place = audit.parts[first.part].place
-    where = f", which lies {place}," if place else ""
+    where = f", which lies {_IN_A_SENTENCE.get(place, place)}," if place else ""
     return (
         f"Part {first.part}{where} carries {first.share:.0%} of the evidence for “{audit.class_names[first.class_idx]}” and "
         f"{first.share_elsewhere:.0%} of that for what is predicted in other photos. It is in {first.presence:.0%} of the photos "

@@ -77,7 +77,7 @@ def _draw_failures(audit: Audit) -> None:
 def _draw_table(key: str, rows: list[dict[str, str | float | int]], alt: str) -> None:
     shares = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="percent") for name in _SHARES}
     numbers = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2f") for name in ("Superiority",)}
-    p_values = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.4f") for name in ("p", "p, Holm")}
+    p_values = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2g") for name in ("p", "p, Holm")}
     others = {name: st.column_config.Column(help=meaning) for name, meaning in _MEANINGS.items()}
     st.dataframe(
         pd.DataFrame(rows),

@@ -30,7 +30,7 @@ AUDIT = Audit("key", 3, 0, ("a<b>",), 20, (0,), PARTS, RANKED, {(0, 1): (32,)}, 
 def test_parts_beside_the_object_stand_out_first_and_only_what_is_significant():
     assert [part.place for part in PARTS] == ["on the object", "beside it", "everywhere"]
     assert [row.part for row in rows.standing_out(AUDIT)] == [1, 0]
-    assert "Part 1, which lies beside it, carries 31%" in rows.sentence(AUDIT)
+    assert "Part 1, which lies beside the object, carries 31%" in rows.sentence(AUDIT)
 
 
 def test_rows_mark_what_is_significant_and_say_where_other_numbers_of_parts_agree():
