@@ -105,7 +105,7 @@ def test_classes_follow_the_strength_without_a_round_trip_and_maps_of_all_depths
     slider.press("ArrowRight")
     expect(page).to_have_url(re.compile(r"strength=0.25"))
     expect(concept_maps(page, "red")).to_have_count(1)
-    page.get_by_role("radio", name="All", exact=True).click()
+    page.get_by_role("radiogroup", name="Depth shown").get_by_role("radio", name="All", exact=True).click()
     expect(concept_maps(page, "red")).to_have_count(2)
     expect(page).to_have_url(re.compile("depth=all"))
 

@@ -187,6 +187,8 @@ def test_the_picture_follows_the_mouse_and_nothing_is_sent_before_release(page_o
 
 def test_maps_and_photo_come_once(page_on_line):
     page, line = page_on_line
+    line.received.clear()
+    settled(page.reload() and page)
     assert n_kept(line) == 2  # one photo, one set of maps
     line.received.clear()
     k = n_clusters(page)
