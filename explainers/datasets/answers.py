@@ -5,10 +5,11 @@ whoever promises the same bytes asks for the same groups.
 """
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from explainers.datasets.audit import audit
@@ -91,7 +92,13 @@ def describe_photos(question: DescribePhotos, observatory: Observatory, progress
     encoder = observatory.encoder(seen.encoder_name, progress)
     describe = partial(_describe_batch, encoder, seen, question.dictionary)
     batches = observatory.in_groups(describe, encoder, seen.photos, seen.input_size, n_pixels=2**18, progress=progress)
-    return tuple(described for batch in batches for described in batch)
+    with _numpys_threads().limit(limits=1, user_api="blas"):  # two pools on the same cores double the time
+        return tuple(described for batch in batches for described in batch)
+
+
+@cache
+def _numpys_threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _describe_batch(encoder: Encoder, seen: PhotosAtDepth, dictionary: Dictionary, photos: Sequence[Photo]) -> list[Described]:
