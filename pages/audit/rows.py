@@ -20,7 +20,7 @@ def evidence_rows(audit: Audit, class_idx: int) -> list[dict[str, str | float | 
 
 def evidence_row(audit: Audit, row: PartEvidence) -> dict[str, str | float | int]:
     """One part for one class, as people read it."""
-    low, high = row.interval
+    low, high = (round(end, 2) + 0.0 for end in row.interval)  # no minus before a zero
     others = audit.agreeing.get((row.class_idx, row.part), ())
     return {
         "Part": f"{row.part}{STAR * row.significant}",
