@@ -27,6 +27,7 @@ from explainers.service.service import ExplainerService
 from models.progress import Progress
 
 _CPUS_FOR_READING = 0.5  # of a task
+_BLOCK_BYTES = 2**20  # a group or two: larger blocks wait until a whole shard is read before the first actor begins
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,9 @@ def _cluster() -> Generator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves this machine
     ray.init(address=os.environ.get("RAY_ADDRESS", "local"), include_dashboard=False, log_to_driver=False)
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.target_max_block_size = _BLOCK_BYTES
     try:
         yield
     finally:
