@@ -5,25 +5,27 @@ from pathlib import Path
 import streamlit as st
 
 from explainers.datasets import kept
-from explainers.datasets.runs import Make, Run, Runs, of_data, of_scenes
+from explainers.datasets.index import Index
+from explainers.datasets.runs import IndexRuns, Make, of_data, of_scenes
 from explainers.datasets.settings import IndexSettings
 from explainers.dictionaries.settings import DictionarySettings
-from models.errors import Cancelled, EncoderscopeError
+from explainers.service.runs import Run
+from models.errors import EncoderscopeError
 from pages.audit import choice
-from pages.common import jobs, link, thread
+from pages.common import jobs, thread
 from pages.common.encoder_choice import is_known
+from pages.common.runs import draw as draw_all
 from pages.common.text import escaped
 
-POLL_SECONDS = 1.0
 FIRST_ENCODER, N_FIRST = "scenes-cnn-watermark", 320  # the first visit: a shortcut that is known, in some twenty seconds
 N_SCENES = (N_FIRST, 800, 1600)
 _REFUSED = "audit.refused"
 
 
 @st.cache_resource(show_spinner=False)
-def runs() -> Runs:
+def runs() -> IndexRuns:
     """The indexes that this process makes."""
-    return Runs(jobs.service())
+    return IndexRuns(jobs.service())
 
 
 def begin_first() -> None:
@@ -74,39 +76,9 @@ def draw_runs() -> None:
     """Every index in the making; the page is drawn anew when one is done."""
     if refused := st.session_state.pop(_REFUSED, None):
         st.error(escaped(refused), icon=":material/error:")
-    is_busy = any(not run.done for run in runs().all())
-    st.fragment(_draw_runs, run_every=POLL_SECONDS if is_busy else None, key="runs")()
+    draw_all(runs(), runs().all, _show_index, "What is done of it is kept; making it again goes on.")
 
 
-def _draw_runs() -> None:
-    done = False
-    for run in runs().all():
-        if run.done and run.error is None:
-            runs().forget(run.id)
-            if run.owner == thread.owner():
-                st.session_state[choice.FRESH] = run.folder.name
-            done = True
-        elif run.done and run.owner == thread.owner():
-            _draw_failed(run)
-        elif not run.done:
-            _draw_running(run)
-    if done:
-        link.rerun()
-
-
-def _draw_running(run: Run) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key=f"run {run.id}"):
-        st.progress(min(1.0, run.fraction), text=escaped(f"{run.title}: {run.message}"), width="stretch")
-        if run.owner == thread.owner():
-            st.button(
-                "Stop", key=f"stop {run.id}", on_click=run.cancel, help="What is done of it is kept; making it again goes on."
-            )
-
-
-def _draw_failed(run: Run) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if isinstance(run.error, Cancelled):
-            st.info(escaped(f"{run.title}: stopped."), icon=":material/stop_circle:", width="stretch")
-        else:
-            st.error(escaped(f"{run.title}: {run.error}"), icon=":material/error:", width="stretch")
-        st.button("Dismiss", key=f"dismiss {run.id}", on_click=runs().forget, args=(run.id,), help="Takes this line away.")
+def _show_index(run: Run[Index]) -> None:
+    if run.owner == thread.owner():
+        st.session_state[choice.FRESH] = run.title  # the name of its folder

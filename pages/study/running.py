@@ -1,19 +1,21 @@
 """Starting a study, and what is running: it goes on when the page is left, until it is done or stopped."""
 
+from functools import partial
+
 import streamlit as st
 
-from explainers.studies.kept import KeptStudies
-from explainers.studies.runs import Run, Runs
+from explainers.service.runs import Run
+from explainers.studies.kept import Kept, KeptStudies
+from explainers.studies.runs import StudyRuns
 from explainers.studies.settings import StudySettings
 from explainers.studies.study import RunStudy, Study
-from explainers.studies.table import STUDIES
 from explainers.studies.truths import Need
-from models.errors import Cancelled, EncoderscopeError
-from pages.common import jobs, link, thread
+from models.errors import EncoderscopeError
+from pages.common import jobs, thread
+from pages.common.runs import draw as draw_runs
 from pages.common.text import escaped
 from pages.study.controls import Chosen
 
-POLL_SECONDS = 1.0
 _REFUSED = "study.refused"
 _WITH: dict[Need, str] = {  # what photos must bring along
     "nothing": "",
@@ -31,9 +33,9 @@ def kept_studies() -> KeptStudies:
 
 
 @st.cache_resource(show_spinner=False)
-def runs() -> Runs:
+def runs() -> StudyRuns:
     """The runs of this process."""
-    return Runs(jobs.service(), kept_studies())
+    return StudyRuns(jobs.service(), kept_studies())
 
 
 def draw(study: Study, settings: StudySettings, chosen: Chosen) -> None:
@@ -54,8 +56,8 @@ def draw(study: Study, settings: StudySettings, chosen: Chosen) -> None:
         st.caption(why_not or _about(study, question), width="stretch")
     if refused := st.session_state.pop(_REFUSED, None):
         st.error(escaped(refused), icon=":material/error:")
-    is_busy = any(not run.done for run in runs().of(thread.owner()))
-    st.fragment(_draw_runs, run_every=POLL_SECONDS if is_busy else None, key="runs")()
+    own = partial(runs().of, thread.owner())
+    draw_runs(runs(), own, _show_result, "Cancels this study; nothing of it is kept.")
 
 
 def _why_not(study: Study, settings: StudySettings, chosen: Chosen) -> str:
@@ -97,33 +99,5 @@ def _start(question: RunStudy) -> None:
         st.session_state[_REFUSED] = str(refusal)
 
 
-def _draw_runs() -> None:
-    """Every run of this browser that goes on or has failed. The page is drawn anew when one is done."""
-    done = False
-    for run in runs().of(thread.owner()):
-        if run.done and run.error is None:
-            runs().forget(run.id)
-            st.session_state["result"] = run.kept.id if run.kept else None
-            done = True
-        elif run.done:
-            _draw_failed(run)
-        else:
-            _draw_running(run)
-    if done:
-        link.rerun()
-
-
-def _draw_running(run: Run) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", key=f"run {run.id}"):
-        st.progress(min(1.0, run.fraction), text=escaped(f"{STUDIES[run.question.study].title}: {run.message}"), width="stretch")
-        st.button("Stop", key=f"stop {run.id}", on_click=run.cancel, help="Cancels this study; nothing of it is kept.")
-
-
-def _draw_failed(run: Run) -> None:
-    title = STUDIES[run.question.study].title if run.question.study in STUDIES else run.question.study
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if isinstance(run.error, Cancelled):
-            st.info(f"{title}: stopped.", icon=":material/stop_circle:", width="stretch")
-        else:
-            st.error(escaped(f"{title}: {run.error}"), icon=":material/error:", width="stretch")
-        st.button("Dismiss", key=f"dismiss {run.id}", on_click=runs().forget, args=(run.id,), help="Takes this line away.")
+def _show_result(run: Run[Kept]) -> None:
+    st.session_state["result"] = run.outcome.id if run.outcome else None

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from explainers.service.runs import TooManyRuns
 from explainers.studies import kept as keeping
 from explainers.studies import runs as running
 from explainers.studies import table
 from explainers.studies.findings import Column, Findings, Table
 from explainers.studies.kept import KeptStudies
-from explainers.studies.runs import Runs, TooManyRuns
+from explainers.studies.runs import StudyRuns
 from explainers.studies.settings import StudySettings
 from explainers.studies.study import RunStudy, Study, with_estimate
 from models.errors import BadSettings, Cancelled, EncoderscopeError
@@ -44,8 +45,8 @@ def kept(tmp_path) -> KeptStudies:
 
 
 @pytest.fixture
-def runs(service, kept) -> Runs:
-    return Runs(service, kept)
+def runs(service, kept) -> StudyRuns:
+    return StudyRuns(service, kept)
 
 
 def test_a_run_goes_on_by_itself_and_its_result_is_kept(runs, kept, question, may_end):
@@ -54,7 +55,7 @@ def test_a_run_goes_on_by_itself_and_its_result_is_kept(runs, kept, question, ma
     may_end.set()
     assert run.ended.wait(60) and run.error is None
     (of_study,) = kept.of("by-hand")
-    assert of_study == run.kept and of_study.report.findings == Findings("One.", (NUMBERS,))
+    assert of_study == run.outcome and of_study.report.findings == Findings("One.", (NUMBERS,))
     assert [encoder["name"] for encoder in of_study.report.encoders] == [VIT, CNN] and of_study.report.made_at
     runs.forget(run.id)
     assert runs.of("me") == []
@@ -86,15 +87,15 @@ def test_what_is_deleted_can_come_back_and_the_oldest_make_room(runs, kept, ques
     may_end.set()
     first, second = (runs.start(replace(question, settings=replace(question.settings, n_seeds=n)), "me") for n in (1, 2))
     assert first.ended.wait(60) and second.ended.wait(60)
-    kept.delete(first.kept.id)
-    assert [result.id for result in kept.of("by-hand")] == [second.kept.id]
-    kept.restore(first.kept.id)
+    kept.delete(first.outcome.id)
+    assert [result.id for result in kept.of("by-hand")] == [second.outcome.id]
+    kept.restore(first.outcome.id)
     assert len(kept.of("by-hand")) == 2
     with pytest.raises(EncoderscopeError, match="gone"):
         kept.restore("no-such-result")
     monkeypatch.setattr(keeping, "MAX_KEPT", 1)
     third = runs.start(replace(question, settings=replace(question.settings, n_seeds=3)), "me")
-    assert third.ended.wait(60) and [result.id for result in kept.of("by-hand")] == [third.kept.id]
+    assert third.ended.wait(60) and [result.id for result in kept.of("by-hand")] == [third.outcome.id]
 
 
 def test_files_of_others_in_the_folder_are_passed_over(kept):
@@ -125,6 +126,6 @@ def test_of_results_of_one_second_the_later_comes_first(runs, kept, question, ma
     for n_seeds in (2, 3, 4, 5, 6):
         run = runs.start(replace(question, settings=replace(question.settings, n_seeds=n_seeds)), "me")
         assert run.ended.wait(60)
-        ids.append(run.kept.id)
+        ids.append(run.outcome.id)
         runs.forget(run.id)
     assert [result.id for result in kept.of("by-hand")] == ids[::-1]

@@ -11,6 +11,7 @@ from explainers.datasets.findings import Audit, PartPlace
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
 from pages.audit import making, rows, wall
+from pages.common import runs as shown_runs
 from tests.pages.conftest import app_at
 from tests.pages.tiny_encoders import CLASS_NAMES, VIT
 
@@ -52,9 +53,9 @@ def audit(service, tmp_path, monkeypatch) -> AppTest:
     """The page of a server with one data set of its operator, and no index."""
     monkeypatch.setenv("ENCODERSCOPE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("ENCODERSCOPE_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(making, "POLL_SECONDS", None)
+    monkeypatch.setattr(shown_runs, "POLL_SECONDS", None)
     monkeypatch.setattr(making, "FIRST_ENCODER", "no-such-encoder")
-    of_process = making.Runs(service)
+    of_process = making.IndexRuns(service)
     monkeypatch.setattr(making, "runs", lambda: of_process)
     write_pictures(tmp_path / "data" / "mine")
     return app_at("audit")

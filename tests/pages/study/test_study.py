@@ -8,9 +8,10 @@ from streamlit.testing.v1 import AppTest
 from explainers.studies import table
 from explainers.studies.findings import Column, Figure, Findings, Series, Table, measure
 from explainers.studies.kept import KeptStudies
-from explainers.studies.runs import Runs
+from explainers.studies.runs import StudyRuns
 from explainers.studies.settings import StudySettings
 from explainers.studies.study import Study
+from pages.common import runs as shown_runs
 from pages.study import charts, results, running
 from pages.study.cells import shown_rows
 from tests.pages.conftest import app_at
@@ -25,11 +26,11 @@ CURVES = Figure("over_k", "Over k", "lines", "k", "IoU", (Series("<b>a", (2, 3),
 def kept(service, tmp_path, monkeypatch) -> KeptStudies:
     """An empty folder of results, and a study that takes no time."""
     folder = KeptStudies(tmp_path)
-    of_process = Runs(service, folder)
+    of_process = StudyRuns(service, folder)
     monkeypatch.setattr(running, "kept_studies", lambda: folder)
     monkeypatch.setattr(results, "kept_studies", lambda: folder)
     monkeypatch.setattr(running, "runs", lambda: of_process)
-    monkeypatch.setattr(running, "POLL_SECONDS", None)
+    monkeypatch.setattr(shown_runs, "POLL_SECONDS", None)
     findings = Findings("One is one.", (NUMBERS,), (CURVES,))
     by_hand = Study(
         "by-hand", "By hand", "One?", "Numbers.", "More.", StudySettings((VIT,)), lambda *_: findings, needs="nothing"
