@@ -9,7 +9,8 @@ Nothing in it depends on when, where or in which order it was made.
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +21,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from safetensors.numpy import load, save
 
-from explainers.datasets.shards import PHOTOS, REGIONS
+from explainers.datasets.shards import PHOTO_SCHEMA, PHOTOS, REGIONS
 from explainers.dictionaries.clustering import Dictionary, Space
 from models.errors import EncoderscopeError
 
 SCHEMA = "encoderscope/index/1"
 MANIFEST, DICTIONARY = "manifest.json", "dictionary.safetensors"
+
+
+_SHARD = re.compile(r"part-\d{5,}-[0-9a-f]{16}\.parquet")
+_SHAPE: dict[str, Any] = {  # of a manifest: what must be there, and of which type
+    **{"data": str, "class_names": list, "module": str, "n_files": int, "encoderscope": str, "versions": dict, "stability": dict},
+    "encoder": {"name": str, "fingerprint": str},
+    "settings": {"encoder_name": str, "depth": int, "input_size": int, "dictionary": {"ks": list, "seed": int}},
+    "shards": list,
+}
 
 
 class UnreadableIndex(EncoderscopeError):
@@ -83,13 +93,13 @@ class Index:
     @cached_property
     def photos(self) -> pa.Table:
         """What is known of every photo that could be read, without its thumbnail."""
-        columns = [name for name in pq.read_schema(self._paths(PHOTOS)[0]).names if name != "thumbnail"]
-        table = pa.concat_tables(pq.read_table(path, columns=columns) for path in self._paths(PHOTOS))
+        columns = [name for name in PHOTO_SCHEMA.names if name != "thumbnail"]
+        table = pa.concat_tables(read_shard(path, columns=columns) for path in self._paths(PHOTOS))
         return table.filter(table["predicted"].is_valid())
 
     def refused(self) -> dict[str, str]:
         """Why photos of the data set are not in the index, by their names."""
-        tables = [pq.read_table(path, columns=["name", "error"]) for path in self._paths(PHOTOS)]
+        tables = [read_shard(path, columns=["name", "error"]) for path in self._paths(PHOTOS)]
         table = pa.concat_tables(tables)
         table = table.filter(table["error"].is_valid())
         return dict(zip(table["name"].to_pylist(), table["error"].to_pylist(), strict=True))
@@ -98,7 +108,7 @@ class Index:
         """Some columns of the regions for one k, in the order of the photos, with ``photo_idx``: the row of each one's photo."""
         rows = {name: row for row, name in enumerate(self.photos["name"].to_pylist())}
         wanted = dict.fromkeys(("photo", *columns))
-        tables = [pq.read_table(path, columns=list(wanted), filters=[("k", "=", k)]) for path in self._paths(REGIONS)]
+        tables = [read_shard(path, columns=list(wanted), filters=[("k", "=", k)]) for path in self._paths(REGIONS)]
         table = pa.concat_tables(tables)
         names = table["photo"].combine_chunks().dictionary_encode()
         of_name = np.array([rows[name] for name in names.dictionary.to_pylist()], np.int32)
@@ -118,7 +128,7 @@ class Index:
         """The JPEG bytes of some photos, by their names."""
         kept: dict[str, bytes] = {}
         for path in self._paths(PHOTOS):
-            table = pq.read_table(path, columns=["name", "thumbnail"], filters=[("name", "in", sorted(names))])
+            table = read_shard(path, columns=["name", "thumbnail"], filters=[("name", "in", sorted(names))])
             kept |= dict(zip(table["name"].to_pylist(), table["thumbnail"].to_pylist(), strict=True))
         return kept
 
@@ -133,6 +143,8 @@ def open_index(folder: Path) -> Index:
         manifest = json.loads(content)
         if manifest.get("schema") != SCHEMA:
             raise UnreadableIndex(f"'{folder}' holds an index of another version ({manifest.get('schema')}). Make it anew.")
+        if not _is_as_written(manifest):
+            raise UnreadableIndex(f"The manifest of the index in '{folder}' is not as it was written. Make the index again.")
         index = Index(folder, manifest, hashlib.sha256(content).hexdigest())
         missing = [name for name in manifest["shards"] for kind in (PHOTOS, REGIONS) if not (folder / kind / name).is_file()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -140,6 +152,35 @@ def open_index(folder: Path) -> Index:
     if missing or not (folder / DICTIONARY).is_file():
         raise UnreadableIndex(f"The index in '{folder}' lacks files ({', '.join(missing[:3]) or DICTIONARY}). Make it again.")
     return index
+
+
+def _is_as_written(manifest: Any) -> bool:
+    """Whether a manifest has all that is read of it, and names no file but shards."""
+    if not _is_shaped(manifest, _SHAPE) or not manifest["shards"] or not (ks := manifest["settings"]["dictionary"]["ks"]):
+        return False
+    return all(_SHARD.fullmatch(str(name)) for name in manifest["shards"]) and all(type(k) is int for k in ks)
+
+
+def _is_shaped(value: Any, shape: Any) -> bool:
+    """Whether a value of JSON has the keys and the types of a shape."""
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(name in value and _is_shaped(value[name], of) for name, of in shape.items())
+    return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
+
+
+def read_shard(path: Path, columns: Sequence[str], filters: Sequence[tuple[str, str, Any]] | None = None) -> pa.Table:
+    """Some columns of a file of an index; raises UnreadableIndex where it is damaged."""
+    try:
+        table = pq.read_table(path, columns=list(columns), filters=None if filters is None else list(filters))
+    except (OSError, ValueError, KeyError) as error:
+        raise UnreadableIndex(_damaged(path)) from error
+    if not set(columns) <= set(table.column_names):
+        raise UnreadableIndex(_damaged(path))
+    return table
+
+
+def _damaged(path: Path) -> str:
+    return f"'{path.parent.name}/{path.name}' of this index is damaged. Make the index again."
 
 
 def dictionary_bytes(dictionary: Dictionary, key: str) -> bytes:

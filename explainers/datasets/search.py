@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from explainers.datasets.findings import Hit
-from explainers.datasets.index import Index, open_index
+from explainers.datasets.index import Index, open_index, read_shard
 from explainers.datasets.questions import SearchRegions
 from explainers.dictionaries.regions import unpacked
 from explainers.service.observatory import Observatory
@@ -42,7 +41,7 @@ def regions_of_part(index: Index, k: int, part: int, class_idx: int, n_hits: int
     predicted = dict(zip(index.photos["name"].to_pylist(), index.photos["predicted"].to_pylist(), strict=True))
     best: dict[str, Hit] = {}
     for path in index.region_files:
-        for row in pq.read_table(path, columns=list(_COLUMNS), filters=[("k", "=", k), ("part", "=", part)]).to_pylist():
+        for row in read_shard(path, _COLUMNS, filters=[("k", "=", k), ("part", "=", part)]).to_pylist():
             before = best.get(row["photo"])
             if predicted[row["photo"]] == class_idx and (before is None or before.evidence < row["evidence"]):
                 best[row["photo"]] = _hit(row, 1.0)
@@ -50,7 +49,7 @@ def regions_of_part(index: Index, k: int, part: int, class_idx: int, n_hits: int
 
 
 def _of_shard(path: Path, question: SearchRegions, query: np.ndarray) -> list[tuple[float, Hit]]:
-    table = pq.read_table(path, columns=[*_COLUMNS, "activation"], filters=[("k", "=", question.k)])
+    table = read_shard(path, [*_COLUMNS, "activation"], filters=[("k", "=", question.k)])
     values = similarities(activations_of(table), query)
     order = np.argsort(-values, kind="stable")
     photos = table["photo"].combine_chunks().dictionary_encode()

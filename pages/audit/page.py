@@ -23,6 +23,7 @@ if index is None:
 else:
     audit = jobs.answer_or_stop("audit", AskAudit(index.folder, index.key, k))
     top.name(index.manifest["data"], index.encoder_name)
-    views.draw(index, audit)
+    with door.refusals_shown():
+        views.draw(index, audit)
 door.draw_link_notes(notes, photo_is_private=False)
 link.write()

@@ -30,7 +30,10 @@ _ROWS = 8  # of a table at first
 
 def draw_nothing() -> None:
     """What the page says before there is an index."""
-    st.info("There is no index yet. One is made of rendered scenes now, or make one of your data in the sidebar.")
+    st.info(
+        "There is no index yet; one of rendered scenes is made when this page is first opened. For data of your own, whoever "
+        "runs this server names their folder in ENCODERSCOPE_DATA; then “Make an index” in the sidebar offers them."
+    )
 
 
 def draw(index: Index, audit: Audit) -> None:

@@ -1,5 +1,6 @@
 """An index is the same bytes however it came about."""
 
+import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -95,3 +96,31 @@ def test_a_data_set_without_one_photo_is_refused(made, data, tmp_path):
     broken = [item for item in list_items(data) if "broken" in item.name]
     with pytest.raises(UnreadableData, match="Not one photo"):
         made(tmp_path, items=broken)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": None},
+        {"settings": {"encoder_name": "x", "depth": True, "input_size": 8, "dictionary": {"ks": [2], "seed": 0}}},
+        {"shards": ["../../../etc/passwd"]},
+        {"shards": []},
+        {"versions": "1"},
+    ],
+    ids=str,
+)
+def test_a_manifest_of_another_shape_is_refused_and_names_no_file_outside(made, tmp_path, change):
+    made(tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | change))
+    with pytest.raises(UnreadableIndex, match="not as it was written"):
+        open_index(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["photos", "regions"])
+def test_a_damaged_shard_is_one_sentence(made, tmp_path, kind):
+    index = made(tmp_path)
+    path = tmp_path / kind / index.manifest["shards"][0]
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(UnreadableIndex, match=f"'{kind}/part-00000-.*' of this index is damaged"):
+        open_index(tmp_path).regions(2, ("part",))
