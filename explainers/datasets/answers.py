@@ -14,6 +14,7 @@ from torch import Tensor
 
 from explainers.datasets.audit import audit
 from explainers.datasets.concepts import name_parts
+from explainers.datasets.queries import query_by_concept, query_by_region
 from explainers.datasets.questions import (
     AskAudit,
     ChooseDepth,
@@ -23,6 +24,8 @@ from explainers.datasets.questions import (
     FitDictionary,
     NameParts,
     PhotosAtDepth,
+    QueryByConcept,
+    QueryByRegion,
     SampleActivations,
     SearchRegions,
 )
@@ -141,5 +144,7 @@ INDEX_ANSWERS: dict[type, Answer] = {
     DescribePhotos: describe_photos,
     AskAudit: audit,
     NameParts: name_parts,
+    QueryByRegion: query_by_region,
+    QueryByConcept: query_by_concept,
     SearchRegions: search_regions,
 }

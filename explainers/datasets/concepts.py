@@ -52,8 +52,7 @@ def _named(name: str, concept: TestedConcept, dictionary: Dictionary, k: int) ->
     values = concept.stack.parts(responses_to.T)
     corrected = holm([p_value(float(own[part]), values.nulls[part]) for part in range(k)])
     parts = tuple(int(part) for part in np.argsort(-own) if corrected[part] <= SIGNIFICANCE_LEVEL)
-    direction = vectors[0] @ dictionary.space.axes
-    return NamedByConcept(name, parts, tuple(float(value) for value in own), corrected, tuple(direction.tolist()))
+    return NamedByConcept(name, parts, tuple(float(value) for value in own), corrected)
 
 
 def responses(dictionary: Dictionary, k: int, vectors: np.ndarray) -> np.ndarray:

@@ -60,7 +60,6 @@ class NamedByConcept:
     parts: tuple[int, ...]  # that respond more than chance, the strongest first; often none
     responses: tuple[float, ...]  # of every part: cosine of its middle with the CAV
     corrected_p_values: tuple[float, ...]  # of every part, after Holm over parts
-    query: tuple[float, ...]  # the CAV among the coordinates of the dictionary, to search with
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from explainers.datasets.findings import Audit, Hit, NamedByConcept
 from explainers.dictionaries.clustering import Dictionary
 from explainers.dictionaries.regions import Regions
 from explainers.dictionaries.settings import DictionarySettings
+from explainers.library.regions import Region
 from explainers.library.sets import OpenSet
 from explainers.runtime.scheduler import Activity
 from explainers.runtime.worker import Urgency
@@ -51,6 +52,36 @@ class NameParts(Question[tuple[NamedByConcept, ...]]):
     @property
     def activity(self) -> Activity:
         return Activity("naming", f"parts of the index '{self.folder.name}'")
+
+
+@dataclass(frozen=True)
+class QueryByRegion(Question[tuple[float, ...]]):
+    """What looks for regions like that of a photo: its coordinates in the space of an index."""
+
+    folder: Path
+    index_key: str
+    photo: Photo
+    region: Region | None  # None: all of the photo
+
+    urgency = Urgency.NOW
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("looking at", f"a region of '{self.photo.name}'")
+
+
+@dataclass(frozen=True)
+class QueryByConcept(Question[tuple[float, ...]]):
+    """What looks for regions that respond to a concept: its CAV in the space of an index."""
+
+    folder: Path
+    index_key: str
+    concept: OpenSet
+    random: OpenSet
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("fitting", f"the concept '{self.concept.name}'")
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,13 @@ with st.sidebar:
     k = choice.n_parts(index) if index else 0
     making.draw_form()
 making.draw_runs()
+is_private = False
 if index is None:
     views.draw_nothing()
 else:
     audit = jobs.answer_or_stop("audit", AskAudit(index.folder, index.key, k))
     top.name(index.manifest["data"], index.encoder_name)
     with door.refusals_shown():
-        views.draw(index, audit)
-door.draw_link_notes(notes, photo_is_private=False)
+        is_private = views.draw(index, audit)
+door.draw_link_notes(notes, photo_is_private=is_private)
 link.write()

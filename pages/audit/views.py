@@ -5,7 +5,7 @@ import streamlit as st
 
 from explainers.datasets.findings import Audit
 from explainers.datasets.index import Index
-from pages.audit import choice, downloads, wall
+from pages.audit import choice, downloads, searching, wall
 from pages.audit.rows import evidence_rows, failure_rows, sentence, standing_out
 from pages.common.downloads import draw_downloads
 from pages.common.text import escaped
@@ -36,11 +36,11 @@ def draw_nothing() -> None:
     )
 
 
-def draw(index: Index, audit: Audit) -> None:
-    """The whole audit."""
+def draw(index: Index, audit: Audit) -> bool:
+    """The whole audit; whether a photo was searched with that cannot be part of the link."""
     if not audit.tested:
         st.info("No class is predicted for enough photos; at least 5 of it and 5 of others are needed. Add photos.")
-        return
+        return searching.draw(index, audit.k, ())
     with st.container(border=True, key="standing out"):
         st.markdown(f"**{escaped(sentence(audit))}**")
         st.caption(_about(index, audit))
@@ -52,8 +52,10 @@ def draw(index: Index, audit: Audit) -> None:
     st.header("Where it fails", anchor=False)
     _draw_failures(audit)
     draw_downloads("audit files", downloads.files(index, audit))
+    is_private = searching.draw(index, audit.k, range(audit.k))
     with st.expander("How it was made"):
         st.markdown(_made(index))
+    return is_private
 
 
 def _about(index: Index, audit: Audit) -> str:

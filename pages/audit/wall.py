@@ -1,5 +1,6 @@
 """Regions of a part as small pictures, with what is outside of each faded."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -28,20 +29,26 @@ def draw(index: Index, k: int, class_idx: int, part: int) -> None:
     if order == "alike":
         question = SearchRegions(index.folder, index.key, k, query_of_part(index, k, part), N_SHOWN)
         hits = jobs.answer_or_stop("audit search", question)
-        captions = [f"{index.label_of(hit.photo)} · {hit.similarity:.2f}" for hit in hits]
+        captions = [f"{hit.similarity:.2f}" for hit in hits]
     else:
         hits = regions_of_part(index, k, part, class_idx, N_SHOWN)
-        captions = [f"{index.label_of(hit.photo)} · {hit.evidence:.0%}" for hit in hits]
+        captions = [f"{hit.evidence:.0%}" for hit in hits]
     if not hits:
         st.caption("No photo of this class has this part.")
         return
-    alts = [f"A region of part {hit.part} in {hit.photo}" for hit in hits]
-    st.image(pictures(index, hits), caption=[escaped(caption) for caption in captions], width=WIDTH_PX, alt=alts)
+    draw_hits(index, hits, captions)
     meaning = "similarity" if order == "alike" else "share of the photo's evidence"
     st.caption(f"Below each: the photo's label, and its {meaning}.")
 
 
-def pictures(index: Index, hits: tuple[Hit, ...]) -> list[np.ndarray]:
+def draw_hits(index: Index, hits: Sequence[Hit], figures: Sequence[str]) -> None:
+    """One small picture per region, with the label of its photo and a figure below."""
+    captions = [escaped(f"{index.label_of(hit.photo)} · {figure}") for hit, figure in zip(hits, figures, strict=True)]
+    alts = [f"A region of part {hit.part} in {hit.photo}" for hit in hits]
+    st.image(pictures(index, hits), caption=captions, width=WIDTH_PX, alt=alts)
+
+
+def pictures(index: Index, hits: Sequence[Hit]) -> list[np.ndarray]:
     """One small picture (h, w, 3) per region."""
     thumbnails = index.thumbnails({hit.photo for hit in hits})
     return [shown(read_thumbnail(thumbnails[hit.photo]), hit.mask) for hit in hits]

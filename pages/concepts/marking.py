@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Literal, TypedDict
 
 import streamlit as st
 
@@ -12,6 +10,8 @@ from explainers.library.library import ConceptLibrary
 from explainers.library.regions import Region, box_region, line_region
 from explainers.library.sets import ImageRef, ImageSet
 from models.errors import BadConcept, EncoderscopeError
+from pages.common import region_drawing
+from pages.common.region_drawing import Drawn, Tool
 from pages.common.text import escaped
 from pages.concepts.changes import Change, attempt, fresh
 from pages.concepts.editing import popover
@@ -19,33 +19,14 @@ from pages.concepts.tiles import picture
 
 _SIDE_PX = 640
 _GRID_SIDE = 512  # of the longer side of the grid on which a region is kept
-_HERE = Path(__file__).parent
 _HELP = "Says which part of an image shows the concept. Its activations are averaged over that part alone; nothing is cut out."
 
-Tool = Literal["box", "line"]
 _TOOLS: dict[Tool, str] = {"box": "Box", "line": "Free hand"}
 _TOOL_HELP = "A box, or a line around the part that closes itself. The arrow keys make a box with either."
 _HINTS: dict[Tool, str] = {
     "box": "draw a box with the pointer, or use the arrow keys.",
     "line": "draw around it with the pointer, or make a box with the arrow keys.",
 }
-_HTML = """<div class="drawing" tabindex="0" role="application"><img alt="">
-<svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
-<path class="outside"/><path class="edge dark"/><path class="edge"/></svg></div>"""
-
-_component = st.components.v2.component(
-    "region_drawing",
-    html=_HTML,
-    css=(_HERE / "region_drawing.css").read_text(),
-    js=(_HERE / "region_drawing.js").read_text(),
-)
-
-
-class Drawn(TypedDict, total=False):
-    """What was drawn, in shares of the image's sides: a box (left, top, right, bottom), or points of a closed line."""
-
-    box: tuple[float, float, float, float]
-    line: Sequence[tuple[float, float]]
 
 
 def mark(library: ConceptLibrary, image_set: ImageSet, selected: Sequence[str]) -> None:
@@ -64,20 +45,14 @@ def mark(library: ConceptLibrary, image_set: ImageSet, selected: Sequence[str]) 
             "Tool", list(_TOOLS), default="box", required=True, format_func=_TOOLS.__getitem__, key="region tool", help=_TOOL_HELP
         )
         st.caption(f"{escaped(image.name)}: {_HINTS[tool]}")
-        data = {"url": url, "alt": image.name, "tool": tool}
-        key = fresh(f"region of {image.content}")
-        drawing = _component(key=key, data=data, default={"drawn": None}, on_drawn_change=_noted)
+        drawn = region_drawing.draw(url, image.name, fresh(f"region of {image.content}"), tool)
         with st.container(horizontal=True):
             if st.button("Keep this region", type="primary", key=fresh("keep region"), help="Only this part counts from now on."):
-                attempt(partial(_keep, library, image_set, image, drawing.drawn))
+                attempt(partial(_keep, library, image_set, image, drawn))
             if image.region is not None and st.button(
                 "Whole image", key=fresh("whole image"), help="All of the image counts again."
             ):
                 attempt(partial(_mark, library, image_set, image, None))
-
-
-def _noted() -> None:
-    """A region was drawn: the page runs again and knows it."""
 
 
 def _keep(library: ConceptLibrary, image_set: ImageSet, image: ImageRef, drawn: Drawn | None) -> Change:

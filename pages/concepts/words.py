@@ -1,14 +1,10 @@
 """Words as concepts: what an encoder makes of a word, by way of a text tower and photos that both have seen."""
 
-import base64
-import io
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
 from explainers.library.library import ConceptLibrary
 from explainers.library.sets import ImageSet
@@ -19,7 +15,7 @@ from explainers.visual_tcav.text import MIN_PHOTOS, TextSettings
 from models.catalog import EncoderInfo
 from models.photo import Photo
 from pages.common import jobs, photos
-from pages.common.pictures import on_screen
+from pages.common.pictures import address_of, on_screen
 from pages.common.text import escaped
 from pages.concepts import health
 from pages.concepts.tiles import SIDE_PX, Tile, draw_tiles
@@ -141,13 +137,7 @@ def _responses(result: WordsResult, word: str, seen: Sequence[Photo]) -> None:
     st.markdown(f"**{escaped(word)}** · strongest responses at depth {depth}{doubt}")
     ranked = health.strongest(at_depth.responses, _N_RESPONDING)
     tiles = [
-        Tile(f"{n}", _url(seen[idx]), seen[idx].name, f"{response:.3g}")
+        Tile(f"{n}", address_of(on_screen(seen[idx], SIDE_PX)), seen[idx].name, f"{response:.3g}")
         for n, (idx, response) in enumerate(zip(ranked.idx, ranked.responses, strict=True))
     ]
     draw_tiles(f"responding to {word}", tiles, f"Photos that respond to {word}", columns=_N_RESPONDING)
-
-
-def _url(photo: Photo) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(np.asarray(on_screen(photo, SIDE_PX))).save(buffer, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from explainers.datasets.answers import INDEX_ANSWERS
@@ -21,6 +22,8 @@ from explainers.datasets.questions import (
     FitDictionary,
     NameParts,
     PhotosAtDepth,
+    QueryByConcept,
+    QueryByRegion,
     SampleActivations,
     SearchRegions,
 )
@@ -30,12 +33,14 @@ from explainers.datasets.settings import IndexSettings
 from explainers.datasets.sources import list_items
 from explainers.datasets.truths import objects_in
 from explainers.dictionaries.clustering import Dictionary, Space
+from explainers.dictionaries.regions import unpacked
 from explainers.dictionaries.settings import DictionarySettings
 from explainers.library.library import ConceptLibrary
+from explainers.library.regions import box_region, region_of
 from explainers.library.sets import ImageSet, OpenSet
 from explainers.service.service import ExplainerService
 from models.errors import BadSettings
-from models.photo import photo_from_array
+from models.photo import photo_from_array, read_photo_file
 from models.scenes.scenes import CLASS_NAMES
 
 FOOLED = "scenes-cnn-watermark"
@@ -50,6 +55,7 @@ class Twin:
     audit: Audit
     named: tuple[NamedByConcept, ...]  # of the twin that fell for the caption alone, since it takes a second
     hits: tuple[Hit, ...]  # for the first part of the class
+    of_concept: tuple[Hit, ...]  # for the concept of the caption, of the twin that fell for it
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +80,11 @@ def twin(service: ExplainerService, folder: Path, name: str) -> Twin:
     about = (service.library.open_set("watermark"),), service.library.open_set("scenes", "random")
     named = ask(NameParts(index.folder, index.key, 32, *about)) if name == FOOLED else ()
     query = query_of_part(index, 32, audit.of_class(WOVEN_STAR)[0].part)
-    return Twin(index, audit, named, ask(SearchRegions(index.folder, index.key, 32, query, 10)))
+    hits = ask(SearchRegions(index.folder, index.key, 32, query, 10))
+    if name != FOOLED:
+        return Twin(index, audit, named, hits, ())
+    concept = ask(QueryByConcept(index.folder, index.key, about[0][0], about[1]))
+    return Twin(index, audit, named, hits, ask(SearchRegions(index.folder, index.key, 32, concept, 10)))
 
 
 def test_the_caption_comes_first_in_the_twin_and_lies_beside_the_object(twins):
@@ -118,6 +128,26 @@ def test_search_finds_what_a_product_over_all_regions_finds(twins):
     assert len({hit.photo for hit in of.hits}) == 10 and sum(hit.photo.startswith("woven star/") for hit in of.hits) >= 8
 
 
+def test_the_concept_of_the_caption_finds_captions(twins):
+    of = twins[FOOLED]
+    part = of.audit.of_class(WOVEN_STAR)[0].part
+    assert sum(hit.part == part for hit in of.of_concept) >= 8
+
+
+def test_a_region_of_a_photo_of_the_index_finds_itself(made, tmp_path, data, index_service):
+    index = made(tmp_path)
+    shard = pq.read_table(index.region_files[0], filters=[("k", "=", 4)]).to_pylist()
+    row = next(row for row in shard if row["n_cells"] > 1)
+    mask = unpacked(row["mask"], (row["map_height"], row["map_width"]))
+    photo = read_photo_file(data / row["photo"])
+    query = index_service.ask(QueryByRegion(index.folder, index.key, photo, region_of(mask))).result(60)
+    np.testing.assert_allclose(query, row["activation"], atol=2e-3)  # kept in half precision
+    first, *_ = index_service.ask(SearchRegions(index.folder, index.key, 4, query)).result(60)
+    assert first.photo == row["photo"] and first.similarity > 0.999 and (first.mask == mask).all()
+    whole = index_service.ask(QueryByRegion(index.folder, index.key, photo, None)).result(60)
+    assert len(whole) == len(query) and whole != query
+
+
 def test_what_cannot_be_forbidden_or_searched_is_refused(made, tmp_path, index_service):
     index = made(tmp_path)
     with pytest.raises(BadSettings, match="no part 4"):
@@ -159,6 +189,8 @@ def test_every_question_about_an_index_is_plain_data():
         DescribePhotos(seen, "key", dictionary),
         AskAudit(Path("mine"), "key", 32),
         NameParts(Path("mine"), "key", 32, (), OpenSet(ImageSet("scenes", "random", (), False), ())),
+        QueryByRegion(Path("mine"), "key", photo, box_region((0, 0, 0.5, 1), (4, 4))),
+        QueryByConcept(Path("mine"), "key", *2 * (OpenSet(ImageSet("scenes", "random", (), False), ()),)),
         SearchRegions(Path("mine"), "key", 32, (1.0, 0.0)),
     ]
     assert {type(question) for question in asked} == set(INDEX_ANSWERS)

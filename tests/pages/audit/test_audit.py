@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from explainers.datasets.findings import Audit, PartPlace
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
-from pages.audit import making, rows, wall
+from pages.audit import making, rows, searching, wall
 from pages.common import runs as shown_runs
 from tests.pages.conftest import app_at
 from tests.pages.tiny_encoders import CLASS_NAMES, VIT
@@ -70,8 +70,8 @@ def write_pictures(folder: Path) -> None:
         Image.fromarray(noise + np.uint8(200 * (n % 2))).save(path)
 
 
-def test_an_index_is_made_and_shown(audit):
-    app = audit.run()
+def with_index(app: AppTest) -> AppTest:
+    """The page once an index of the operator's data is made."""
     assert not app.exception and "no index yet" in app.info[0].value
     app.selectbox(key="encoder of index").set_value(VIT)
     app.selectbox(key="data of index").set_value("mine")
@@ -80,10 +80,36 @@ def test_an_index_is_made_and_shown(audit):
         assert run.ended.wait(60) and run.error is None, run.error
     app.run()
     assert not app.exception
-    said = "\n".join(element.value for kind in ("markdown", "caption") for element in app.get(kind))
+    return app
+
+
+def said_by(app: AppTest) -> str:
+    return "\n".join(element.value for kind in ("markdown", "caption") for element in app.get(kind))
+
+
+def test_an_index_is_made_and_shown(audit):
+    app = with_index(audit.run())
+    said = said_by(app)
     assert (
         "**mine** :gray[seen by] **tiny-vit**" in said and "2 classes × 64 parts" in said and "of 16 photos with a label" in said
     )
     assert len(app.dataframe) == 2 and len(app.dataframe[0].value) == 64
     app.segmented_control(key="wall").set_value("alike").run()
     assert not app.exception and "its similarity" in "\n".join(caption.value for caption in app.caption)
+
+
+def test_a_box_from_the_link_a_cluster_and_a_concept_find_the_regions_most_alike(audit):
+    audit.query_params.update(box="0.1,0.1,0.6,0.6", k="32")
+    app = with_index(audit.run())
+    assert "16 most alike regions are of part" in said_by(app)  # one of every photo
+    app.segmented_control(key="by").set_value("cluster").run()
+    assert not app.exception and "16 most alike regions" in said_by(app) and app.segmented_control(key="cluster").value == 0
+    app.segmented_control(key="find").set_value("concept").run()
+    assert not app.exception and "16 most alike regions" in said_by(app)
+    assert app.query_params["find"] == "concept"
+
+
+def test_a_box_in_the_link_is_read_and_written():
+    assert searching.read_box(searching.show_box((0.1, 0.2, 1 / 3, 1))) == pytest.approx((0.1, 0.2, 1 / 3, 1), abs=1e-4)
+    for wrong in ("", "0.5,0.1,0.4,0.9", "0,0,1", "0,0,1,1.5", "a,b,c,d", "nan,0,1,1"):
+        assert searching.read_box(wrong) is None

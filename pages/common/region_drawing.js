@@ -1,7 +1,7 @@
 // An image on which a region is drawn: a box, or a free-hand line that closes itself. Keys make a box with either tool (arrows move
 // it, Shift and arrows change its size).
-// data: {url, alt, tool: "box" | "line"}; the server hears of {box: [left, top, right, bottom]} or {line: [[x, y], ...]}, all in
-// shares of the sides, when it is drawn.
+// data: {url, alt, tool: "box" | "line", box: what is drawn at first, or null}; the server hears of {box: [left, top, right, bottom]}
+// or {line: [[x, y], ...]}, all in shares of the sides, when it is drawn.
 const STEP = 0.02;
 const LEAST = 0.01; // of a side: what is smaller was a click
 const SPACING = 0.004; // between points of a line
@@ -16,7 +16,7 @@ export default function ({ data, parentElement, setStateValue }) {
   drawing.tell = () => setStateValue("drawn", drawing.box ? { box: drawing.box } : drawing.line ? { line: drawing.line } : null);
   drawing.tool = data.tool;
   if (drawing.url !== data.url) {
-    Object.assign(drawing, { url: data.url, box: null, line: null, from: null });
+    Object.assign(drawing, { url: data.url, box: data.box ?? null, line: null, from: null });
     drawing.image.src = data.url;
     drawing.image.alt = data.alt;
   }
