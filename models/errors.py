@@ -44,6 +44,10 @@ class OutOfMemory(EncoderscopeError):
     """Not even a batch of one fits on the device."""
 
 
+class TooMuchHeld(EncoderscopeError):
+    """A page, or all of them, would hold more in memory than is kept for them."""
+
+
 class Cancelled(EncoderscopeError):
     """The work was cancelled, or a newer request of the same view took its place."""
 

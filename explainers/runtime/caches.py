@@ -98,19 +98,34 @@ class LruCache(Generic[V]):
 
 def n_bytes(value: Any) -> int:
     """Bytes of the arrays and tensors in a result, each counted once; what is not an array counts as the small thing it is."""
-    return _n_new_bytes(value, set())
+    arrays, small = _parts_of(value)
+    return sum({id(array): array.nbytes for array in arrays}.values()) + sum(map(sys.getsizeof, small))
 
 
-def _n_new_bytes(value: Any, counted: set[int]) -> int:
-    """Bytes of what is not among the ids of arrays that are ``counted`` already."""
-    if isinstance(value, np.ndarray | torch.Tensor):
-        is_new = id(value) not in counted
-        counted.add(id(value))
-        return value.nbytes if is_new else 0
-    if dataclasses.is_dataclass(value):
-        return sum(_n_new_bytes(getattr(value, field.name), counted) for field in dataclasses.fields(value))
-    if isinstance(value, Mapping):
-        return sum(_n_new_bytes(part, counted) for part in value.values())
-    if isinstance(value, (tuple, list)):
-        return sum(_n_new_bytes(part, counted) for part in value)
-    return sys.getsizeof(value)
+def arrays_of(value: Any) -> list[np.ndarray | torch.Tensor]:
+    """The arrays and tensors in plain data, of any shape; in the place of an array that is a view of another, the other."""
+    return [_whole(array) for array in _parts_of(value)[0]]
+
+
+def _whole(array: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
+    while isinstance(array, np.ndarray) and isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def _parts_of(value: Any) -> tuple[list[np.ndarray | torch.Tensor], list[Any]]:
+    """The arrays and tensors in plain data, and what else it ends in."""
+    arrays, others, left = [], [], [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, np.ndarray | torch.Tensor):
+            arrays.append(part)
+        elif dataclasses.is_dataclass(part):
+            left += [getattr(part, field.name) for field in dataclasses.fields(part)]
+        elif isinstance(part, Mapping):
+            left += part.values()
+        elif isinstance(part, (tuple, list)):
+            left += part
+        else:
+            others.append(part)
+    return arrays, others

@@ -122,6 +122,17 @@ class Job(Generic[T]):
         """A job whose result needs no work."""
         computation = _Computation(key=None, activity=Activity("", ""), scheduler=None)
         computation.value, computation.fraction, computation.message = value, 1.0, ""
+        return cls._settled_with(computation)
+
+    @classmethod
+    def refused(cls, error: EncoderscopeError) -> "Job[T]":
+        """A job that ended before any work, for the reason given."""
+        computation = _Computation(key=None, activity=Activity("", ""), scheduler=None)
+        computation.error = error
+        return cls._settled_with(computation)
+
+    @classmethod
+    def _settled_with(cls, computation: "_Computation[T]") -> "Job[T]":
         job = cls(computation)
         job._settle()
         return job

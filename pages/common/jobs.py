@@ -8,7 +8,9 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,14 +19,32 @@ from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.service.questions import Answer, Question
 from explainers.service.service import ExplainerService, Job
 from explainers.studies.answers import STUDY_ANSWERS
-from models.errors import Cancelled, EncoderscopeError, LibraryUnavailable
+from models.errors import Cancelled, EncoderscopeError, LibraryUnavailable, TooMuchHeld
+from pages.common import link
+from pages.common.holdings import HOLDINGS, MB, OF_ONE
 from pages.common.text import escaped
 
 T = TypeVar("T")
 
-_JOBS = "jobs"  # view -> (question, job)
+_JOBS = "jobs"  # view -> what was asked there
+_LET_GO = "jobs.let go"  # view -> hash of the question whose answer had to make room
 _POLL_SECONDS = 0.05
 _PATIENCE_SECONDS = 1.0  # what takes longer can be stopped
+
+
+@dataclass(eq=False)
+class _Inquiry:
+    """What a view has asked last."""
+
+    question: Question
+    job: Job
+    is_counted: bool = False  # whether the result counts towards the bounds of what pages hold
+
+
+_MADE_ROOM = (
+    f"This was known before and is computed again: it had to make room, since {OF_ONE / MB:.0f} MB are kept for a page, and "
+    "what other pages show goes first when the server is full."
+)
 
 
 @st.cache_resource(show_spinner=False)
@@ -39,10 +59,14 @@ def service() -> ExplainerService:
 def asked(view: str, question: Question[Answer]) -> Job[Answer]:
     """The job of a view: the one in hand if the question is the same, else a new one."""
     jobs = _held()
-    if view not in jobs or jobs[view][0] != question:
+    HOLDINGS.show(link.session_id(), view, link.run())
+    _count()
+    if view not in jobs or jobs[view].question != question:
+        if st.session_state.get(_LET_GO, {}).pop(view, None) == hash(question):
+            st.toast(_MADE_ROOM, icon=":material/memory:")
         session = st.session_state.setdefault("session", uuid.uuid4().hex)
-        jobs[view] = question, service().ask(question, (session, view))
-    return jobs[view][1]
+        jobs[view] = _Inquiry(question, service().ask(question, (session, view)))
+    return jobs[view].job
 
 
 def answer_or_stop(view: str, question: Question[Answer]) -> Answer:
@@ -53,38 +77,60 @@ def answer_or_stop(view: str, question: Question[Answer]) -> Answer:
 def in_hand(view: str) -> Job | None:
     """The job that a view waits for or has got; None before it asked, and after a refusal."""
     held = _held().get(view)
-    return None if held is None else held[1]
+    return None if held is None else held.job
 
 
 def give_up(prefix: str) -> None:
     """Cancels what the views of that prefix still wait for, so that something more urgent need not wait behind it."""
-    for view, (_, job) in [*_held().items()]:
-        if view.startswith(prefix) and not job.done:
-            job.cancel()
+    for view, inquiry in [*_held().items()]:
+        if view.startswith(prefix) and not inquiry.job.done:
+            inquiry.job.cancel()
             forget(view)
 
 
 def forget(view: str) -> None:
     """The next run asks again, as after a failure."""
     _held().pop(view, None)
+    HOLDINGS.forget(link.session_id(), view)
 
 
-def _held() -> dict[str, tuple[Question, Job]]:
-    """The jobs of this session by view."""
-    jobs = st.session_state.setdefault(_JOBS, {})
-    _left_behind()["jobs"] = jobs
-    return jobs
+def _held() -> dict[str, _Inquiry]:
+    """What this session has asked, by view."""
+    views = st.session_state.setdefault(_JOBS, {})
+    _left_behind().update(views=views, page=link.session_id())
+    return views
 
 
-def _cancel(left_behind: dict[str, dict[str, tuple[Question, Job]]]) -> None:
-    jobs = left_behind.get("jobs", {})
-    for _, job in [*jobs.values()]:
-        job.cancel()
-    jobs.clear()
+def _count() -> None:
+    """Counts results that have arrived since; one that is too much becomes the sentence that says so."""
+    views, let_go = _held(), st.session_state.setdefault(_LET_GO, {})
+    for view, inquiry in [*views.items()]:
+        if not inquiry.is_counted and inquiry.job.done and view in views:
+            inquiry.is_counted = True
+            with suppress(EncoderscopeError):
+                held = inquiry.question, inquiry.job.result()
+                refusal = HOLDINGS.hold(link.session_id(), view, held, partial(_make_room, views, let_go, view))
+                if refusal:
+                    inquiry.job = Job.refused(TooMuchHeld(refusal))
+
+
+def _make_room(views: dict[str, _Inquiry], let_go: dict[str, int], view: str) -> None:
+    """Lets go of what a view has got; may be called while another session runs."""
+    inquiry = views.pop(view, None)
+    if inquiry is not None:
+        let_go[view] = hash(inquiry.question)
+
+
+def _cancel(left_behind: dict[str, Any]) -> None:
+    views = left_behind.get("views", {})
+    for inquiry in [*views.values()]:
+        inquiry.job.cancel()
+    views.clear()
+    HOLDINGS.close(left_behind.get("page", ""))
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=_cancel)
-def _left_behind() -> dict[str, dict[str, tuple[Question, Job]]]:
+def _left_behind() -> dict[str, Any]:
     """What is cancelled when the browser tab is closed: nobody else should wait behind it."""
     return {}
 
@@ -94,7 +140,9 @@ def result_or_stop(view: str, job: Job[T], draw_so_far: Callable[[T], None] | No
     place, below = st.empty(), st.empty()
     try:
         _watch(view, job, place, below, draw_so_far)
-        return job.result()
+        result = job.result()
+        _count()
+        return _held()[view].job.result() if view in _held() else result  # which may be too much by now
     except Cancelled:
         place.info("Stopped. Change a setting, or start again.", icon=":material/stop_circle:")
         st.button("Start again", key=f"again {view}", on_click=forget, args=(view,))

@@ -27,6 +27,7 @@ _NAMED = "link.named"  # the keys whose value stands in the address even at its 
 _PAGE = "link.page"  # the page of the last run
 _OURS = "link.ours"  # whether the page itself asked for the run that comes next
 _TURNED = "link.turned"  # whether this session has ever gone from one page to another
+_RUN = "link.run"  # how often a page of this session has run as a whole
 
 
 def begin() -> None:
@@ -36,6 +37,7 @@ def begin() -> None:
     that address a run or two after the page has turned, so from the first turn on a bare address is never a wish.
     """
     state, page = st.session_state, current_page()
+    state[_RUN] = run() + 1
     address = st.query_params.to_dict()
     thread.resume(page, address)
     state[_TURNED] = state.get(_TURNED, False) or page != state.get(_PAGE, page)
@@ -58,6 +60,17 @@ def rerun() -> NoReturn:
     be older than what was written meanwhile, so it asks for nothing."""
     st.session_state[_OURS] = True
     st.rerun()
+
+
+def run() -> int:
+    """The number of the present run of the page; what only a fragment of it runs belongs to the run before."""
+    return st.session_state.get(_RUN, 0)
+
+
+def session_id() -> str:
+    """Under which Streamlit keeps this page while it is open."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
 
 
 def current_page() -> str:

@@ -42,7 +42,11 @@ class Shelf:
 
     @property
     def n_bytes(self) -> int:
-        return sum(len(item.data) for item in (*self.items.values(), *self.class_items.values()))
+        return sum(len(item.data) for item in self.all_items())
+
+    def all_items(self) -> tuple[Item, ...]:
+        """Every file, of whatever kind."""
+        return (*self.items.values(), *self.class_items.values())
 
     def put(self, name: str, sha256: str, data: bytes, *, of_class: bool = False, max_bytes: int = MAX_BYTES) -> Item:
         """The file on the shelf, where it may have been before; the oldest files, first of its own kind, make room for it."""

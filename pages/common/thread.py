@@ -18,7 +18,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from explainers.runtime.caches import LruCache, n_bytes
 from models.photo import Photo, photo_from_array
-from pages.common import link, uploads
+from pages.common import holdings, link, uploads
 from pages.common.shelf import KEPT_SECONDS, MB, Item, Shelf, Shelves
 
 COOKIE = "encoderscope"
@@ -57,6 +57,7 @@ def shelf() -> Shelf:
     if _SHELF not in state:
         state[_TOKEN], state[_SHELF] = shelves().open(st.context.cookies.get(COOKIE))
         _left_behind()["token"] = state[_TOKEN]
+        holdings.brings(link.session_id(), state[_SHELF])
     return state[_SHELF]
 
 

@@ -1,48 +1,26 @@
-"""How much of the memory uploads may hold: of one page that is open, and of all of them.
+"""Uploads count towards what pages may hold (pages/common/holdings.py): one that is too much is refused before it is read.
 
 Streamlit keeps every file that stands in a field for uploads as long as its page is open. Its own limit is one of a single file.
-
-ENCODERSCOPE_SESSION_MB   of one page that is open
-ENCODERSCOPE_UPLOADS_MB   of all pages together
 """
 
-import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from streamlit.runtime import Runtime
 
-MB = 2**20
-OF_ONE = int(os.environ.get("ENCODERSCOPE_SESSION_MB", "1200")) * MB  # one checkpoint of 1 GB, and photos
-OF_ALL = int(os.environ.get("ENCODERSCOPE_UPLOADS_MB", "4096")) * MB
+from pages.common.holdings import HOLDINGS, MB, OF_ALL, OF_ONE, Held
+
 _UPLOAD = re.compile(r".*/_stcore/upload_file/([^/]+)/[^/]+")
 
 _LENGTH = re.compile(r"[0-9]{1,15}")
 
 
-@dataclass(frozen=True)
-class Held:
-    """Bytes of files in fields for uploads."""
-
-    by_page: int
-    in_all: int
-
-
-def held_by(session_id: str) -> Held:
-    """What Streamlit holds of the page with this session, and of all pages."""
-    storage = getattr(Runtime.instance().uploaded_file_mgr, "file_storage", {})
-    by_page = {id: sum(len(file.data) for file in [*files.values()]) for id, files in [*storage.items()]}
-    return Held(by_page.get(session_id, 0), sum(by_page.values()))
-
-
 class UploadsWithinBudget:
     """Refuses an upload before a byte of it is read, if it and what is held, or on its way, would be too much together."""
 
-    def __init__(self, app: ASGIApp, held: Callable[[str], Held] = held_by):
+    def __init__(self, app: ASGIApp, held: Callable[[str], Held] = HOLDINGS.held):
         self._app, self._held = app, held
         self._on_the_way: dict[int, tuple[str, int]] = {}  # session and bytes of uploads that are being received
 
@@ -69,8 +47,10 @@ class UploadsWithinBudget:
         held, on_the_way = self._held(session_id), [*self._on_the_way.values()]
         of_page = held.by_page + sum(n_bytes for id, n_bytes in on_the_way if id == session_id) + int(length)
         if of_page > OF_ONE:
-            too_much = f"This page would hold {of_page / MB:.0f} MB of files; at most {OF_ONE / MB:.0f} MB are taken."
+            too_much = f"This page would hold {of_page / MB:.0f} MB of files and results; at most {OF_ONE / MB:.0f} MB are taken."
             return PlainTextResponse(f"{too_much} Remove some.\n", 413)
         if held.in_all + sum(n_bytes for _, n_bytes in on_the_way) + int(length) > OF_ALL:
-            return PlainTextResponse("The server holds as many files as it can. Try again later, or with smaller files.\n", 503)
+            return PlainTextResponse(
+                "The server holds as many files and results as it can. Try again later, or with smaller files.\n", 503
+            )
         return None

@@ -274,7 +274,7 @@ def test_a_section_that_is_left_no_longer_holds_up_the_others(service):
     )
     try:
         app = first_run(view="agreement", n_scenes="32")
-        pending = [job for view, (_, job) in app.session_state["jobs"].items() if "collection maps" in view]
+        pending = [asked.job for view, asked in app.session_state["jobs"].items() if "collection maps" in view]
         assert len(pending) == 2 and not any(job.done for job in pending)
         app.segmented_control(key="view").set_value("cost")
         app.run()

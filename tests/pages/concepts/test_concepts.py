@@ -106,7 +106,7 @@ def n_figures(app: AppTest) -> int:
 
 def compared_fully(app: AppTest) -> AppTest:
     """The page once all CAVs are fitted: a browser would ask again until then, by itself."""
-    app.session_state["jobs"]["similarity"][1].result()
+    app.session_state["jobs"]["similarity"].job.result()
     return app.run()
 
 

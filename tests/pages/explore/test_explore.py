@@ -445,7 +445,7 @@ def test_a_mask_of_another_photo_is_refused_in_a_sentence(explore):
 def test_named_clusters_are_found_in_another_photo(explore):
     app = explore(k="3")
     assert app.button("use names").disabled
-    result = app.session_state["jobs"]["picture"][1].result()
+    result = app.session_state["jobs"]["picture"].job.result()
     key = result.encoder.fingerprint, result.settings, result.photo_sha256s, 3
     app.session_state["names"] = {key: ("sky", "", "grass")}
     app.run()
@@ -469,7 +469,7 @@ def test_names_of_clusters_come_with_the_link(explore):
     assert app.query_params["named"] == "1 the cup\n3 table"
     app.slider("k").set_value(5).run()
     assert "named" not in app.query_params  # they were given at another granularity
-    result = app.session_state["jobs"]["picture"][1].result()
+    result = app.session_state["jobs"]["picture"].job.result()
     key = result.encoder.fingerprint, result.settings, result.photo_sha256s, 20
     app.session_state["names"] = {key: tuple(f"{idx:02} {'a long name ' * 3}"[:40] for idx in range(20))}
     app.slider("k").set_value(20).run()
