@@ -8,7 +8,7 @@ top = frame.begin("Audit", "Which parts of a whole data set carry the evidence f
 notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from explainers.datasets.questions import AskAudit
-    from pages.audit import choice, making, views
+    from pages.audit import choice, concept_making, making, views
     from pages.common import door, jobs, link
 
 link.begin()
@@ -23,6 +23,8 @@ if index is None:
     views.draw_nothing()
 else:
     audit = jobs.answer_or_stop("audit", AskAudit(index.folder, index.key, k))
+    with notes:
+        concept_making.bar(index)
     top.name(index.manifest["data"], index.encoder_name)
     with door.refusals_shown():
         is_private = views.draw(index, audit)

@@ -5,7 +5,7 @@ import streamlit as st
 
 from explainers.datasets.findings import Audit
 from explainers.datasets.index import Index
-from pages.audit import choice, downloads, searching, wall
+from pages.audit import choice, concept_making, downloads, searching, wall
 from pages.audit.rows import evidence_rows, failure_rows, sentence, standing_out
 from pages.common.downloads import draw_downloads
 from pages.common.text import escaped
@@ -47,7 +47,9 @@ def draw(index: Index, audit: Audit) -> bool:
     st.header("What carries the evidence", anchor=False)
     class_idx = choice.class_idx(audit)
     _draw_table("evidence", evidence_rows(audit, class_idx), f"Parts for {audit.class_names[class_idx]}")
-    part = choice.part(audit, class_idx)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        part = choice.part(audit, class_idx)
+        concept_making.offer(index, audit, class_idx, part)
     wall.draw(index, audit.k, class_idx, part)
     st.header("Where it fails", anchor=False)
     _draw_failures(audit)

@@ -12,34 +12,28 @@ import numpy as np
 import streamlit as st
 
 from explainers.library.library import ConceptLibrary
-from explainers.library.sets import MAX_NAME, Example, ImageSet, Kind
+from explainers.library.sets import MAX_NAME, Example, ImageSet
 from explainers.results.comparisons import MAX_PHOTOS
 from explainers.results.files import write_png
-from explainers.service.questions import CheckConcepts
-from explainers.service.service import Job
 from explainers.visual_tcav.nulls import MIN_RANDOM
-from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog import EncoderInfo
-from models.errors import BadConcept, UnknownConcept
+from models.errors import BadConcept
 from models.photo import Photo
-from pages.common import jobs, link, photos, thread
-from pages.common.concept_controls import opened
+from pages.common import jobs, made_concepts, photos, thread
 from pages.common.downloads import file_stem
 from pages.common.ledger import Ledger
+from pages.common.made_concepts import Change, free_name
 from pages.common.text import escaped
 from pages.explore.parts import BOXES, Part, boxes, parts_of
 
 BOTH, REST, OTHERS = "rest and others", "rest", "others"
-SETTINGS = ExplainSettings()  # as the pages Concepts and Explain have them, so that they find these CAVs
 _OWN_WORDS = {
     BOTH: "Rest of these photos, and other photos",
     REST: "Rest of the same photos",
     OTHERS: "Other photos at hand",
 }
 _N_SCENES, _FIRST_SCENE = 12, 90_000  # scenes to compare scenes with
-_LEDGER = Ledger("explore", "library")
-_TOLD = "explore.told"  # the change that was announced: the button that made it may be far from where it is shown
-_COLOURS = {"none": "green", "some": "blue", "serious": "orange"}
+LEDGER = Ledger("explore", "library")
 NOTHING_SELECTED = (
     "Nothing is selected. Click a cluster on the picture, or press its number under “Show only”; then it can become a concept."
 )
@@ -48,16 +42,6 @@ _COUNTERPART_HELP = (
     "What the concept is compared with. A CAV stands for whatever sets the two apart, so both should be of the same kind: the "
     "rest of the same photos differs from the selection in the selection alone; other photos add variety."
 )
-
-
-@dataclass(frozen=True)
-class Change:
-    """What was made, and what undoes it."""
-
-    sentence: str
-    undone: str = ""  # the sentence once it is undone
-    made: tuple[ImageSet, ...] = ()  # deleted when undone; the concept first
-    random_name: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +77,7 @@ def offer(selected: Callable[[], Selection | None], nothing: str = NOTHING_SELEC
     """Draws the button and its form; where ``selected`` gives None, ``nothing`` says what to do."""
     meaning = "Keeps what is selected as a concept: its regions become the examples. Then Explain says what it contributes."
     with st.popover(
-        "Make this a concept", icon=":material/category:", help=meaning, key=_LEDGER.fresh("make concept"), width="content"
+        "Make this a concept", icon=":material/category:", help=meaning, key=LEDGER.fresh("make concept"), width="content"
     ):
         selection = selected()
         if selection is None:
@@ -105,8 +89,8 @@ def offer(selected: Callable[[], Selection | None], nothing: str = NOTHING_SELEC
 def _form(library: ConceptLibrary, selection: Selection) -> None:
     name = st.text_input(
         "Name",
-        _free(library, selection.word),
-        key=_LEDGER.fresh(f"concept name {selection.word}"),
+        free_name(library, selection.word),
+        key=LEDGER.fresh(f"concept name {selection.word}"),
         max_chars=MAX_NAME,
         help="What the regions have in common, in a word or two.",
     )
@@ -115,15 +99,15 @@ def _form(library: ConceptLibrary, selection: Selection) -> None:
         "Random counterpart",
         [*_OWN_WORDS, *existing],
         format_func=lambda key: _OWN_WORDS.get(key) or f"{escaped(key)} · {existing[key].counted}",
-        key=_LEDGER.fresh("concept counterpart"),
+        key=LEDGER.fresh("concept counterpart"),
         help=_COUNTERPART_HELP,
     )
     others = _others(selection.photos) if counterpart in (BOTH, OTHERS) else []
     n_random = (len(selection.rest) if counterpart in (BOTH, REST) else 0) + BOXES**2 * len(others)
     n_random = len(existing[counterpart].images) if counterpart in existing else n_random
     st.caption(_what_happens(selection, n_random))
-    if st.button("Create concept", type="primary", key=_LEDGER.fresh("make it"), help="Can be undone."):
-        _LEDGER.attempt(partial(_make, library, selection, name, counterpart, others))
+    if st.button("Create concept", type="primary", key=LEDGER.fresh("make it"), help="Can be undone."):
+        LEDGER.attempt(partial(_make, library, selection, name, counterpart, others))
 
 
 def _what_happens(selection: Selection, n_random: int) -> str:
@@ -139,7 +123,7 @@ def _what_happens(selection: Selection, n_random: int) -> str:
 
 
 def _make(library: ConceptLibrary, selection: Selection, name: str, counterpart: str, others: Sequence[Photo]) -> Change:
-    _require_new(library, name)
+    made_concepts.require_new(library, name)
     rest = selection.rest if counterpart in (BOTH, REST) else ()
     if counterpart in _OWN_WORDS and not rest and not others:
         raise BadConcept(
@@ -149,28 +133,13 @@ def _make(library: ConceptLibrary, selection: Selection, name: str, counterpart:
     made: tuple[ImageSet, ...] = (concept,)
     random_name = counterpart
     if counterpart in _OWN_WORDS:
-        random_name = _free(library, f"not {concept.name}"[:MAX_NAME], "random")
+        random_name = free_name(library, f"not {concept.name}"[:MAX_NAME], "random")
         divided = (Example(*_file_of(photo), region, photos.is_scene(photo)) for photo in others for region in boxes())
         parts = [*_examples(selection.photos, rest), *divided]
         made = (concept, library.add_examples(random_name, "random", parts).image_set)
     counted = f"'{concept.name}' is a concept now: {concept.counted}"
     against = f", against the random counterpart '{random_name}'" + (f" ({made[1].counted})" if len(made) > 1 else "")
     return Change(f"{counted}{against}.", f"'{concept.name}' was removed again.", made, random_name)
-
-
-def _require_new(library: ConceptLibrary, name: str) -> None:
-    try:
-        there = library.get(name, "concept")
-    except UnknownConcept:
-        return
-    raise BadConcept(f"There is a concept '{there.name}' already. Choose another name.")
-
-
-def _free(library: ConceptLibrary, name: str, kind: Kind = "concept") -> str:
-    """The name, or the first of 'name 2', 'name 3' ... that is free."""
-    taken = {s.name.casefold() for s in library.sets() if s.kind == kind}
-    numbered = (name if n == 1 else f"{name[: MAX_NAME - 4]} {n}" for n in range(1, len(taken) + 2))
-    return next(word for word in numbered if word.casefold() not in taken)
 
 
 # --- files ----------------------------------------------------------------------------------------------------------------
@@ -205,68 +174,7 @@ def _others(of_photos: Sequence[Photo]) -> list[Photo]:
     return [photo for photo in at_hand if photo.sha256 not in known]
 
 
-# --- what was made --------------------------------------------------------------------------------------------------------
-
-
 def bar(info: EncoderInfo, photo: Photo | None) -> None:
-    """Draws the concept that was made last, what it is worth, the way to Explain, and its undo."""
-    change: Change | None = _LEDGER.last()
-    if change is None:
-        return
-    library = jobs.service().library
-    if change.made and st.session_state.get(_TOLD) != change:
-        st.toast(f"{escaped(change.sentence)} What it is worth stands on top of the page.", icon=":material/category:")
-    st.session_state[_TOLD] = change
-    with st.container(border=True, key="change"):
-        undo = partial(_undo, library, change) if change.made else None
-        _LEDGER.draw(
-            change, undo, "Removes the concept, and the random counterpart made with it.", partial(_to_explain, change, photo)
-        )
-        if change.made:
-            _verdict(library, info, change)
-
-
-def _undo(library: ConceptLibrary, change: Change) -> None:
-    for image_set in change.made:
-        library.delete(image_set.name, image_set.kind)
-
-
-def _to_explain(change: Change, photo: Photo | None) -> None:
-    """Draws the link to Explain with the concept chosen."""
-    if not change.made:
-        return
-    query = {"encoder": st.session_state["encoder"], "concepts": change.made[0].name, "random": change.random_name}
-    if photo is not None:
-        query |= {key: str(st.session_state[key]) for key in ("photo", *(["scene"] if "scene" in st.session_state else []))}
-    meaning = "Opens Explain with this concept: where it is, and what it contributes to the classes."
-    st.page_link("pages/explain/page.py", label="Explain with it", icon=":material/neurology:", help=meaning, query_params=query)
-
-
-def _verdict(library: ConceptLibrary, info: EncoderInfo, change: Change) -> None:
-    """What the CAV is worth, as soon as it is known."""
-    try:
-        concept, random = library.get(change.made[0].name), library.get(change.random_name, "random")
-    except UnknownConcept:
-        return
-    question = CheckConcepts(info.name, (opened(library, concept),), opened(library, random), SETTINGS)
-    job = jobs.asked("made concept", question)
-    st.fragment(partial(_verdict_when_ready, job, concept.name), key="verdict", run_every=None if job.done else 0.5)()
-
-
-def _verdict_when_ready(job: Job, concept: str) -> None:
-    if not job.done:
-        st.session_state["verdict.pending"] = True
-        st.caption(escaped(f"Checking what the concept is worth … {job.message}"))
-    elif job.error() is not None:
-        st.caption(escaped(str(job.error())))
-    else:
-        of_depths = [check.health for check in job.result().concepts]
-        best = max(of_depths, key=lambda health: (health.verdict.rank, health.auc))
-        domain = {"none": "matched", "unproven": "unproven", "apart": "mismatched"}[best.domain.doubt] if best.domain else ""
-        badge = f":{_COLOURS[best.verdict.doubt]}-badge[{best.verdict.value.capitalize()}]"
-        figures = (
-            "" if best.auc != best.auc else f" Held-out AUC {best.auc:.2f} (chance: 0.50), emblem gap {best.emblem_gap:.2f}."
-        )
-        st.markdown(f"{badge} {best.verdict.sentence}{figures}" + (f" Domain check: {domain}." if domain else ""))
-    if job.done and st.session_state.pop("verdict.pending", False):
-        link.rerun()  # the one full run that stops this fragment from asking every half second
+    """Draws the concept that was made last; Explain opens with the photo that is looked at."""
+    keys = () if photo is None else ("photo", *(["scene"] if "scene" in st.session_state else []))
+    made_concepts.bar(LEDGER, info.name, {key: str(st.session_state[key]) for key in keys})

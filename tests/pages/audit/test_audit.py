@@ -1,6 +1,7 @@
 """The Audit page without a browser, and its rows by hand."""
 
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from streamlit.testing.v1 import AppTest
 from explainers.datasets.findings import Audit, PartPlace
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
+from explainers.library.library import ConceptLibrary
+from explainers.visual_tcav.settings import ExplainSettings
 from pages.audit import making, rows, searching, wall
+from pages.common import made_concepts
 from pages.common import runs as shown_runs
 from tests.pages.conftest import app_at
 from tests.pages.tiny_encoders import CLASS_NAMES, VIT
@@ -113,3 +117,22 @@ def test_a_box_in_the_link_is_read_and_written():
     assert searching.read_box(searching.show_box((0.1, 0.2, 1 / 3, 1))) == pytest.approx((0.1, 0.2, 1 / 3, 1), abs=1e-4)
     for wrong in ("", "0.5,0.1,0.4,0.9", "0,0,1", "0,0,1,1.5", "a,b,c,d", "nan,0,1,1"):
         assert searching.read_box(wrong) is None
+
+
+def test_a_part_becomes_a_concept_in_one_click_and_is_undone(audit, service, tmp_path, monkeypatch):
+    library = ConceptLibrary(tmp_path / "library", None)
+    monkeypatch.setattr(service.observatory, "library", library)
+    monkeypatch.setattr(made_concepts, "SETTINGS", ExplainSettings(n_null=3, n_bootstrap=5))
+    app = with_index(audit.run())
+    part = app.selectbox(key="part").value
+    app.button(key="part to concept").click().run()
+    assert not app.exception and not app.error
+    (concept,), (random,) = library.sets("concept"), library.sets("random")
+    assert concept.name.startswith(f"part {part} of 64, thing") and concept.n_regions == len(concept.images)
+    assert {image.sha256 for image in random.images} <= {image.sha256 for image in concept.images}  # of the same photos
+    assert f"'{concept.name}' is a concept now: {concept.counted}" in said_by(app).replace("\\", "")
+    app.button(key="undo").click().run()
+    assert library.sets() == ()
+    rmtree(tmp_path / "data" / "mine")
+    app.button(key="part to concept").click().run()
+    assert "The photos of this index are not here" in app.error[0].value and library.sets() == ()

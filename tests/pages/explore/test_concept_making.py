@@ -6,6 +6,8 @@ from streamlit.testing.v1 import AppTest
 
 from explainers.library.library import ConceptLibrary
 from explainers.visual_tcav.settings import ExplainSettings
+from pages.common import made_concepts
+from pages.common.concept_controls import opened
 from pages.explore import concept_making
 from tests.pages.explore.test_explore import sentences
 
@@ -17,7 +19,7 @@ def library(service, tmp_path, monkeypatch) -> ConceptLibrary:
     """An empty one for every test, behind the page."""
     fresh = ConceptLibrary(tmp_path / "library", None)
     monkeypatch.setattr(service.observatory, "library", fresh)
-    monkeypatch.setattr(concept_making, "SETTINGS", FEW)
+    monkeypatch.setattr(made_concepts, "SETTINGS", FEW)
     return fresh
 
 
@@ -50,7 +52,7 @@ def test_clusters_of_one_photo_become_a_concept_with_the_rest_as_counterpart(exp
     together = np.sum([image.region.pixels for image in (*concept.images, *rest.images)], axis=0)
     assert together.max() == 1 and together.mean() > 0.8  # apart from specks
     assert not library.is_rendered(concept) and not library.is_rendered(rest)
-    assert library.overlap_of(*map(lambda s: concept_making.opened(library, s), (concept, rest))) == ()
+    assert library.overlap_of(*map(lambda s: opened(library, s), (concept, rest))) == ()
     assert f"'cup' is a concept now: {concept.counted}" in said(app)
 
 
