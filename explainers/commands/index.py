@@ -25,7 +25,9 @@ _STEPS = 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parts = DictionarySettings()
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder of class folders, CSV or Parquet table, or COCO JSON")
+    parser.add_argument(
+        "data", type=Path, metavar="DATA", help="folder of class folders, .zip, .tar, CSV or Parquet table, or COCO JSON"
+    )
     parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER")
     parser.add_argument("--depth", type=int, metavar="D", help="default: the one before the deepest of the usual ones")
     parser.add_argument("--size", type=int, default=0, metavar="PX", help="input size (default: what it was trained with)")

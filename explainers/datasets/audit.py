@@ -76,8 +76,10 @@ def shares_of(index: Index, k: int) -> Shares:
 
 
 def wrong_of(index: Index) -> tuple[np.ndarray, np.ndarray]:
-    """Which photos have a label that is the name of a class, and which of them are predicted as another one, (n,) bool each."""
-    names = {name: idx for idx, name in enumerate(index.class_names)}
+    """Which photos are labelled with the name or the number of a class, and which of them are predicted as another one, (n,) bool
+    each."""
+    numbers = {str(idx): idx for idx in range(len(index.class_names))}  # as WebDataset writes labels
+    names = numbers | {name: idx for idx, name in enumerate(index.class_names)}
     labels = np.array([names.get(label, -1) for label in index.photos["label"].to_pylist()])
     labelled = labels >= 0
     return labelled, labelled & (labels != index.photos["predicted"].to_numpy())

@@ -36,6 +36,7 @@ _SHAPE: dict[str, Any] = {  # of a manifest: what must be there, and of which ty
     "settings": {"encoder_name": str, "depth": int, "input_size": int, "dictionary": {"ks": list, "seed": int}},
     "shards": list,
 }
+_LATER: dict[str, Any] = {"columns": dict}  # what manifests had from some version on
 
 
 class UnreadableIndex(EncoderscopeError):
@@ -72,6 +73,11 @@ class Index:
         return self.manifest["settings"]["encoder_name"]
 
     @property
+    def columns(self) -> Mapping[str, str]:
+        """The type of every further column of the photos, by name: what the data set's table says of them."""
+        return self.manifest.get("columns", {})
+
+    @property
     def depth(self) -> int:
         return self.manifest["settings"]["depth"]
 
@@ -92,8 +98,8 @@ class Index:
 
     @cached_property
     def photos(self) -> pa.Table:
-        """What is known of every photo that could be read, without its thumbnail."""
-        columns = [name for name in PHOTO_SCHEMA.names if name != "thumbnail"]
+        """What is known of every photo that could be read, without its thumbnail; further columns of the data set last."""
+        columns = [name for name in PHOTO_SCHEMA.names if name != "thumbnail"] + list(self.columns)
         table = pa.concat_tables(read_shard(path, columns=columns) for path in self._paths(PHOTOS))
         return table.filter(table["predicted"].is_valid())
 
@@ -156,9 +162,11 @@ def open_index(folder: Path) -> Index:
 
 def _is_as_written(manifest: Any) -> bool:
     """Whether a manifest has all that is read of it, and names no file but shards."""
-    if not _is_shaped(manifest, _SHAPE) or not manifest["shards"] or not (ks := manifest["settings"]["dictionary"]["ks"]):
+    of_later = {name: shape for name, shape in _LATER.items() if isinstance(manifest, dict) and name in manifest}
+    if not _is_shaped(manifest, _SHAPE | of_later) or not manifest["shards"]:
         return False
-    return all(_SHARD.fullmatch(str(name)) for name in manifest["shards"]) and all(type(k) is int for k in ks)
+    ks = manifest["settings"]["dictionary"]["ks"]
+    return all(_SHARD.fullmatch(str(name)) for name in manifest["shards"]) and bool(ks) and all(type(k) is int for k in ks)
 
 
 def _is_shaped(value: Any, shape: Any) -> bool:

@@ -8,7 +8,6 @@ Whoever is killed loses the shards in flight; the same command goes on from ther
 by group, so others have their turn. The next group is decoded meanwhile.
 """
 
-import hashlib
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
+from explainers.datasets.columns import types_of
 from explainers.datasets.index import (
     DICTIONARY,
     MANIFEST,
@@ -31,6 +31,7 @@ from explainers.datasets.index import (
     open_index,
     read_dictionary,
 )
+from explainers.datasets.items import Item, UnreadableData, read_item, sha256_of
 from explainers.datasets.questions import (
     ChooseDepth,
     Chosen,
@@ -48,12 +49,12 @@ from explainers.datasets.shards import (
     Row,
     Shard,
     hash_of,
+    own_names,
     row_of,
     shards_of,
     unreadable_row,
     write_shard,
 )
-from explainers.datasets.sources import Item, UnreadableData
 from explainers.dictionaries.clustering import Dictionary
 from explainers.dictionaries.sample import sampled_photos
 from explainers.dictionaries.settings import require_valid
@@ -62,7 +63,7 @@ from explainers.results.provenance import versions
 from explainers.service.questions import Answer, Question
 from models.encoder.labels import class_name
 from models.errors import BadSettings, UnreadableImage
-from models.photo import Photo, read_photo_file
+from models.photo import Photo
 from models.progress import IGNORED, Progress
 from models.version import __version__
 
@@ -142,16 +143,8 @@ def _hashed(items: Sequence[Item], progress: Progress) -> list[Known]:
     for n, item in enumerate(items):
         if n % 100 == 0:
             progress.report(n / len(items), f"Looking through {len(items)} files")
-        photos.append(Known(item, _sha256(item.path)))
+        photos.append(Known(item, sha256_of(item)))
     return photos
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""  # the reason comes up when the photo is read
 
 
 # --- sample -------------------------------------------------------------------------------------------------------------------
@@ -233,6 +226,7 @@ def _manifest(making: Making, chosen: Chosen, shards: Sequence[Shard], dictionar
         "class_names": _class_names(chosen),
         "module": chosen.encoder.depths[chosen.depth].module_name,
         "settings": making.settings,
+        "columns": own_names(types_of(making.items)),
         "n_files": sum(len(shard.photos) for shard in shards),
         "stability": dictionary.stability,
         "shards": [shard.path(making.folder, PHOTOS).name for shard in shards],
@@ -290,7 +284,7 @@ def _read_ahead(photos: Sequence[Known]) -> Iterator[Read]:
 
 def _read(known: Known) -> Read:
     try:
-        photo = read_photo_file(known.item.path)
+        photo = read_item(known.item)
     except UnreadableImage as error:
         return Read(known, None, str(error))
     if photo.sha256 != known.sha256:

@@ -9,7 +9,7 @@ of the right name is the right file. The photos of a shard are written after its
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from explainers.datasets.columns import types_of
+from explainers.datasets.items import Item
 from explainers.datasets.questions import Described
-from explainers.datasets.sources import Item
 from explainers.datasets.thumbnails import thumbnail
 from explainers.dictionaries.regions import Regions, unpacked
 from models.files import written_atomically
@@ -78,6 +79,7 @@ class Shard:
     number: int
     key: str
     photos: tuple[Known, ...]
+    columns: Mapping[str, str]  # type of each further column, by its name in the index
 
     def path(self, folder: Path, kind: str) -> Path:
         """Where its photos or its regions lie."""
@@ -99,12 +101,18 @@ def shards_of(photos: Sequence[Known], per_shard: int, made_with: str) -> list[S
     """The photos in shards, by hash and name, whatever order they came in; ``made_with`` is a hash of what decides the rest."""
     ordered = sorted(photos, key=lambda known: (known.sha256, known.item.name))
     groups = [tuple(ordered[start : start + per_shard]) for start in range(0, len(ordered), per_shard)]
-    return [Shard(number, _key(group, made_with), group) for number, group in enumerate(groups)]
+    columns = own_names(types_of(known.item for known in photos))
+    return [Shard(number, _key(group, made_with, columns), group, columns) for number, group in enumerate(groups)]
 
 
-def _key(photos: Sequence[Known], made_with: str) -> str:
-    content = [(known.item.name, known.item.label, known.item.split, known.sha256) for known in photos]
-    return hash_of([made_with, content])[:16]
+def _key(photos: Sequence[Known], made_with: str, columns: Mapping[str, str]) -> str:
+    content = [(known.item.name, known.item.label, known.item.split, known.sha256, *known.item.columns) for known in photos]
+    return hash_of([made_with, content, *columns.items()])[:16]
+
+
+def own_names(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Further columns by their names in an index: those that are called as its own columns have another name there."""
+    return {f"given_{name}" if name in PHOTO_SCHEMA.names else name: value for name, value in columns.items()}
 
 
 def hash_of(content: Any) -> str:
@@ -121,7 +129,9 @@ def write_shard(shard: Shard, rows: Sequence[Row], folder: Path, n_components: i
     arrays = [pa.array(values, schema.field(name).type) for name, values in together.items()]
     arrays.append(pa.FixedSizeListArray.from_arrays(pa.array(activations.ravel()), n_components))
     _write(shard.path(folder, REGIONS), pa.Table.from_arrays(arrays, schema=schema), shard.key)
-    _write(shard.path(folder, PHOTOS), pa.Table.from_pylist([row.photo for row in rows], PHOTO_SCHEMA), shard.key)
+    further = [(name, pa.type_for_alias(kind)) for name, kind in shard.columns.items()]
+    photos = pa.Table.from_pylist([row.photo for row in rows], pa.schema([*PHOTO_SCHEMA, *further]))
+    _write(shard.path(folder, PHOTOS), photos, shard.key)
 
 
 def _write(path: Path, table: pa.Table, key: str) -> None:
@@ -153,7 +163,8 @@ def row_of(known: Known, photo: Photo, described: Described, on_object: np.ndarr
 
 def _facts(known: Known) -> dict[str, Any]:
     item = known.item
-    return {"name": item.name, "sha256": known.sha256, "label": item.label, "split": item.split}
+    facts = {"name": item.name, "sha256": known.sha256, "label": item.label, "split": item.split}
+    return facts | own_names(dict(item.columns))
 
 
 def _region_columns(name: str, regions: Regions, on_object: np.ndarray | None) -> dict[str, list[Any]]:

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from explainers.datasets.sources import Item
+from explainers.datasets.items import Item
 from explainers.truth.objects import Place, Truth
 from explainers.truth.reading import READERS, read_truth_file
 from models.errors import UnreadableTruth

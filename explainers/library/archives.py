@@ -27,11 +27,11 @@ MAX_RATIO = 100  # photographs hardly shrink; only what is meant to burst shrink
 RATIO_MATTERS_FROM = 10_000_000  # ... or is small
 _PIECE = 1 << 20
 _DIRECTORY_MARK = b"PK\x01\x02"
-_ARCHIVE_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")
+ARCHIVE_MARKS = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Python decompresses the others without a bound
 _UTF8_FLAG = 0x800
 # What zipfile raises on damaged archives.
-_ZIP_ERRORS = (
+ZIP_ERRORS = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
@@ -65,22 +65,27 @@ def read_archive(data: bytes, name: str, wanted: Callable[[str], bool] = lambda 
             yield from _entries(archive, wanted)
     except BadConcept as error:
         yield Refusal(name, str(error))
-    except _ZIP_ERRORS:
+    except ZIP_ERRORS:
         yield Refusal(name, f"'{name}' is not a readable .zip archive. Pack the images again.")
 
 
 def _entries(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> Iterator[Entry | Refusal]:
     """The wanted files of an open archive, which together have at most MAX_TOTAL_BYTES."""
-    _require_apart(archive)
     left = MAX_TOTAL_BYTES
-    for info in archive.infolist():
-        path = _name_of(info).replace("\\", "/")
-        if info.is_dir() or path.endswith("/") or not is_users_file(path) or not wanted(path):
-            continue
+    for info, path in files_of(archive, wanted):
         entry = _entry(archive, info, path, left)
         if isinstance(entry, Entry):
             left -= len(entry.data)
         yield entry
+
+
+def files_of(archive: zipfile.ZipFile, wanted: Callable[[str], bool]) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+    """The wanted files of an open archive with their paths; raises BadZipFile where they share their bytes."""
+    _require_apart(archive)
+    for info in archive.infolist():
+        path = _name_of(info).replace("\\", "/")
+        if not info.is_dir() and not path.endswith("/") and is_users_file(path) and wanted(path):
+            yield info, path
 
 
 def _require_apart(archive: zipfile.ZipFile) -> None:
@@ -101,24 +106,28 @@ def _name_of(info: zipfile.ZipInfo) -> str:
 
 def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, left: int) -> Entry | Refusal:
     """One file, whose bytes are at most ``left``."""
-    reason = _why_untouched(info, path)
-    if reason is not None:
+    if (reason := why_untouched(info, path)) is not None:
         return Refusal(path, f"'{path}' {reason}")
     try:
-        data = _bounded(archive, info, min(left, MAX_ENTRY_BYTES))
-    except _ZIP_ERRORS:
+        data = bounded(archive, info, min(left, MAX_ENTRY_BYTES))
+    except ZIP_ERRORS:
         return Refusal(path, f"'{path}' is damaged inside the archive.")
     if data is None:
         return Refusal(path, f"'{path}' unpacks to more than is taken from one archive. Pack fewer or smaller images.")
-    if data.startswith(_ARCHIVE_MARKS):
+    if data.startswith(ARCHIVE_MARKS):
         return Refusal(path, f"'{path}' is an archive inside the archive. Pack the images themselves.")
     return Entry(path, data)
 
 
-def _why_untouched(info: zipfile.ZipInfo, path: str) -> str | None:
+def leads_outside(path: str) -> bool:
+    """Whether a path within an archive, with forward slashes, is one outside of it."""
+    return path.startswith("/") or path[1:2] == ":" or ".." in path.split("/")
+
+
+def why_untouched(info: zipfile.ZipInfo, path: str) -> str | None:
     """Why this entry is not even read."""
     mode = info.external_attr >> 16
-    if path.startswith("/") or path[1:2] == ":" or ".." in path.split("/"):
+    if leads_outside(path):
         return "leads out of the archive by its path."
     if stat.S_ISLNK(mode):
         return "is a link, not a file."
@@ -133,7 +142,7 @@ def _why_untouched(info: zipfile.ZipInfo, path: str) -> str | None:
     return None
 
 
-def _bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | None:
+def bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | None:
     """The bytes of an entry, None as soon as there are more than ``limit``, whatever its header says."""
     pieces, n_bytes = [], 0
     with archive.open(info) as file:
