@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from explainers.commands.run import Run, exit_status, make_folder, require_writable, running_with
+from explainers.datasets.adding import add_photos, newest_fit
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.index import MANIFEST, Index
 from explainers.datasets.making import Engine, Making, in_this_process, make_index, nothing_known
@@ -16,7 +17,7 @@ from explainers.datasets.sources import list_items
 from explainers.datasets.truths import objects_in
 from explainers.dictionaries.settings import DictionarySettings
 from explainers.service import ExplainerService
-from models.errors import MissingPackage
+from models.errors import BadSettings, MissingPackage
 from models.progress import Progress, with_estimate
 
 _STEPS = 1000
@@ -28,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="folder of class folders, .zip, .tar, CSV or Parquet table, or COCO JSON"
     )
-    parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER")
+    parser.add_argument("--encoder", default="", metavar="NAME_OR_FOLDER", help="needed, except with --add")
+    parser.add_argument("--add", action="store_true", help="add photos to the index in --out; its parts stay as they are")
     parser.add_argument("--depth", type=int, metavar="D", help="default: the one before the deepest of the usual ones")
     parser.add_argument("--size", type=int, default=0, metavar="PX", help="input size (default: what it was trained with)")
     parser.add_argument("--parts", type=_ks, default=parts.ks, metavar="K,K", help="how many (default: 32,64,128)")
@@ -41,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Makes the index, or completes it."""
+    """Makes the index, completes it, or adds photos to it."""
+    _require_sense(parsed)
     items = list_items(parsed.data)
     require_writable(parsed.out / MANIFEST)
     make_folder(parsed.out)
@@ -49,8 +52,18 @@ def run(parsed: argparse.Namespace) -> int:
     with running_with(ExplainerService(cache_bytes=0, more_answers=INDEX_ANSWERS), _STEPS, "‰") as work:
         engine = in_this_process if parsed.on is None else _ray()
         making = Making(items, _settings(parsed), parsed.out, parsed.data.name, work.answer, on_objects, engine)
-        index = make_index(making, with_estimate(_on_bar(work)))
-    return _summed_up(index, len(items))
+        make = add_photos if parsed.add else make_index
+        index = make(making, with_estimate(_on_bar(work)))
+    return _added_up(index) if parsed.add else _summed_up(index, len(items))
+
+
+def _require_sense(parsed: argparse.Namespace) -> None:
+    """Raises BadSettings where no encoder is named, or where photos are to be added by other settings than those of the index."""
+    if not (parsed.encoder or parsed.add):
+        raise BadSettings("No encoder is named. Name it with --encoder.")
+    settings = _settings(parsed)
+    if parsed.add and settings != IndexSettings(settings.encoder_name):
+        raise BadSettings("Photos are added with the settings of the index. Leave out --depth, --size, --parts and the like.")
 
 
 def _ray() -> Engine:
@@ -83,6 +96,18 @@ def _summed_up(index: Index, n_items: int) -> int:
         print(f"{name}: {reason}", file=sys.stderr)
     print(f"{n_items - len(refused)} photos of '{index.manifest['data']}' are in '{index.folder}'.")
     return exit_status(n_items - len(refused), len(refused))
+
+
+def _added_up(index: Index) -> int:
+    """What came of adding; nothing new is fine, too."""
+    additions, refused = index.manifest.get("additions", []), index.refused()
+    n_files = sum(addition["n_files"] for addition in additions)
+    print(f"'{index.folder}' has {len(index.photos)} photos; {n_files} files were added after its parts were fitted.")
+    if (fit := newest_fit(index, index.middle_k)) is not None:
+        print(fit.sentence)
+    for name, reason in refused.items():
+        print(f"{name}: {reason}", file=sys.stderr)
+    return exit_status(len(index.photos), len(refused))
 
 
 def _ks(text: str) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from explainers.datasets.items import Item, UnreadableData, Value
+from explainers.datasets.shards import PHOTO_SCHEMA
 
 FILE_COLUMNS = ("file", "file_name", "filename", "path", "image")
 OWN = ("label", "split")
@@ -19,13 +20,18 @@ _INT64 = range(-(2**63), 2**63)
 
 def with_columns(item: Item, said: Mapping[str, Any]) -> Item:
     """A photo with what a table says of it; what it does not say stays as it was."""
-    further = tuple((name, _plain(value)) for name, value in said.items() if name not in (*OWN, *FILE_COLUMNS))
+    further = tuple((_own_name(name), _plain(value)) for name, value in said.items() if name not in (*OWN, *FILE_COLUMNS))
     return replace(
         item,
         label=text(said["label"]) if said.get("label") is not None else item.label,
         split=text(said["split"]) if said.get("split") is not None else item.split,
         columns=further,
     )
+
+
+def _own_name(column: str) -> str:
+    """What a further column is called in an index: one that is called as a column of all indexes has another name there."""
+    return f"given_{column}" if column in PHOTO_SCHEMA.names else column
 
 
 def text(value: Any) -> str:
@@ -69,3 +75,13 @@ def _converted(said: Mapping[str, Value], types: Mapping[str, str]) -> Iterable[
 
 
 _AS = {"bool": bool, "int64": int, "double": float, "string": str}
+
+
+def widened(types: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """The types of columns to which photos are added; raises UnreadableData where a column cannot take what is new."""
+    for name in types.keys() & before.keys():
+        if _RANK[types[name]] > _RANK[before[name]]:
+            raise UnreadableData(
+                f"The column '{name}' is {before[name]} in the index and {types[name]} in the photos to add. Make them alike."
+            )
+    return dict(sorted((dict(types) | dict(before)).items()))

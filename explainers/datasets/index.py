@@ -36,7 +36,11 @@ _SHAPE: dict[str, Any] = {  # of a manifest: what must be there, and of which ty
     "settings": {"encoder_name": str, "depth": int, "input_size": int, "dictionary": {"ks": list, "seed": int}},
     "shards": list,
 }
-_LATER: dict[str, Any] = {"columns": dict}  # what manifests had from some version on
+_LATER: dict[str, Any] = {  # what manifests had from some version on
+    "columns": dict,
+    "sampled_from": {"n_shards": int, "n_files": int},
+    "additions": list,
+}
 
 
 class UnreadableIndex(EncoderscopeError):
@@ -99,8 +103,9 @@ class Index:
     @cached_property
     def photos(self) -> pa.Table:
         """What is known of every photo that could be read, without its thumbnail; further columns of the data set last."""
-        columns = [name for name in PHOTO_SCHEMA.names if name != "thumbnail"] + list(self.columns)
-        table = pa.concat_tables(read_shard(path, columns=columns) for path in self._paths(PHOTOS))
+        columns = [name for name in PHOTO_SCHEMA.names if name != "thumbnail"]
+        tables = [read_shard(path, columns, optional=list(self.columns)) for path in self._paths(PHOTOS)]
+        table = pa.concat_tables(tables, promote_options="default")
         return table.filter(table["predicted"].is_valid())
 
     def refused(self) -> dict[str, str]:
@@ -176,10 +181,17 @@ def _is_shaped(value: Any, shape: Any) -> bool:
     return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
 
 
-def read_shard(path: Path, columns: Sequence[str], filters: Sequence[tuple[str, str, Any]] | None = None) -> pa.Table:
-    """Some columns of a file of an index; raises UnreadableIndex where it is damaged."""
+def read_shard(
+    path: Path,
+    columns: Sequence[str],
+    filters: Sequence[tuple[str, str, Any]] | None = None,
+    optional: Sequence[str] = (),
+) -> pa.Table:
+    """Some columns of a file of an index, and what it has of the optional ones; raises UnreadableIndex where it is damaged."""
     try:
-        table = pq.read_table(path, columns=list(columns), filters=None if filters is None else list(filters))
+        further = set(optional).intersection(pq.read_schema(path).names) if optional else ()
+        wanted = [*columns, *sorted(further)]
+        table = pq.read_table(path, columns=wanted, filters=None if filters is None else list(filters))
     except (OSError, ValueError, KeyError) as error:
         raise UnreadableIndex(_damaged(path)) from error
     if not set(columns) <= set(table.column_names):

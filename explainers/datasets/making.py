@@ -10,7 +10,7 @@ by group, so others have their turn. The next group is decoded meanwhile.
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -49,7 +49,6 @@ from explainers.datasets.shards import (
     Row,
     Shard,
     hash_of,
-    own_names,
     row_of,
     shards_of,
     unreadable_row,
@@ -127,18 +126,21 @@ def make_index(making: Making, progress: Progress = IGNORED) -> Index:
     chosen = making.ask(ChooseDepth(making.settings.encoder_name, making.settings.depth, making.settings.input_size))
     settings = replace(making.settings, depth=chosen.depth, input_size=chosen.input_size)
     making = replace(making, settings=settings)
-    photos = _hashed(making.items, progress.part(0, HASHED))
+    photos = hashed(making.items, progress.part(0, HASHED))
     key, dictionary = _dictionary(making, photos, chosen, progress.part(HASHED, SAMPLED))
-    shards = shards_of(photos, settings.photos_per_shard, key)
-    _describe(making, shards, dictionary, key, progress.part(SAMPLED, 1))
-    write_bytes(making.folder / MANIFEST, as_json(_manifest(making, chosen, shards, dictionary)))
+    types = types_of(making.items)
+    shards = shards_of(photos, settings.photos_per_shard, key, types)
+    describe_missing(making, shards, dictionary, key, progress.part(SAMPLED, 1))
+    drop_others(making.folder, shard_names(shards))
+    write_bytes(making.folder / MANIFEST, as_json(_manifest(making, chosen, shards, dictionary, types)))
     return open_index(making.folder)
 
 
 # --- hash ---------------------------------------------------------------------------------------------------------------------
 
 
-def _hashed(items: Sequence[Item], progress: Progress) -> list[Known]:
+def hashed(items: Sequence[Item], progress: Progress) -> list[Known]:
+    """The photos by their content."""
     photos = []
     for n, item in enumerate(items):
         if n % 100 == 0:
@@ -186,11 +188,11 @@ def _kept_dictionary(path: Path, key: str) -> Dictionary | None:
 # --- describe -----------------------------------------------------------------------------------------------------------------
 
 
-def _describe(making: Making, shards: Sequence[Shard], dictionary: Dictionary, key: str, progress: Progress) -> None:
+def describe_missing(making: Making, shards: Sequence[Shard], dictionary: Dictionary, key: str, progress: Progress) -> None:
+    """Describes and writes those shards that are not whole yet."""
     missing = [shard for shard in shards if not shard.is_whole(making.folder)]
     if missing:
         making.engine(making, missing, dictionary, key, progress)
-    _drop_others(making.folder, shards)
 
 
 def described(making: Making, group: Sequence["Read"], dictionary: Dictionary, key: str) -> list[Row]:
@@ -209,16 +211,22 @@ def _row(making: Making, known: Known, photo: Photo, described: Described) -> Ro
     return row_of(known, photo, described, making.on_objects(known.item, photo, shape))
 
 
-def _drop_others(folder: Path, shards: Sequence[Shard]) -> None:
-    """Deletes shards that do not belong to this index: of other settings, or of photos that have changed."""
+def shard_names(shards: Sequence[Shard]) -> list[str]:
+    """The names of the files of shards."""
+    return [shard.path(Path(), PHOTOS).name for shard in shards]
+
+
+def drop_others(folder: Path, own: Sequence[str]) -> None:
+    """Deletes shards that do not belong to an index: of other settings, or of photos that have changed."""
     for kind in (PHOTOS, REGIONS):
-        own = {shard.path(folder, kind).name for shard in shards}
         for path in (folder / kind).glob("part-*.parquet"):
             if path.name not in own:
                 path.unlink(missing_ok=True)
 
 
-def _manifest(making: Making, chosen: Chosen, shards: Sequence[Shard], dictionary: Dictionary) -> dict[str, Any]:
+def _manifest(
+    making: Making, chosen: Chosen, shards: Sequence[Shard], dictionary: Dictionary, types: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "data": making.data_name,
@@ -226,10 +234,12 @@ def _manifest(making: Making, chosen: Chosen, shards: Sequence[Shard], dictionar
         "class_names": _class_names(chosen),
         "module": chosen.encoder.depths[chosen.depth].module_name,
         "settings": making.settings,
-        "columns": own_names(types_of(making.items)),
+        "columns": types,
         "n_files": sum(len(shard.photos) for shard in shards),
+        "sampled_from": {"n_shards": len(shards), "n_files": sum(len(shard.photos) for shard in shards)},
+        "additions": [],
         "stability": dictionary.stability,
-        "shards": [shard.path(making.folder, PHOTOS).name for shard in shards],
+        "shards": shard_names(shards),
         "encoderscope": __version__,
         "versions": versions() | {"pyarrow": pa.__version__},
     }

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from explainers.datasets.columns import types_of
 from explainers.datasets.items import Item
 from explainers.datasets.questions import Described
 from explainers.datasets.thumbnails import thumbnail
@@ -79,7 +78,7 @@ class Shard:
     number: int
     key: str
     photos: tuple[Known, ...]
-    columns: Mapping[str, str]  # type of each further column, by its name in the index
+    columns: Mapping[str, str]  # type of each further column, by name
 
     def path(self, folder: Path, kind: str) -> Path:
         """Where its photos or its regions lie."""
@@ -97,22 +96,17 @@ def _says(path: Path, key: str) -> bool:
         return False
 
 
-def shards_of(photos: Sequence[Known], per_shard: int, made_with: str) -> list[Shard]:
-    """The photos in shards, by hash and name, whatever order they came in; ``made_with`` is a hash of what decides the rest."""
+def shards_of(photos: Sequence[Known], per_shard: int, made_with: str, types: Mapping[str, str], first: int = 0) -> list[Shard]:
+    """The photos in shards, by hash and name, whatever order they came in; ``made_with`` is a hash of what decides the rest,
+    ``types`` are those of further columns, ``first`` is the number of the first shard."""
     ordered = sorted(photos, key=lambda known: (known.sha256, known.item.name))
     groups = [tuple(ordered[start : start + per_shard]) for start in range(0, len(ordered), per_shard)]
-    columns = own_names(types_of(known.item for known in photos))
-    return [Shard(number, _key(group, made_with, columns), group, columns) for number, group in enumerate(groups)]
+    return [Shard(number, _key(group, made_with, types), group, types) for number, group in enumerate(groups, first)]
 
 
 def _key(photos: Sequence[Known], made_with: str, columns: Mapping[str, str]) -> str:
     content = [(known.item.name, known.item.label, known.item.split, known.sha256, *known.item.columns) for known in photos]
     return hash_of([made_with, content, *columns.items()])[:16]
-
-
-def own_names(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Further columns by their names in an index: those that are called as its own columns have another name there."""
-    return {f"given_{name}" if name in PHOTO_SCHEMA.names else name: value for name, value in columns.items()}
 
 
 def hash_of(content: Any) -> str:
@@ -164,7 +158,7 @@ def row_of(known: Known, photo: Photo, described: Described, on_object: np.ndarr
 def _facts(known: Known) -> dict[str, Any]:
     item = known.item
     facts = {"name": item.name, "sha256": known.sha256, "label": item.label, "split": item.split}
-    return facts | own_names(dict(item.columns))
+    return facts | dict(item.columns)
 
 
 def _region_columns(name: str, regions: Regions, on_object: np.ndarray | None) -> dict[str, list[Any]]:
