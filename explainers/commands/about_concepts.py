@@ -26,9 +26,7 @@ def add_options(
     parser.add_argument("--class", dest="class_idx", type=int, metavar="N", help="(default: the most probable ones)")
 
 
-def add_encoder_and_depth(
-    parser: argparse.ArgumentParser, meaning_of_depth: str, depth: Callable[[str], Any] = int
-) -> None:
+def add_encoder_and_depth(parser: argparse.ArgumentParser, meaning_of_depth: str, depth: Callable[[str], Any] = int) -> None:
     """Adds images, encoder and depth, which ``depth`` reads."""
     add_images(parser)
     parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER", help="see the command 'encoders'")

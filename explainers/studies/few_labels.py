@@ -1,8 +1,10 @@
 """Study: how many photos must be labelled, until clusters that were named find the object in other photos?
 
-Some photos are labelled: it is known where their object is. Their composite activations are clustered together, every cluster
-that lies mostly in the object is named after it, and the names are carried over: a position of another photo belongs to the
-nearest centroid (explainers/nave/parts.py).
+Some photos are labelled: it is known where their object is. Their composite activations are clustered together, clusters are
+named after the object, and the names are carried over: a position of another photo belongs to the nearest centroid
+(explainers/nave/parts.py). Named are those clusters whose union has the largest IoU with the object in the labelled photos; how
+many clusters there are is what serves labelled photos best whose labels are left out, one after the other. A single photo cannot
+say, and gets K_OF_ONE.
 
     named clusters   IoU of the object with all positions whose nearest centroid has its name
     linear probe     ridge regression of the object on the same composite activations at the same grid positions, above one half
@@ -19,7 +21,7 @@ import torch
 from torch import Tensor
 
 from explainers.drawing.clusters import at_size
-from explainers.maps.localization import iou, majority_vote_iou
+from explainers.maps.localization import iou
 from explainers.nave.parts import Parts, composite_as, find
 from explainers.nave.segmentation import segment_together
 from explainers.nave.settings import NaveSettings
@@ -37,7 +39,7 @@ from models.progress import Progress
 
 LABELLED = (1, 5, 20)  # photos
 JUDGED_SHARE = 1 / 4  # of the photos, the same whatever is labelled
-K = 16
+K_OF_ONE, KS = 16, (4, 40)
 MAX_POSITIONS = 2_000  # that the linear probe is fitted on
 NAMED, PROBE, BEST, ALL = "named clusters", "linear probe", "best naming", "all of it"
 Array = np.ndarray
@@ -62,7 +64,7 @@ def run(question: RunStudy, observatory: Observatory, progress: Progress) -> Fin
     rows: list[dict[str, Any]] = []
     for n, name in enumerate(settings.encoders):
         encoder = observatory.encoder(name, progress)
-        asked_maps = NaveSettings(input_size=settings.input_size, min_clusters=K, max_clusters=K)
+        asked_maps = NaveSettings(input_size=settings.input_size, min_clusters=KS[0], max_clusters=KS[1])
         nave = usable_settings(asked_maps, encoder, [true.photo for true in question.photos])
         seen = [*_seen(observatory, encoder, question.photos, nave, progress)]
         for seed in settings.seeds:
@@ -100,21 +102,63 @@ def _seen(
 def _ious(labelled: Sequence[Seen], judged: Sequence[Seen], settings: NaveSettings, seed: int) -> Iterator[tuple[str, float]]:
     """Every method's IoU on every photo that is judged."""
     each = segment_together([s.maps for s in labelled], settings, [s.shape for s in labelled])
-    parts, is_object = each[0].parts(K), named([m.at(K) for m in each], [s.mask for s in labelled])
+    masks = [s.mask for s in labelled]
+    k = k_for_others({k: Counts.of([m.at(k) for m in each], masks) for k in settings.ks}) if len(labelled) > 1 else K_OF_ONE
+    parts, is_object = each[0].parts(k), named(Counts.of([m.at(k) for m in each], masks))
     probe = fit_probe(parts, labelled, seed)
     for photo in judged:
-        labels = find(parts, np.zeros(K), photo.maps, photo.shape).nearest
+        labels = find(parts, np.zeros(k), photo.maps, photo.shape).nearest
         yield NAMED, iou(is_object[labels], photo.mask)
         yield PROBE, iou(probed(probe, parts, photo), photo.mask)
-        yield BEST, majority_vote_iou(labels, photo.mask)
+        yield BEST, iou(named(Counts.of([labels], [photo.mask]))[labels], photo.mask)
         yield ALL, float(photo.mask.mean())
 
 
-def named(maps: Sequence[Array], masks: Sequence[Array]) -> Array:
-    """Which clusters of label maps (H, W) lie mostly in the masks of objects (H, W), over all photos together: (K,) bool."""
-    inside = sum(np.bincount(labels[mask], minlength=K) for labels, mask in zip(maps, masks, strict=True))
-    area = sum(np.bincount(labels.ravel(), minlength=K) for labels in maps)
-    return np.asarray(2 * inside > area)
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Positions of clusters in photos, (n_photos, k) each: in the object, and at all."""
+
+    inside: Array
+    area: Array
+
+    @classmethod
+    def of(cls, maps: Sequence[Array], masks: Sequence[Array]) -> "Counts":
+        """From label maps (H, W) and the objects' masks (H, W)."""
+        k = 1 + max(int(labels.max()) for labels in maps)
+        pairs = [*zip(maps, masks, strict=True)]
+        inside = [np.bincount(labels[mask], minlength=k) for labels, mask in pairs]
+        return cls(np.stack(inside), np.stack([np.bincount(labels.ravel(), minlength=k) for labels, _ in pairs]))
+
+    def at(self, photos: Array) -> "Counts":
+        """Of some of the photos."""
+        return Counts(self.inside[photos], self.area[photos])
+
+
+def named(counts: Counts) -> Array:
+    """The clusters whose union has the largest IoU with the object over all photos together, (k,) bool: those that lie in it
+    most, as many of them as raise it."""
+    inside, area = counts.inside.sum(0), counts.area.sum(0)
+    order = np.argsort(-inside / np.maximum(area, 1), kind="stable")
+    ious = inside[order].cumsum() / (inside.sum() + (area - inside)[order].cumsum()).clip(min=1)
+    is_object = np.zeros(len(order), dtype=bool)
+    is_object[order[: int(ious.argmax()) + 1]] = inside.any()
+    return is_object
+
+
+def k_for_others(counts: dict[int, Counts]) -> int:
+    """The number of clusters at which names from all photos but one find the object of that one best, over all of them; of
+    several as good, the smallest."""
+    return max(counts, key=lambda k: (_left_out_iou(counts[k]), -k))
+
+
+def _left_out_iou(counts: Counts) -> float:
+    n_photos = len(counts.area)
+    ious = []
+    for photo in range(n_photos):
+        is_object = named(counts.at(np.arange(n_photos) != photo))
+        inside, area = counts.inside[photo], counts.area[photo]
+        ious.append(inside[is_object].sum() / max(1, inside.sum() + (area - inside)[is_object].sum()))
+    return float(np.mean(ious))
 
 
 def fit_probe(parts: Parts, labelled: Sequence[Seen], seed: int) -> Line:
@@ -182,11 +226,12 @@ STUDY = Study(
     name="few-labels",
     title="Few labels",
     question="How many photos must be labelled until clusters that were named find the object in other photos?",
-    measure=f"IoU of the object on photos without labels, after {', '.join(map(str, LABELLED))} labelled ones: {K} clusters of "
-    "composite activations, named where they lie mostly in the object, carried over by the nearest centroid; beside a linear "
-    "probe on the same activations. As many as there are photos for; a quarter of them is judged.",
+    measure=f"IoU of the object on photos without labels, after {', '.join(map(str, LABELLED))} labelled ones: clusters of "
+    "composite activations, named where their union fits the object best, carried over by the nearest centroid; beside a linear "
+    f"probe on the same activations. How many clusters there are, {KS[0]} to {KS[1]}, is what serves labelled photos best that "
+    f"are left out ({K_OF_ONE} with one photo). As many as there are photos for; a quarter of them is judged.",
     does_not_show="What a person would name: here the truth names whole clusters. Objects of scenes fill much of the picture, "
-    "and their background is of other materials. More clusters might serve more photos; one number is used for all.",
+    "and their background is of other materials.",
     example=StudySettings(("scenes-cnn",), n_scenes=28, n_seeds=3, input_size=128),
     run=run,
     needs="mask",
