@@ -37,6 +37,7 @@ import torch
 from explainers.library.library import ConceptLibrary
 from explainers.service.service import ExplainerService
 from explainers.studies.answers import STUDY_ANSWERS
+from explainers.studies.table import STUDIES
 from models.catalog.catalog import Catalog
 from models.catalog.packaged import LITE0
 from models.encoder.encoder import Encoder
@@ -67,9 +68,11 @@ from tests.conftest import SHARED_FIXTURES
 REAL = ("deit_tiny_patch16_224", "mobilenetv2_100")  # folders of the fixtures' weights
 REAL_FOLDERS = [str(SHARED_FIXTURES / "weights" / name) for name in REAL]
 CLASSIFYING = ("scenes-cnn", "scenes-vit")
-STUDIED = ("alignment", "suggested-k", "depths")
 GROUPS = {
-    "studies": tuple(f"{name}-{where}" for name in STUDIED for where in ("photographs", "scenes")),
+    "studies": (
+        *(f"{name}-photographs" for name in study_tables.ON_PHOTOGRAPHS),
+        *(f"{name}-scenes" for name in STUDIES),
+    ),
     "quality": ("davis", "bsds"),
     "packaged": ("accuracy", "covering"),
     "names": ("names_scenes", "names_video"),
@@ -113,8 +116,8 @@ def study_on_photographs(name: str, seeds: Sequence[int]) -> list[dict]:
 
 
 def study_on_scenes(name: str, seeds: Sequence[int]) -> list[dict]:
-    """A study of every bundled encoder and those with real weights."""
-    encoders = [*BUNDLED, LITE0.name, *_existing_real()]
+    """A study of every bundled encoder, the packaged one and those with real weights."""
+    encoders = [*(entry.name for entry in Catalog().entries() if entry.state == "bundled"), LITE0.name, *_existing_real()]
     return with_service(lambda service: study_tables.on_scenes(service, name, encoders, len(seeds)))
 
 
@@ -156,8 +159,8 @@ TABLES = {
     "choice": lambda _: with_service(
         lambda service: suggestion_choice.choice_table(service, [LITE0.name, *_existing_real()], SHARED_FIXTURES)
     ),
-    **{f"{name}-photographs": partial(study_on_photographs, name) for name in STUDIED},
-    **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIED},
+    **{f"{name}-photographs": partial(study_on_photographs, name) for name in study_tables.ON_PHOTOGRAPHS},
+    **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIES},
     "audit": lambda seeds: audit_truth.audit_table(seeds),
     "decoding": lambda _: decoding_cost.decoding_table(),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),

@@ -1,8 +1,11 @@
 """The studies of the Study page (explainers/studies) on photographs with ground truth and on rendered scenes, as tables.
 
-Photographs: 14 of BSDS500 with the regions of every annotator (../shared/fixtures). The same code answers page and command line.
+Photographs (../shared/fixtures): 14 of BSDS500 with the regions of every annotator; 30 frames of DAVIS with the object's mask.
+The same code answers page and command line.
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from explainers.service.service import ExplainerService
@@ -10,26 +13,37 @@ from explainers.studies.findings import Column, Table
 from explainers.studies.settings import StudySettings
 from explainers.studies.spread import in_words
 from explainers.studies.study import RunStudy
-from tests.benchmarks.segmentation_quality import INPUT_SIZE, load_bsds
+from explainers.studies.table import study_named
+from models.errors import EncoderscopeError
+from tests.benchmarks.segmentation_quality import INPUT_SIZE, load_bsds, load_davis
 
-N_SCENES = 16
-
-
-def on_photographs(service: ExplainerService, name: str, encoders: list[str], fixtures: Path, n_seeds: int) -> list[dict]:
-    """A study on the photographs; a row per row of its first table."""
-    settings = StudySettings(tuple(encoders), n_seeds=n_seeds, input_size=INPUT_SIZE)
-    return _rows(service, RunStudy(name, settings, tuple(load_bsds(fixtures))))
+ON_PHOTOGRAPHS = ("alignment", "suggested-k", "depths", "few-labels")
+FEW_LABELS_SIZE = 224
 
 
-def on_scenes(service: ExplainerService, name: str, encoders: list[str], n_seeds: int) -> list[dict]:
-    """A study on fresh scenes."""
-    return _rows(service, RunStudy(name, StudySettings(tuple(encoders), N_SCENES, n_seeds, INPUT_SIZE)))
+def on_photographs(service: ExplainerService, name: str, encoders: Sequence[str], fixtures: Path, n_seeds: int) -> list[dict]:
+    """A study on the photographs that have what it needs; a row per row of its first table."""
+    frames = study_named(name).needs == "mask"
+    photos = load_davis(fixtures) if frames else load_bsds(fixtures)
+    settings = StudySettings(tuple(encoders), n_seeds=n_seeds, input_size=FEW_LABELS_SIZE if frames else INPUT_SIZE)
+    return [*_rows(service, RunStudy(name, settings, tuple(photos)))]
 
 
-def _rows(service: ExplainerService, question: RunStudy) -> list[dict]:
-    result = service.ask(question).result()
-    print(f"\n{question.study}, {result.seconds['study']:.0f} s: {result.findings.sentence}", flush=True)
-    return shown(result.findings.tables[0])
+def on_scenes(service: ExplainerService, name: str, encoders: Sequence[str], n_seeds: int) -> list[dict]:
+    """A study on fresh scenes, as many and as large as those of its example, one encoder after the other."""
+    settings = replace(study_named(name).example, n_seeds=n_seeds)
+    return [row for encoder in encoders for row in _rows(service, RunStudy(name, replace(settings, encoders=(encoder,))))]
+
+
+def _rows(service: ExplainerService, question: RunStudy) -> Iterator[dict]:
+    encoders = ", ".join(question.settings.encoders)
+    try:
+        result = service.ask(question).result()
+    except EncoderscopeError as error:  # a study says which encoders it cannot take
+        print(f"\n{question.study}, {encoders}: {error}", flush=True)
+        return
+    print(f"\n{question.study}, {encoders}, {result.seconds['study']:.0f} s: {result.findings.sentence}", flush=True)
+    yield from shown(result.findings.tables[0])
 
 
 def shown(table: Table) -> list[dict]:
