@@ -105,12 +105,13 @@ def marked_scenes(n_scenes: int, seed: int) -> dict[str, list[Marked]]:
     others = [idx for idx in range(len(CLASS_NAMES)) if idx != own]
     classes = {OWN: [own] * n_scenes, OTHERS: [others[(seed + 4 * n) % len(others)] for n in range(n_scenes)]}
     return {
-        group: [_marked(first + 500 * (group == OTHERS) + n, idx) for n, idx in enumerate(of_group)]
+        group: [marked_scene(first + 500 * (group == OTHERS) + n, idx) for n, idx in enumerate(of_group)]
         for group, of_group in classes.items()
     }
 
 
-def _marked(seed: int, class_idx: int) -> Marked:
+def marked_scene(seed: int, class_idx: int) -> Marked:
+    """A scene of a class, with the mark and without."""
     scene = sample_scene(seed, SceneOptions(class_idx=class_idx))
     return Marked(replace(scene, watermark=sample_watermark(np.random.default_rng([seed, 1]))), scene)
 

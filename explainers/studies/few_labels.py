@@ -123,7 +123,7 @@ class Counts:
 
     @classmethod
     def of(cls, maps: Sequence[Array], masks: Sequence[Array]) -> "Counts":
-        """From label maps (H, W) and the objects' masks (H, W)."""
+        """From label maps (H, W), and where their object is, (H, W) bool each."""
         k = 1 + max(int(labels.max()) for labels in maps)
         pairs = [*zip(maps, masks, strict=True)]
         inside = [np.bincount(labels[mask], minlength=k) for labels, mask in pairs]

@@ -10,6 +10,7 @@ from explainers.studies import (
     repeat,
     sanity,
     suggestion,
+    tags,
     tokens,
     training,
     validity,
@@ -18,7 +19,7 @@ from explainers.studies.study import Study
 from models.errors import BadSettings
 
 _MODULES = (
-    *(alignment, suggestion, depths, training, architectures, clever_hans, tokens, validity, sanity, repeat),
+    *(alignment, suggestion, depths, training, architectures, clever_hans, tags, tokens, validity, sanity, repeat),
     *(few_labels, part_classifier),
 )
 STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
