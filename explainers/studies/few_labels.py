@@ -130,7 +130,7 @@ class Counts:
         return cls(np.stack(inside), np.stack([np.bincount(labels.ravel(), minlength=k) for labels, _ in pairs]))
 
     def at(self, photos: Array) -> "Counts":
-        """Of some of the photos."""
+        """Of some of the photos, (n_photos,) bool."""
         return Counts(self.inside[photos], self.area[photos])
 
 
