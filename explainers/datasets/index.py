@@ -19,16 +19,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from explainers.datasets.shards import PHOTO_SCHEMA, PHOTOS, REGIONS
+from explainers.datasets.shards import PHOTO_SCHEMA, PHOTOS, REGIONS, region_schema
+from explainers.datasets.soundness import is_sound
 from explainers.dictionaries.clustering import Dictionary, Space
 from models.errors import EncoderscopeError
 
 SCHEMA = "encoderscope/index/1"
 MANIFEST, DICTIONARY = "manifest.json", "dictionary.safetensors"
+MOST_PARTS = 2**16  # for one k
 
-
+_NO_DICTIONARY = "The dictionary of this index is damaged. Make the index again."
 _SHARD = re.compile(r"part-\d{5,}-[0-9a-f]{16}\.parquet")
 _SHAPE: dict[str, Any] = {  # of a manifest: what must be there, and of which type
     **{"data": str, "class_names": list, "module": str, "n_files": int, "encoderscope": str, "versions": dict, "stability": dict},
@@ -98,7 +101,10 @@ class Index:
     @cached_property
     def dictionary(self) -> Dictionary:
         """The parts."""
-        return read_dictionary((self.folder / DICTIONARY).read_bytes())
+        dictionary = read_dictionary((self.folder / DICTIONARY).read_bytes())
+        if not set(self.ks) <= set(dictionary.ks):
+            raise UnreadableIndex(_NO_DICTIONARY)
+        return dictionary
 
     @cached_property
     def photos(self) -> pa.Table:
@@ -106,7 +112,11 @@ class Index:
         columns = [name for name in PHOTO_SCHEMA.names if name != "thumbnail"]
         tables = [read_shard(path, columns, optional=list(self.columns)) for path in self._paths(PHOTOS)]
         table = pa.concat_tables(tables, promote_options="default")
-        return table.filter(table["predicted"].is_valid())
+        table = table.filter(table["predicted"].is_valid())
+        is_one_each = len(table["name"].unique()) == len(table)
+        if not len(table) or not is_one_each or table["predicted"].to_numpy().max() >= len(self.class_names):
+            raise UnreadableIndex(_damaged(Path(PHOTOS)))
+        return table
 
     def refused(self) -> dict[str, str]:
         """Why photos of the data set are not in the index, by their names."""
@@ -122,6 +132,8 @@ class Index:
         tables = [read_shard(path, columns=list(wanted), filters=[("k", "=", k)]) for path in self._paths(REGIONS)]
         table = pa.concat_tables(tables)
         names = table["photo"].combine_chunks().dictionary_encode()
+        if not set(names.dictionary.to_pylist()) <= rows.keys():
+            raise UnreadableIndex(_damaged(Path(REGIONS)))
         of_name = np.array([rows[name] for name in names.dictionary.to_pylist()], np.int32)
         idx = of_name[names.indices.to_numpy()] if len(names) else np.zeros(0, np.int32)
         return table.drop_columns(["photo"]).append_column("photo_idx", pa.array(idx))
@@ -158,7 +170,7 @@ def open_index(folder: Path) -> Index:
             raise UnreadableIndex(f"The manifest of the index in '{folder}' is not as it was written. Make the index again.")
         index = Index(folder, manifest, hashlib.sha256(content).hexdigest())
         missing = [name for name in manifest["shards"] for kind in (PHOTOS, REGIONS) if not (folder / kind / name).is_file()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableIndex(f"'{folder}' holds no index. Make one with: python -m explainers index DATA --out DIR.") from error
     if missing or not (folder / DICTIONARY).is_file():
         raise UnreadableIndex(f"The index in '{folder}' lacks files ({', '.join(missing[:3]) or DICTIONARY}). Make it again.")
@@ -170,8 +182,10 @@ def _is_as_written(manifest: Any) -> bool:
     of_later = {name: shape for name, shape in _LATER.items() if isinstance(manifest, dict) and name in manifest}
     if not _is_shaped(manifest, _SHAPE | of_later) or not manifest["shards"]:
         return False
-    ks = manifest["settings"]["dictionary"]["ks"]
-    return all(_SHARD.fullmatch(str(name)) for name in manifest["shards"]) and bool(ks) and all(type(k) is int for k in ks)
+    ks, classes = manifest["settings"]["dictionary"]["ks"], manifest["class_names"]
+    if not ks or not all(type(k) is int and 1 <= k <= MOST_PARTS for k in ks) or not all(type(name) is str for name in classes):
+        return False
+    return all(_SHARD.fullmatch(str(name)) for name in manifest["shards"])
 
 
 def _is_shaped(value: Any, shape: Any) -> bool:
@@ -192,15 +206,18 @@ def read_shard(
         further = set(optional).intersection(pq.read_schema(path).names) if optional else ()
         wanted = [*columns, *sorted(further)]
         table = pq.read_table(path, columns=wanted, filters=None if filters is None else list(filters))
-    except (OSError, ValueError, KeyError) as error:
+        table.validate(full=True)  # text that is none, for example
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:  # the last two: types that fit no filter
         raise UnreadableIndex(_damaged(path)) from error
-    if not set(columns) <= set(table.column_names):
+    at_most = dict(("part", k - 1) for column, _, k in filters or () if column == "k")
+    schema = PHOTO_SCHEMA if path.parent.name == PHOTOS else region_schema(1)
+    if not set(columns) <= set(table.column_names) or not is_sound(table.select(columns), schema, at_most):
         raise UnreadableIndex(_damaged(path))
     return table
 
 
 def _damaged(path: Path) -> str:
-    return f"'{path.parent.name}/{path.name}' of this index is damaged. Make the index again."
+    return f"'{Path(path.parent.name) / path.name}' of this index is damaged. Make the index again."
 
 
 def dictionary_bytes(dictionary: Dictionary, key: str) -> bytes:
@@ -219,11 +236,26 @@ def dictionary_key(content: bytes) -> str:
 
 def read_dictionary(content: bytes) -> Dictionary:
     """The dictionary in the bytes of a file; raises UnreadableIndex where it holds none."""
-    stability = _content_of(content)["stability"]
-    tensors = load(content)
-    ks = sorted(int(k) for k in stability)
-    centroids = {k: tensors[f"centroids.{k}"] for k in ks}
-    return Dictionary(Space(tensors["mean"], tensors["axes"]), centroids, {k: stability[str(k)] for k in ks})
+    try:
+        stability = {int(k): float(value) for k, value in _content_of(content)["stability"].items()}
+        tensors = load(content)
+        centroids = {k: tensors[f"centroids.{k}"] for k in sorted(stability)}
+        dictionary = Dictionary(Space(tensors["mean"], tensors["axes"]), centroids, {k: stability[k] for k in centroids})
+    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise UnreadableIndex(_NO_DICTIONARY) from error
+    if not _fits(dictionary):
+        raise UnreadableIndex(_NO_DICTIONARY)
+    return dictionary
+
+
+def _fits(dictionary: Dictionary) -> bool:
+    """Whether the space and the parts have shapes that belong together, and finite values."""
+    mean, axes = dictionary.space.mean, dictionary.space.axes
+    if axes.ndim != 2 or mean.shape != axes.shape[:1]:
+        return False
+    fitting = all(centroids.shape == (k, axes.shape[1]) for k, centroids in dictionary.centroids.items())
+    arrays = (mean, axes, *dictionary.centroids.values())
+    return fitting and all(array.dtype == np.float32 and np.isfinite(array).all() for array in arrays)
 
 
 def _content_of(content: bytes) -> dict[str, Any]:
@@ -231,5 +263,5 @@ def _content_of(content: bytes) -> dict[str, Any]:
     try:
         n_bytes = int.from_bytes(content[:8], "little")
         return json.loads(json.loads(content[8 : 8 + n_bytes])["__metadata__"]["content"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableIndex("The dictionary of this index is damaged. Make the index again.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UnreadableIndex(_NO_DICTIONARY) from error

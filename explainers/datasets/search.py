@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from explainers.datasets.findings import Hit
-from explainers.datasets.index import Index, open_index, read_shard
+from explainers.datasets.index import Index, UnreadableIndex, open_index, read_shard
 from explainers.datasets.questions import SearchRegions
 from explainers.dictionaries.regions import unpacked
 from explainers.service.observatory import Observatory
@@ -50,7 +50,12 @@ def regions_of_part(index: Index, k: int, part: int, class_idx: int, n_hits: int
 
 def _of_shard(path: Path, question: SearchRegions, query: np.ndarray) -> list[tuple[float, Hit]]:
     table = read_shard(path, [*_COLUMNS, "activation"], filters=[("k", "=", question.k)])
-    values = similarities(activations_of(table), query)
+    activations = activations_of(table)
+    if activations.shape[1] != len(query):
+        raise UnreadableIndex(
+            f"The regions in '{path.name}' have another space than the parts of this index. Make the index again."
+        )
+    values = similarities(activations, query)
     order = np.argsort(-values, kind="stable")
     photos = table["photo"].combine_chunks().dictionary_encode()
     _, first = np.unique(photos.indices.to_numpy()[order], return_index=True)  # the best region of every photo
@@ -68,7 +73,7 @@ def similarities(activations: np.ndarray, query: np.ndarray) -> np.ndarray:
 def activations_of(table: pa.Table) -> np.ndarray:
     """Mean coordinates (n, q) of the regions in a table."""
     column = table["activation"].combine_chunks()
-    return column.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(table), -1)
+    return column.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(table), column.type.list_size)
 
 
 def _hit(row: dict[str, Any], similarity: float) -> Hit:

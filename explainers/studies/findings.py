@@ -6,8 +6,8 @@ that nobody reads them beside label-free ones unawares.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Cell = str | int | float | None  # None where a measure does not apply, or is not known
 
@@ -96,6 +96,25 @@ def findings_from(record: Mapping[str, Any]) -> Findings:
 
 def _read(kind: Any, record: Mapping[str, Any], **parts: list) -> Any:
     """A dataclass from its record; lists become tuples, and names that it does not know are passed over."""
-    known = {field.name for field in fields(kind)}
+    known = get_type_hints(kind)
     values = {name: parts.get(name, value) for name, value in record.items() if name in known}
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    if wrong := [name for name, value in values.items() if not fits(value, known[name])]:
+        raise TypeError(f"{wrong[0]} of {kind.__name__} is something else")
+    return kind(**values)
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type as the dataclasses of a result name them."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is Literal:
+        return value in inner
+    if kind is tuple:
+        return isinstance(value, tuple) and all(fits(part, inner[0]) for part in value)
+    if kind is Mapping:
+        return isinstance(value, dict) and all(fits(part, inner[1]) for part in value.values())
+    if hint is Any:
+        return True
+    if inner:  # a union
+        return any(fits(value, one_of) for one_of in inner)
+    return isinstance(value, int | float if hint is float else hint) and (hint is bool or not isinstance(value, bool))

@@ -84,7 +84,7 @@ class KeptStudies:
                 report = report_from(json.loads(path.read_bytes())) if state.st_size <= _MAX_BYTES else None
                 self._read[path] = state.st_mtime_ns, Kept(path.stem, report) if report and report.study in STUDIES else None
             return self._read[path][1]
-        except (OSError, ValueError, UnreadableStudy):
+        except (OSError, ValueError, RecursionError, UnreadableStudy):
             return None
 
     def _make_room(self) -> None:

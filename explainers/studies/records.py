@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 from explainers.results.files import as_csv, as_json
 from explainers.results.records import encoder_record, jsonable, photo_record
-from explainers.studies.findings import Findings, Table, findings_from
+from explainers.studies.findings import Findings, Table, findings_from, fits
 from explainers.studies.settings import StudySettings
 from explainers.studies.study import Study, StudyResult
 from models.errors import EncoderscopeError
@@ -63,15 +63,25 @@ def report_from(record: Any) -> Report:
         settings = dict(record["settings"])
         settings["encoders"] = tuple(settings["encoders"])
         names = ("study", "seconds", "versions", "encoderscope", "made_at")
-        return Report(
+        report = Report(
             settings=StudySettings(**settings),
             findings=findings_from(record["findings"]),
             encoders=tuple(record["encoders"]),
             photos=tuple(record["photos"]),
             **{name: record[name] for name in names},
         )
+        _require_types(report)
+        _require_types(report.settings)
+        return report
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableStudy("It is not the result of a study.") from error
+
+
+def _require_types(part: Any) -> None:
+    """Raises TypeError where a field of a dataclass holds something else than it should."""
+    for name, hint in get_type_hints(type(part)).items():
+        if not fits(getattr(part, name), hint):
+            raise TypeError(f"{name} is something else")
 
 
 def table_csv(table: Table) -> bytes:

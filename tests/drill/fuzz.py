@@ -36,6 +36,7 @@ from models.catalog.configs import read_config
 from models.errors import EncoderscopeError
 from models.photo import read_photo
 from pages.common import link
+from tests.drill.fuzz_data import more_readers
 from tests.explainers.results.test_named_parts import parts_named
 
 MOST_SECONDS, MOST_MB = 3.0, 500
@@ -192,6 +193,7 @@ def readers() -> dict[str, Reader]:
         "voc": Reader(partial(read_truth, file_name="a.xml", place=PLACE), [_voc()]),
         "masks": Reader(partial(read_truth, file_name="a.png", place=PLACE), [masks]),
         "link": Reader(_link, [b"0,1,2", b"scenes-cnn", b"0.5", b"1"]),
+        **{kind: Reader(read, sound) for kind, (read, sound) in more_readers().items()},
     }
 
 
