@@ -10,17 +10,20 @@ from typing import Any
 
 from models.photo.apart import decoding_apart
 from pages.server.closed import let_go_again_and_again
+from pages.server.memory import give_back_again_and_again
 
 LONGEST_END = 9.0  # seconds; a step that takes longer ends with the process
 
 
 @asynccontextmanager
 async def lifespan(_: Any) -> AsyncGenerator[None]:
-    """Around the life of the server: while it lives, photos are decoded in processes apart, and pages that were closed let go."""
-    letting_go = asyncio.create_task(let_go_again_and_again())
+    """Around the life of the server: while it lives, photos are decoded in processes apart, pages that were closed let go, and
+    freed memory is given back."""
+    tasks = [asyncio.create_task(let_go_again_and_again()), asyncio.create_task(give_back_again_and_again())]
     with decoding_apart():
         yield
-    letting_go.cancel()
+    for task in tasks:
+        task.cancel()
     end_well()
 
 
