@@ -111,7 +111,10 @@ class Index:
         """What is known of every photo that could be read, without its thumbnail; further columns of the data set last."""
         columns = [name for name in PHOTO_SCHEMA.names if name != "thumbnail"]
         tables = [read_shard(path, columns, optional=list(self.columns)) for path in self._paths(PHOTOS)]
-        table = pa.concat_tables(tables, promote_options="default")
+        try:
+            table = pa.concat_tables(tables, promote_options="default")
+        except (ValueError, TypeError) as error:  # further columns whose types do not go together
+            raise UnreadableIndex(_damaged(Path(PHOTOS))) from error
         table = table.filter(table["predicted"].is_valid())
         is_one_each = len(table["name"].unique()) == len(table)
         if not len(table) or not is_one_each or table["predicted"].to_numpy().max() >= len(self.class_names):

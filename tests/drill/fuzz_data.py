@@ -49,7 +49,7 @@ def index_files() -> dict[str, bytes]:
     photo = photo_from_array(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8), "0.png")
     known = [Known(Item(f"{n}.png", Path(f"{n}.png"), f"class {n % 2}"), f"{n:064x}") for n in range(N_PHOTOS)]
     rows = [row_of(one, photo, _described(rng, n % 2), np.ones((4, 4)) > 0) for n, one in enumerate(known)]
-    shard = Shard(0, "0" * 16, (*known, broken := Known(Item("b.png", Path("b.png")), "")))
+    shard = Shard(0, "0" * 16, (*known, broken := Known(Item("b.png", Path("b.png")), "")), {})
     with tempfile.TemporaryDirectory() as folder:
         write_shard(shard, [*rows, unreadable_row(broken, "no picture")], Path(folder), N_CHANNELS)
         names = [f"{kind}/{shard.path(Path(folder), kind).name}" for kind in (PHOTOS, REGIONS)]
