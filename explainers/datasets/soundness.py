@@ -47,11 +47,11 @@ def is_sound(table: pa.Table, schema: pa.Schema, at_most: Mapping[str, float]) -
     ) and _have_masks(table)
 
 
-def _has_type(found: pa.DataType, written: pa.DataType) -> bool:
+def _has_type(read: pa.DataType, written: pa.DataType) -> bool:
     """Lists of a fixed length may have any length: it is that of the index's space."""
     if pa.types.is_fixed_size_list(written):
-        return pa.types.is_fixed_size_list(found) and found.value_type == written.value_type
-    return found == written
+        return pa.types.is_fixed_size_list(read) and read.value_type == written.value_type
+    return read == written
 
 
 def _is_within(column: pa.ChunkedArray, allowed: Range, at_most: float | None) -> bool:
@@ -64,7 +64,7 @@ def _is_within(column: pa.ChunkedArray, allowed: Range, at_most: float | None) -
 
 
 def _have_masks(table: pa.Table) -> bool:
-    """Whether every mask has a bit for every cell of its map."""
+    """Whether the bits of every region are as many as the cells of its map."""
     if not {"mask", "map_height", "map_width"} <= set(table.column_names):
         return True
     n_cells = table["map_height"].to_numpy().astype(np.int64) * table["map_width"].to_numpy()
