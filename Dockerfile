@@ -10,7 +10,7 @@ ARG TORCH_INDEX=""
 RUN pip install --no-cache-dir ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r requirements.txt -r requirements-sign-in.txt
 COPY --chown=scope . .
 
-USER scope
+USER 1000
 ENV ENCODERSCOPE_HOME=/data HF_HOME=/data/hub HOME=/tmp MPLCONFIGDIR=/tmp PYTHONUNBUFFERED=1
 VOLUME /data
 EXPOSE 8501

