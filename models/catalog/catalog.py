@@ -66,9 +66,7 @@ class Catalog:
 
     def search(self, query: str, limit: int = 50) -> tuple[str, ...]:
         """Names of timm's pretrained encoders that contain every word of the query, shortest first."""
-        words = query.lower().split()
-        matches = [name for name in _timm_names() if all(word in name.lower() for word in words)]
-        return tuple(sorted(matches, key=lambda name: (len(name), name))[:limit])
+        return _matching(tuple(query.lower().split()))[:limit]
 
     def entry(self, name: str) -> CatalogEntry:
         """What is known of one encoder; raises UnknownEncoder."""
@@ -126,7 +124,8 @@ class Catalog:
         """The folder that goes by this name, if there is one."""
         if name in PACKAGED:
             return None
-        path = self._folders().get(name)
+        of_that_name = (parent / name for parent in self.parents if name and name == os.path.basename(name))
+        path = next((path for path in of_that_name if os.path.isfile(path / CONFIG)), None)
         if path is None and name and os.path.isfile(os.path.join(os.path.expanduser(name), CONFIG)):  # any text
             path = Path(name).expanduser()
         return path
@@ -144,6 +143,13 @@ class Catalog:
         close = get_close_matches(name, [*PACKAGED, *self._folders(), *_timm_names()], n=3)
         hint = f"Did you mean {' or '.join(close)}?" if close else "Search the list, or give a folder or hf-hub: name."
         raise UnknownEncoder(f"No encoder goes by the name '{name}'. {hint}")
+
+
+@lru_cache(maxsize=64)
+def _matching(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Timm's names that contain every word, shortest first."""
+    matches = [name for name in _timm_names() if all(word in name.lower() for word in words)]
+    return tuple(sorted(matches, key=lambda name: (len(name), name)))
 
 
 @lru_cache(maxsize=1)

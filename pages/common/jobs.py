@@ -108,7 +108,7 @@ def _count() -> None:
         if not inquiry.is_counted and inquiry.job.done and view in views:
             inquiry.is_counted = True
             with suppress(EncoderscopeError):
-                held = inquiry.question, inquiry.job.result()
+                held = getattr(inquiry.question, "photos_in_order", ()), inquiry.job.result()
                 refusal = HOLDINGS.hold(link.session_id(), view, held, partial(_make_room, views, let_go, view))
                 if refusal:
                     inquiry.job = Job.refused(TooMuchHeld(refusal))

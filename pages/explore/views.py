@@ -4,6 +4,7 @@ The three fragments of a segmentation (picture, depths, details) rerun together 
 of the page: the segmentation holds the maps of every k, so nothing is computed again.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import streamlit as st
+from PIL import Image
 
 from explainers.drawing.clusters import overlay, shown_colours
 from explainers.maps.regions import without_small_regions
@@ -20,6 +22,7 @@ from explainers.results.files import as_csv, maps_npz
 from explainers.results.look_alikes import LookAlikesResult
 from explainers.results.segmentations import Predictions, SegmentationResult
 from explainers.results.tables import cluster_rows
+from explainers.runtime.caches import LruCache
 from explainers.service.questions import Segment
 from explainers.service.service import Job
 from models.photo import Photo
@@ -29,6 +32,7 @@ from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.live_view.live_view import Pane, live_view
 from pages.common.live_view.notes import main_depths
 from pages.common.pictures import on_screen
+from pages.common.shelf import MB
 from pages.common.text import escaped
 from pages.explore import (
     appearance,
@@ -45,6 +49,7 @@ from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
 _THUMBNAIL_SIDE = 480
+_TILES: LruCache[bytes] = LruCache(32 * MB, len)
 _QUALITY_HELP = (
     "Stability: how alike the maps of other seeds are; 1 means the same. "
     "Explained variance: how much of the differences between positions the clusters account for."
@@ -183,30 +188,42 @@ def _strip(photo: Photo, result: SegmentationResult, alone: dict[int, Job[Segmen
         st.caption("The picture above shows a single depth already. Choose several in the sidebar to compare them.")
         return
     n_pending, shown = _n_pending(alone), replace(appearance.current(), only=())
-    pixels = on_screen(photo, _THUMBNAIL_SIDE)
     with st.grid(min(len(alone) + 1, 6), min_column_width=150):
-        _tile(pixels, result.segmentation, shown, "Together")
+        _tile(photo, result, shown, "Together")
         for depth, job in alone.items():
-            _tile_when_ready(pixels, job, shown, f"Depth {depth}")
+            _tile_when_ready(photo, job, shown, f"Depth {depth}")
     if n_pending == 0 and st.session_state.get("strip.pending"):
         st.session_state["strip.pending"] = 0
         link.rerun()  # the one full run that stops this fragment from asking every half second
     st.session_state["strip.pending"] = n_pending
 
 
-def _tile_when_ready(pixels: np.ndarray, job: Job[SegmentationResult], shown: Appearance, caption: str) -> None:
+def _tile_when_ready(photo: Photo, job: Job[SegmentationResult], shown: Appearance, caption: str) -> None:
     if not job.done:
         st.skeleton(height=120)
     elif job.error() is not None:
         st.caption(escaped(f"{caption}: {job.error()}"))
     else:
-        _tile(pixels, job.result().segmentation, shown, caption)
+        _tile(photo, job.result(), shown, caption)
 
 
-def _tile(pixels: np.ndarray, segmentation: Segmentation, shown: Appearance, caption: str) -> None:
-    labels = without_small_regions(segmentation.at(shown.n_clusters))  # in a thumbnail they are noise
-    drawn = overlay(pixels, labels, opacity=shown.drawn_opacity, outlines=shown.outlines)
-    st.image(drawn, caption=caption, width="stretch", alt=f"{caption}, {shown.n_clusters} clusters")
+def _tile(photo: Photo, result: SegmentationResult, shown: Appearance, caption: str) -> None:
+    st.image(_drawn_tile(photo, result, shown), caption=caption, width="stretch", alt=f"{caption}, {shown.n_clusters} clusters")
+
+
+def _drawn_tile(photo: Photo, result: SegmentationResult, shown: Appearance) -> bytes:
+    """A JPEG file of the maps over the photo; drawn once, since a page runs many times as it is."""
+    key = result.encoder.fingerprint, photo.sha256, result.settings, shown.n_clusters, shown.drawn_opacity, shown.outlines
+    tile = _TILES.get(key)
+    if tile is None:
+        labels = without_small_regions(result.segmentation.at(shown.n_clusters))  # in a thumbnail they are noise
+        pixels = on_screen(photo, _THUMBNAIL_SIDE)
+        buffer = io.BytesIO()
+        drawn = overlay(pixels, labels, opacity=shown.drawn_opacity, outlines=shown.outlines)
+        Image.fromarray(drawn).save(buffer, "JPEG", quality=92, subsampling=0)
+        tile = buffer.getvalue()
+        _TILES.put(key, tile)
+    return tile
 
 
 # --- details --------------------------------------------------------------------------------------------------------------

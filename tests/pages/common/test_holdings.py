@@ -2,6 +2,7 @@
 
 import gc
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from weakref import ref
 
 import numpy as np
@@ -137,6 +138,16 @@ def test_an_answer_that_is_too_much_is_refused_in_a_sentence(opened):
     app.run()
     assert [text.value for text in app.text] == ["first 62914560"] and not app.exception
     assert app.error[0].value.startswith("This page would hold 120 MB of results and files; at most 100 MB are kept")
+
+
+def test_of_a_question_its_photos_count(opened, monkeypatch):
+    app, _ = opened
+    holdings = Holdings(dict, 100 * MB, 150 * MB)
+    monkeypatch.setattr(jobs, "HOLDINGS", holdings)
+    question = SimpleNamespace(photos_in_order=(Answer(np.zeros(10 * MB, np.uint8)),))
+    monkeypatch.setattr(jobs, "_held", lambda: {"first": jobs._Inquiry(question, Job.finished(np.zeros(5 * MB, np.uint8)))})
+    app.run()
+    assert holdings.held("test session id").by_page == 15 * MB
 
 
 def test_what_lies_on_the_shelf_of_a_browser_counts():

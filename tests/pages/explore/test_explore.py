@@ -10,12 +10,13 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from explainers.drawing.clusters import overlay
 from explainers.results.exports import FORMATS
 from explainers.service.questions import LookAlikes, Segment
 from models.errors import OutOfMemory
 from pages.common import uploads
 from pages.common.text import escaped
-from pages.explore import collection_views, controls
+from pages.explore import collection_views, controls, views
 from tests.pages.conftest import APP, FAST
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
 
@@ -83,6 +84,18 @@ def test_moving_the_slider_asks_the_service_for_nothing(explore, asked):
     assert len(tables(app)[0]) == 9
     assert app.query_params["k"] == "9"
     assert len(asked) == n_before
+
+
+def test_a_page_that_runs_again_as_it_is_draws_no_tile_again(explore, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(views, "overlay", lambda *args, **options: drawn.append(1) or overlay(*args, **options))
+    views._TILES.discard(lambda key: True)
+    app = explore(k="5").run()
+    n_drawn = len(drawn)
+    app.run()
+    assert n_drawn > 1 and len(drawn) == n_drawn
+    app.toggle("outlines").set_value(False).run()
+    assert len(drawn) == 2 * n_drawn
 
 
 def test_another_seed_asks_the_service_again(explore, asked):
