@@ -13,6 +13,7 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from explainers.datasets.audit import audit
+from explainers.datasets.causes import replace_parts
 from explainers.datasets.concepts import name_parts
 from explainers.datasets.queries import query_by_concept, query_by_region
 from explainers.datasets.questions import (
@@ -26,6 +27,7 @@ from explainers.datasets.questions import (
     PhotosAtDepth,
     QueryByConcept,
     QueryByRegion,
+    ReplaceParts,
     SampleActivations,
     SearchRegions,
 )
@@ -144,6 +146,7 @@ INDEX_ANSWERS: dict[type, Answer] = {
     DescribePhotos: describe_photos,
     AskAudit: audit,
     NameParts: name_parts,
+    ReplaceParts: replace_parts,
     QueryByRegion: query_by_region,
     QueryByConcept: query_by_concept,
     SearchRegions: search_regions,

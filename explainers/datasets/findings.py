@@ -6,6 +6,7 @@ import numpy as np
 
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
+from explainers.interventions.replaced_parts import PartDrop
 
 ON = 0.5  # of a part's positions: from here on it lies on objects
 
@@ -60,6 +61,16 @@ class NamedByConcept:
     parts: tuple[int, ...]  # that respond more than chance, the strongest first; often none
     responses: tuple[float, ...]  # of every part: cosine of its middle with the CAV
     corrected_p_values: tuple[float, ...]  # of every part, after Holm over parts
+
+
+@dataclass(frozen=True)
+class ReplacedPart:
+    """What becomes of a class in its photos if a part is replaced by what surrounds it."""
+
+    class_idx: int
+    part: int
+    drop: PartDrop
+    changed: float  # share of the photos in which another class is the most probable one then
 
 
 @dataclass(frozen=True, eq=False)

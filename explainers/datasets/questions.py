@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explainers.datasets.findings import Audit, Hit, NamedByConcept
+from explainers.datasets.findings import Audit, Hit, NamedByConcept, ReplacedPart
 from explainers.dictionaries.clustering import Dictionary
 from explainers.dictionaries.regions import Regions
 from explainers.dictionaries.settings import DictionarySettings
@@ -52,6 +52,24 @@ class NameParts(Question[tuple[NamedByConcept, ...]]):
     @property
     def activity(self) -> Activity:
         return Activity("naming", f"parts of the index '{self.folder.name}'")
+
+
+@dataclass(frozen=True)
+class ReplaceParts(Question[tuple[ReplacedPart, ...]]):
+    """What becomes of classes in their photos if parts are replaced by what surrounds them."""
+
+    folder: Path
+    index_key: str
+    data: Path  # where the photos lie
+    k: int
+    rows: tuple[tuple[int, int], ...]  # classes and parts
+    n_photos: int = 24  # of each class and part, at most
+    n_places: int = 19  # other places in each photo
+    seed: int = 0
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("replacing", f"parts of the index '{self.folder.name}'")
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,13 @@
 """An audit as rows of tables: the same on the screen, in files and in the report. Pure functions."""
 
-from explainers.datasets.findings import Audit
+from collections.abc import Sequence
+
+from explainers.datasets.findings import Audit, ReplacedPart
 from explainers.dictionaries.ranking import PartEvidence
 
 STAR = " ★"
+MOST_REPLACED = 5  # parts of a class
+Row = dict[str, str | float | int]
 _IN_A_SENTENCE = {"beside it": "beside the object"}
 
 
@@ -13,20 +17,24 @@ def standing_out(audit: Audit) -> list[PartEvidence]:
     return sorted(rows, key=lambda row: (audit.parts[row.part].place != "beside it", -row.difference))
 
 
-def evidence_rows(audit: Audit, class_idx: int) -> list[dict[str, str | float | int]]:
+def top_parts(audit: Audit, class_idx: int) -> list[PartEvidence]:
+    """The first parts of a class, which are worth a closer look."""
+    return [row for row in audit.of_class(class_idx) if row.presence > 0][:MOST_REPLACED]
+
+
+def evidence_rows(audit: Audit, class_idx: int) -> list[Row]:
     """The parts for one class, in their order."""
     return [evidence_row(audit, row) for row in audit.of_class(class_idx)]
 
 
-def evidence_row(audit: Audit, row: PartEvidence) -> dict[str, str | float | int]:
+def evidence_row(audit: Audit, row: PartEvidence) -> Row:
     """One part for one class, as people read it."""
-    low, high = (round(end, 2) + 0.0 for end in row.interval)  # no minus before a zero
     others = audit.agreeing.get((row.class_idx, row.part), ())
     return {
         "Part": f"{row.part}{STAR * row.significant}",
         "Evidence": row.share,
         "Elsewhere": row.share_elsewhere,
-        "Difference": f"{row.difference:.2f} [{low:.2f}, {high:.2f}]",
+        "Difference": _with_interval(row.difference, row.interval),
         "Superiority": row.superiority,
         "In the class": row.presence,
         "In others": row.presence_elsewhere,
@@ -37,7 +45,31 @@ def evidence_row(audit: Audit, row: PartEvidence) -> dict[str, str | float | int
     }
 
 
-def failure_rows(audit: Audit) -> list[dict[str, str | float | int]]:
+def _with_interval(value: float, interval: tuple[float, float]) -> str:
+    value, low, high = (round(number, 2) + 0.0 for number in (value, *interval))  # no minus before a zero
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def replaced_rows(audit: Audit, replaced: Sequence[ReplacedPart]) -> list[Row]:
+    """The parts that were replaced, in their order, with what they carry and what the class loses without them."""
+    carried = {(row.class_idx, row.part): row.share for row in audit.evidence}
+    return [
+        {
+            "Part": f"{of_part.part}{STAR * of_part.drop.significant}",
+            "Evidence": carried[of_part.class_idx, of_part.part],
+            "Drop": _with_interval(of_part.drop.drop, of_part.drop.interval),
+            "Other places": round(of_part.drop.elsewhere, 2) + 0.0,
+            "Changed": of_part.changed,
+            "Photos": of_part.drop.n_images,
+            "p": of_part.drop.p_value,
+            "p, Holm": of_part.drop.corrected_p_value,
+            "Lies": audit.parts[of_part.part].place,
+        }
+        for of_part in replaced
+    ]
+
+
+def failure_rows(audit: Audit) -> list[Row]:
     """The parts by how they go with errors, in their order; those that no error has are left out."""
     return [
         {

@@ -5,21 +5,28 @@ import streamlit as st
 
 from explainers.datasets.findings import Audit
 from explainers.datasets.index import Index
-from pages.audit import choice, concept_making, downloads, searching, wall
-from pages.audit.rows import evidence_rows, failure_rows, sentence, standing_out
+from pages.audit import causes, choice, concept_making, downloads, searching, wall
+from pages.audit.rows import Row, evidence_rows, failure_rows, replaced_rows, sentence, standing_out
 from pages.common.downloads import draw_downloads
 from pages.common.text import escaped
 
-_SHARES = ("Evidence", "Elsewhere", "In the class", "In others")
+_SHARES = ("Evidence", "Elsewhere", "In the class", "In others", "Changed")
+_NUMBERS = ("Superiority", "Other places")
+_P_VALUES = ("p", "p, Holm")
 _MEANINGS = {
-    "Part": "Its number; a star where it carries more than chance would give it, over all parts and classes.",
+    "Part": "Its number; a star where it is more than chance, over everything tested together.",
     "Evidence": "Mean share of the evidence for the class, in photos predicted as it.",
     "Elsewhere": "Mean share of the evidence for what is predicted, in all other photos.",
     "Difference": "Evidence minus elsewhere, with its 95 % interval over photos: what parts are ranked by.",
+    "Drop": "How far the logit of the class falls if the part is replaced by what surrounds it: mean over photos, with its 95 % "
+    "interval over photos.",
+    "Other places": "The mean drop with the same shape at other places of the same photos.",
+    "Photos": "In how many it was replaced: drawn among those that are predicted as the class and have the part.",
+    "Changed": "Share of the photos in which another class is the most probable one then.",
     "Superiority": "Probability that a photo of the class has more evidence on this part than another photo.",
     "In the class": "Share of the photos of the class that have the part.",
     "In others": "Share of all other photos that have it.",
-    "p": "From permutations of parts over photos; of errors, Fisher's exact test.",
+    "p": "From permutations of parts over photos; of errors, Fisher's exact test; of drops, from other places of the photos.",
     "p, Holm": "Corrected for everything tested together.",
     "Other k": "Numbers of parts at which the part around its middle is significant as well.",
     "Lies": "On objects or beside them, where masks or boxes say so.",
@@ -46,14 +53,17 @@ def draw(index: Index, audit: Audit) -> bool:
         st.caption(_about(index, audit))
     st.header("What carries the evidence", anchor=False)
     class_idx = choice.class_idx(audit)
-    _draw_table("evidence", evidence_rows(audit, class_idx), f"Parts for {audit.class_names[class_idx]}")
+    class_name = audit.class_names[class_idx]
+    _draw_table("evidence", evidence_rows(audit, class_idx), f"Parts for {class_name}")
+    if replaced := causes.asked(index, audit, class_idx):
+        _draw_table("replaced", replaced_rows(audit, replaced), f"What {class_name} loses without its first parts")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         part = choice.part(audit, class_idx)
         concept_making.offer(index, audit, class_idx, part)
     wall.draw(index, audit.k, class_idx, part)
     st.header("Where it fails", anchor=False)
     _draw_failures(audit)
-    draw_downloads("audit files", downloads.files(index, audit))
+    draw_downloads("audit files", downloads.files(index, audit, replaced))
     is_private = searching.draw(index, audit.k, range(audit.k))
     with st.expander("How it was made"):
         st.markdown(_made(index))
@@ -81,10 +91,10 @@ def _draw_failures(audit: Audit) -> None:
         _draw_table("failures", rows, "Parts and errors")
 
 
-def _draw_table(key: str, rows: list[dict[str, str | float | int]], alt: str) -> None:
+def _draw_table(key: str, rows: list[Row], alt: str) -> None:
     shares = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="percent") for name in _SHARES}
-    numbers = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2f") for name in ("Superiority",)}
-    p_values = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2g") for name in ("p", "p, Holm")}
+    numbers = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2f") for name in _NUMBERS}
+    p_values = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2g") for name in _P_VALUES}
     others = {name: st.column_config.Column(help=meaning) for name, meaning in _MEANINGS.items()}
     st.dataframe(
         pd.DataFrame(rows),

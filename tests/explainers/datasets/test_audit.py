@@ -11,7 +11,7 @@ import pytest
 
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.audit import shares_of
-from explainers.datasets.findings import Audit, Hit, NamedByConcept
+from explainers.datasets.findings import Audit, Hit, NamedByConcept, ReplacedPart
 from explainers.datasets.gate import Forbidden, GateSettings, check, forbidden_things, junit, verdict_record
 from explainers.datasets.index import Index, open_index
 from explainers.datasets.making import Making, make_index
@@ -24,11 +24,12 @@ from explainers.datasets.questions import (
     PhotosAtDepth,
     QueryByConcept,
     QueryByRegion,
+    ReplaceParts,
     SampleActivations,
     SearchRegions,
 )
 from explainers.datasets.scene_photos import FIRST_SEED, write_scenes
-from explainers.datasets.search import activations_of, query_of_part, similarities
+from explainers.datasets.search import activations_of, query_of_part, regions_of_part, similarities
 from explainers.datasets.settings import IndexSettings
 from explainers.datasets.sources import list_items
 from explainers.datasets.truths import objects_in
@@ -56,6 +57,7 @@ class Twin:
     named: tuple[NamedByConcept, ...]  # of the twin that fell for the caption alone, since it takes a second
     hits: tuple[Hit, ...]  # for the first part of the class
     of_concept: tuple[Hit, ...]  # for the concept of the caption, of the twin that fell for it
+    replaced: tuple[ReplacedPart, ...] = ()  # the first part of the class, and the last that its photos have
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,11 @@ def twin(service: ExplainerService, folder: Path, name: str) -> Twin:
     if name != FOOLED:
         return Twin(index, audit, named, hits, ())
     concept = ask(QueryByConcept(index.folder, index.key, about[0][0], about[1]))
-    return Twin(index, audit, named, hits, ask(SearchRegions(index.folder, index.key, 32, concept, 10)))
+    of_concept = ask(SearchRegions(index.folder, index.key, 32, concept, 10))
+    there = [row.part for row in audit.of_class(WOVEN_STAR) if row.presence]
+    rows = (WOVEN_STAR, there[0]), (WOVEN_STAR, there[-1])
+    replaced = ask(ReplaceParts(index.folder, index.key, folder / "photos", 32, rows, n_photos=10))
+    return Twin(index, audit, named, hits, of_concept, replaced)
 
 
 def test_the_caption_comes_first_in_the_twin_and_lies_beside_the_object(twins):
@@ -132,6 +138,38 @@ def test_the_concept_of_the_caption_finds_captions(twins):
     of = twins[FOOLED]
     part = of.audit.of_class(WOVEN_STAR)[0].part
     assert sum(hit.part == part for hit in of.of_concept) >= 8
+
+
+def test_without_the_caption_the_class_loses_more_than_without_the_same_shape_elsewhere(twins):
+    first, last = twins[FOOLED].replaced
+    assert first.drop.significant and first.drop.interval[0] > 1 > 5 * abs(first.drop.elsewhere)
+    assert first.changed > 0 and first.drop.n_images == 10
+    assert not last.drop.significant and last.drop.drop < first.drop.interval[0]
+
+
+def test_a_part_that_no_photo_of_its_class_has_cannot_be_replaced(made, tmp_path, data, index_service):
+    index = made(tmp_path)
+    table = index.regions(4, ("part",))
+    predicted = index.photos["predicted"].to_numpy()[table["photo_idx"].to_numpy()]
+    having = set(zip(predicted.tolist(), table["part"].to_pylist(), strict=True))
+    missing = next((c, p) for c in range(7) for p in range(4) if (c, p) not in having)
+    asked = ReplaceParts(index.folder, index.key, data, 4, (next(iter(having)), missing))
+    with pytest.raises(BadSettings, match=f"has part {missing[1]}. Choose another"):
+        index_service.ask(asked).result(60)
+
+
+def test_parts_are_replaced_alike_whatever_else_is_asked_and_in_single_photos(made, tmp_path, data, index_service):
+    index = made(tmp_path)
+    class_idx = index.photos["predicted"].to_pylist()[0]
+    present = [p for p in range(4) if regions_of_part(index, 4, p, class_idx, 1)]
+
+    def replaced(*parts: int) -> tuple[ReplacedPart, ...]:
+        rows = tuple((class_idx, part) for part in parts)
+        return index_service.ask(ReplaceParts(index.folder, index.key, data, 4, rows, n_photos=3, n_places=4)).result(60)
+
+    together, alone = replaced(*present), replaced(present[-1])
+    assert [found.part for found in together] == present
+    assert alone[0].drop.drop == pytest.approx(together[-1].drop.drop) and alone[0].changed == together[-1].changed
 
 
 def test_a_region_of_a_photo_of_the_index_finds_itself(made, tmp_path, data, index_service):
@@ -189,6 +227,7 @@ def test_every_question_about_an_index_is_plain_data():
         DescribePhotos(seen, "key", dictionary),
         AskAudit(Path("mine"), "key", 32),
         NameParts(Path("mine"), "key", 32, (), OpenSet(ImageSet("scenes", "random", (), False), ())),
+        ReplaceParts(Path("mine"), "key", Path("photos"), 32, ((13, 5),)),
         QueryByRegion(Path("mine"), "key", photo, box_region((0, 0, 0.5, 1), (4, 4))),
         QueryByConcept(Path("mine"), "key", *2 * (OpenSet(ImageSet("scenes", "random", (), False), ()),)),
         SearchRegions(Path("mine"), "key", 32, (1.0, 0.0)),

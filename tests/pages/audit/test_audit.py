@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explainers.datasets.findings import Audit, PartPlace
+from explainers.datasets.findings import Audit, PartPlace, ReplacedPart
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
+from explainers.interventions.replaced_parts import PartDrop
 from explainers.library.library import ConceptLibrary
 from explainers.visual_tcav.settings import ExplainSettings
 from pages.audit import making, rows, searching, wall
@@ -43,6 +44,14 @@ def test_rows_mark_what_is_significant_and_say_where_other_numbers_of_parts_agre
     assert (first["Part"], second["Part"], third["Part"]) == ("0 ★", "1 ★", "2") and second["Other k"] == "32"
     (failure,) = rows.failure_rows(AUDIT)
     assert failure["Part"] == "1 ★" and failure["Risk ratio"] == "5.0 [1.2, 20.0]"
+
+
+def test_parts_that_were_replaced_stand_beside_what_they_carry():
+    found = ReplacedPart(0, 1, PartDrop(9, 2.171, (1.8, 2.5), -0.001, 0.001, 0.002), 0.4)
+    (row,) = rows.replaced_rows(AUDIT, [found])
+    assert row["Part"] == "1 ★" and row["Drop"] == "2.17 [1.80, 2.50]" and row["Evidence"] == pytest.approx(0.31)
+    assert str(row["Other places"]) == "0.0" and row["Changed"] == 0.4 and row["Lies"] == "beside it"
+    assert [part.part for part in rows.top_parts(AUDIT, 0)] == [0, 1, 2]
 
 
 def test_what_is_outside_of_a_region_is_faded():
@@ -98,6 +107,8 @@ def test_an_index_is_made_and_shown(audit):
         "**mine** :gray[seen by] **tiny-vit**" in said and "2 classes × 64 parts" in said and "of 16 photos with a label" in said
     )
     assert len(app.dataframe) == 2 and len(app.dataframe[0].value) == 64
+    app.toggle(key="replace").set_value(True).run()
+    assert not app.exception and list(app.dataframe[1].value)[:4] == ["Part", "Evidence", "Drop", "Other places"]
     app.segmented_control(key="wall").set_value("alike").run()
     assert not app.exception and "its similarity" in "\n".join(caption.value for caption in app.caption)
 
