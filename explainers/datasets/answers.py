@@ -27,10 +27,12 @@ from explainers.datasets.questions import (
     PhotosAtDepth,
     QueryByConcept,
     QueryByRegion,
+    RankConcepts,
     ReplaceParts,
     SampleActivations,
     SearchRegions,
 )
+from explainers.datasets.ranked_concepts import rank_concepts
 from explainers.datasets.search import search_regions
 from explainers.dictionaries.clustering import Dictionary, fit_dictionary
 from explainers.dictionaries.evidence import evidence_maps
@@ -146,6 +148,7 @@ INDEX_ANSWERS: dict[type, Answer] = {
     DescribePhotos: describe_photos,
     AskAudit: audit,
     NameParts: name_parts,
+    RankConcepts: rank_concepts,
     ReplaceParts: replace_parts,
     QueryByRegion: query_by_region,
     QueryByConcept: query_by_concept,

@@ -33,6 +33,11 @@ class Shares:
         """Whether each photo has each part, (n, k) bool."""
         return self.n_cells > 0
 
+    def together(self, groups: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
+        """Share of the evidence, and whether the photo has any, for each of some groups of parts, (n, n_groups) each."""
+        evidence = np.stack([self.evidence[:, parts].sum(1) for parts in groups], 1)
+        return evidence, np.stack([self.present[:, parts].any(1) for parts in groups], 1)
+
 
 def audit(question: AskAudit, observatory: Observatory, progress: Progress) -> Audit:
     """The answer for one k; raises UnreadableIndex, and BadSettings for a k that the index lacks or for too many tests."""

@@ -64,6 +64,26 @@ class NamedByConcept:
 
 
 @dataclass(frozen=True)
+class RankedConcepts:
+    """Concepts beside parts: what the parts that respond to each carry together."""
+
+    named: tuple[NamedByConcept, ...]
+    evidence: tuple[
+        PartEvidence, ...
+    ]  # class by class, the largest difference first; ``part`` is the place of a concept in named
+    failures: tuple[PartFailures, ...]  # the same; empty without errors
+
+    def of_class(self, class_idx: int) -> list[PartEvidence]:
+        """The concepts that any part responds to for one class, the largest difference first."""
+        return [row for row in self.evidence if row.class_idx == class_idx]
+
+    def responding(self, part: int) -> tuple[str, ...]:
+        """The concepts that a part responds to more than chance, the strongest first."""
+        strongest = sorted(self.named, key=lambda concept: -concept.responses[part])
+        return tuple(concept.name for concept in strongest if part in concept.parts)
+
+
+@dataclass(frozen=True)
 class ReplacedPart:
     """What becomes of a class in its photos if a part is replaced by what surrounds it."""
 

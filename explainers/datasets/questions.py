@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explainers.datasets.findings import Audit, Hit, NamedByConcept, ReplacedPart
+from explainers.datasets.findings import Audit, Hit, NamedByConcept, RankedConcepts, ReplacedPart
 from explainers.dictionaries.clustering import Dictionary
 from explainers.dictionaries.regions import Regions
 from explainers.dictionaries.settings import DictionarySettings
@@ -52,6 +52,22 @@ class NameParts(Question[tuple[NamedByConcept, ...]]):
     @property
     def activity(self) -> Activity:
         return Activity("naming", f"parts of the index '{self.folder.name}'")
+
+
+@dataclass(frozen=True)
+class RankConcepts(Question[RankedConcepts]):
+    """What the parts of an index that respond to concepts carry together for each class, and how they go with errors."""
+
+    folder: Path
+    index_key: str
+    k: int
+    concepts: tuple[OpenSet, ...]
+    random: OpenSet
+    seed: int = 0
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("ranking", f"{len(self.concepts)} concepts in the index '{self.folder.name}'")
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,16 @@
 """An audit to take away: tables, all of it as JSON, and a report that opens without a network. The same bytes when made again."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from html import escape
 
-from explainers.datasets.findings import Audit, ReplacedPart
+from explainers.datasets.findings import Audit, RankedConcepts, ReplacedPart
 from explainers.datasets.index import Index
 from explainers.datasets.search import regions_of_part
 from explainers.results.files import as_csv, as_json
 from pages.audit import wall
-from pages.audit.rows import evidence_row, failure_rows, replaced_rows, sentence, standing_out
+from pages.audit.rows import Row, concept_row, evidence_row, evidence_rows, failure_rows, replaced_rows, sentence, standing_out
 from pages.common import html_report
 from pages.common.downloads import Download, file_stem
 
@@ -18,38 +19,49 @@ _MOST = 12  # parts of a report that are shown with pictures
 _PICTURES = 6
 
 
-def files(index: Index, audit: Audit, replaced: Sequence[ReplacedPart] = ()) -> Sequence[Download]:
-    """What can be taken away, with what became of the class without parts that were replaced."""
-    stem = file_stem(index.name, f"k{audit.k}")
+@dataclass(frozen=True)
+class Taken:
+    """What is taken away: an audit, and what was asked about its parts besides."""
+
+    index: Index
+    audit: Audit
+    replaced: Sequence[ReplacedPart] = ()  # of the class that is shown
+    concepts: RankedConcepts | None = None
+
+
+def files(taken: Taken) -> Sequence[Download]:
+    """What can be taken away."""
+    stem = file_stem(taken.index.name, f"k{taken.audit.k}")
     return (
-        Download("Data", f"{stem}.json", "application/json", partial(as_record, index, audit, replaced), "All of it as JSON."),
-        Download("Table", f"{stem}.csv", "text/csv", partial(as_table, audit), "Parts of every class as a CSV file."),
-        Download(
-            "Report", f"{stem}.html", "text/html", partial(as_html, index, audit, replaced), "Findings with pictures in one file."
-        ),
+        Download("Data", f"{stem}.json", "application/json", partial(as_record, taken), "All of it as JSON."),
+        Download("Table", f"{stem}.csv", "text/csv", partial(as_table, taken), "Parts of every class as a CSV file."),
+        Download("Report", f"{stem}.html", "text/html", partial(as_html, taken), "Findings with pictures in one file."),
     )
 
 
-def as_record(index: Index, audit: Audit, replaced: Sequence[ReplacedPart] = ()) -> bytes:
+def as_record(taken: Taken) -> bytes:
     """The audit as JSON."""
+    index, audit = taken.index, taken.audit
     agreeing = [{"class_idx": idx, "part": part, "ks": ks} for (idx, part), ks in audit.agreeing.items()]
     facts = {name: index.manifest[name] for name in ("data", "encoder", "settings", "stability", "versions", "encoderscope")}
     content = {"schema": SCHEMA, "sentence": sentence(audit), "index": index.key, **facts, "k": audit.k, "seed": audit.seed}
     content |= {"class_names": audit.class_names, "tested": audit.tested, "n_photos": audit.n_photos, "parts": audit.parts}
-    content |= {"evidence": audit.evidence, "agreeing": agreeing, "n_labelled": audit.n_labelled, "n_wrong": audit.n_wrong}
-    return as_json(content | {"replaced": replaced, "failures": audit.failures})
+    content |= {"evidence": audit.evidence, "agreeing": agreeing, "replaced": taken.replaced, "concepts": taken.concepts}
+    return as_json(content | {"n_labelled": audit.n_labelled, "n_wrong": audit.n_wrong, "failures": audit.failures})
 
 
-def as_table(audit: Audit) -> bytes:
-    """Parts of every class as CSV."""
-    rows = [{"Class": audit.class_names[row.class_idx]} | evidence_row(audit, row) for row in audit.evidence]
-    return as_csv(rows)
+def as_table(taken: Taken) -> bytes:
+    """Parts of every class as CSV, with concepts among them."""
+    audit = taken.audit
+    of_classes = ((audit.class_names[idx], evidence_rows(audit, idx, taken.concepts)) for idx in audit.tested)
+    return as_csv([{"Class": name} | row for name, rows in of_classes for row in rows])
 
 
-def as_html(index: Index, audit: Audit, replaced: Sequence[ReplacedPart] = ()) -> bytes:
+def as_html(taken: Taken) -> bytes:
     """Question, data, findings with pictures, method and limits, in the order of an audit."""
+    index, audit, replaced = taken.index, taken.audit, taken.replaced
     rows = standing_out(audit)
-    named = [{"Class": audit.class_names[row.class_idx]} | evidence_row(audit, row) for row in rows]
+    named = [{"Class": audit.class_names[row.class_idx]} | evidence_row(audit, row, taken.concepts) for row in rows]
     parts = [f"<p>{escape(sentence(audit))}</p>", html_report.facts(_facts(index, audit))]
     parts += ["<h2>Parts that carry more than chance</h2>", html_report.table(named)] if named else []
     for row in rows[:_MOST]:
@@ -63,9 +75,17 @@ def as_html(index: Index, audit: Audit, replaced: Sequence[ReplacedPart] = ()) -
     if replaced:
         parts.append(f"<h2>What {escape(audit.class_names[replaced[0].class_idx])} loses without its first parts</h2>")
         parts += [f"<p>{_REPLACED}</p>", html_report.table(replaced_rows(audit, replaced))]
-    if failures := failure_rows(audit):
+    if taken.concepts is not None and (of_concepts := _concept_rows(audit, taken.concepts)):
+        parts += ["<h2>Concepts that carry more than chance</h2>", html_report.table(of_concepts)]
+    if failures := failure_rows(audit, taken.concepts):
         parts += ["<h2>Where it fails</h2>", html_report.table(failures)]
     return html_report.page(f"Audit of {index.manifest['data']} by {index.encoder_name}", [*parts, _LIMITS])
+
+
+def _concept_rows(audit: Audit, concepts: RankedConcepts) -> list[Row]:
+    """The significant concepts of every class, the largest share first."""
+    rows = sorted((row for row in concepts.evidence if row.significant), key=lambda row: -row.difference)
+    return [{"Class": audit.class_names[row.class_idx]} | concept_row(audit, concepts, row) for row in rows]
 
 
 _REPLACED = (

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from explainers.datasets.findings import Audit, ReplacedPart
+from explainers.datasets.findings import Audit, NamedByConcept, RankedConcepts, ReplacedPart
 from explainers.dictionaries.ranking import PartEvidence
 
 STAR = " ★"
+RESPONDS_TO = "Responds to"
 MOST_REPLACED = 5  # parts of a class
 Row = dict[str, str | float | int]
 _IN_A_SENTENCE = {"beside it": "beside the object"}
@@ -22,16 +23,41 @@ def top_parts(audit: Audit, class_idx: int) -> list[PartEvidence]:
     return [row for row in audit.of_class(class_idx) if row.presence > 0][:MOST_REPLACED]
 
 
-def evidence_rows(audit: Audit, class_idx: int) -> list[Row]:
-    """The parts for one class, in their order."""
-    return [evidence_row(audit, row) for row in audit.of_class(class_idx)]
+def evidence_rows(audit: Audit, class_idx: int, concepts: RankedConcepts | None = None) -> list[Row]:
+    """The parts for one class, and concepts among them, in the order of the difference."""
+    rows = [(row.difference, evidence_row(audit, row, concepts)) for row in audit.of_class(class_idx)]
+    if concepts is not None:
+        rows += [(row.difference, concept_row(audit, concepts, row)) for row in concepts.of_class(class_idx)]
+    return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
 
 
-def evidence_row(audit: Audit, row: PartEvidence) -> Row:
-    """One part for one class, as people read it."""
+def evidence_row(audit: Audit, row: PartEvidence, concepts: RankedConcepts | None = None) -> Row:
+    """One part for one class, as people read it, with the concepts that it responds to, where any were asked about."""
+    responds = {} if concepts is None else {RESPONDS_TO: ", ".join(concepts.responding(row.part))}
     others = audit.agreeing.get((row.class_idx, row.part), ())
     return {
         "Part": f"{row.part}{STAR * row.significant}",
+        **responds,
+        **_measured(row),
+        "Other k": ", ".join(map(str, others)),
+        "Lies": audit.parts[row.part].place,
+    }
+
+
+def concept_row(audit: Audit, concepts: RankedConcepts, row: PartEvidence) -> Row:
+    """One concept for one class, as people read it: what its parts carry together."""
+    concept = concepts.named[row.part]
+    return {
+        "Part": f"{concept.name}{STAR * row.significant}",
+        RESPONDS_TO: _of_parts(concept),
+        **_measured(row),
+        "Other k": "",
+        "Lies": _place(audit, concept),
+    }
+
+
+def _measured(row: PartEvidence) -> Row:
+    return {
         "Evidence": row.share,
         "Elsewhere": row.share_elsewhere,
         "Difference": _with_interval(row.difference, row.interval),
@@ -40,9 +66,16 @@ def evidence_row(audit: Audit, row: PartEvidence) -> Row:
         "In others": row.presence_elsewhere,
         "p": row.p_value,
         "p, Holm": row.corrected_p_value,
-        "Other k": ", ".join(map(str, others)),
-        "Lies": audit.parts[row.part].place,
     }
+
+
+def _of_parts(concept: NamedByConcept) -> str:
+    return f"{'part' if len(concept.parts) == 1 else 'parts'} {', '.join(map(str, concept.parts))}"
+
+
+def _place(audit: Audit, concept: NamedByConcept) -> str:
+    """Where the parts of a concept lie, each place once."""
+    return ", ".join(dict.fromkeys(audit.parts[part].place for part in concept.parts))
 
 
 def _with_interval(value: float, interval: tuple[float, float]) -> str:
@@ -69,11 +102,15 @@ def replaced_rows(audit: Audit, replaced: Sequence[ReplacedPart]) -> list[Row]:
     ]
 
 
-def failure_rows(audit: Audit) -> list[Row]:
-    """The parts by how they go with errors, in their order; those that no error has are left out."""
+def failure_rows(audit: Audit, concepts: RankedConcepts | None = None) -> list[Row]:
+    """The parts, and concepts among them, by how they go with errors; those that no error has are left out."""
+    rows = [(row, f"{row.part}", audit.parts[row.part].place) for row in audit.failures]
+    if concepts is not None:
+        named = [(row, concepts.named[row.part]) for row in concepts.failures]
+        rows += [(row, concept.name, _place(audit, concept)) for row, concept in named]
     return [
         {
-            "Part": f"{row.part}{STAR * row.significant}",
+            "Part": f"{name}{STAR * row.significant}",
             "Photos with it": row.n_with,
             "Errors": row.n_errors_with,
             "Photos without": row.n_without,
@@ -81,9 +118,9 @@ def failure_rows(audit: Audit) -> list[Row]:
             "Risk ratio": f"{row.risk_ratio:.1f} [{row.interval[0]:.1f}, {row.interval[1]:.1f}]",
             "p": row.p_value,
             "p, Holm": row.corrected_p_value,
-            "Lies": audit.parts[row.part].place,
+            "Lies": place,
         }
-        for row in audit.failures
+        for row, name, place in sorted(rows, key=lambda named: -named[0].interval[0])
         if row.n_errors_with
     ]
 

@@ -136,8 +136,8 @@ def _by_concept(index: Index) -> tuple[float, ...] | None:
     """Draws the choice of a concept and its random counterpart; what looks for such, if there are any."""
     library = jobs.service().library
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        concept = _choice("Concept", "concept", library.sets("concept"), _CONCEPT_HELP)
-        random = _choice("Random counterpart", "random", library.sets("random"), "What the concept is compared with.")
+        concept = _choice("Concept", "find_concept", library.sets("concept"), _CONCEPT_HELP)
+        random = _choice("Random counterpart", "find_random", library.sets("random"), "What the concept is compared with.")
     if concept is None or random is None:
         st.info("The library lacks a concept or a random counterpart. Make them on the Concepts page.")
         return None

@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from explainers.datasets.findings import Audit
+from explainers.datasets.findings import Audit, RankedConcepts
 from explainers.datasets.index import Index
-from pages.audit import causes, choice, concept_making, downloads, searching, wall
+from pages.audit import causes, choice, concept_making, concepts_beside, downloads, searching, wall
 from pages.audit.rows import Row, evidence_rows, failure_rows, replaced_rows, sentence, standing_out
 from pages.common.downloads import draw_downloads
 from pages.common.text import escaped
@@ -14,7 +14,9 @@ _SHARES = ("Evidence", "Elsewhere", "In the class", "In others", "Changed")
 _NUMBERS = ("Superiority", "Other places")
 _P_VALUES = ("p", "p, Holm")
 _MEANINGS = {
-    "Part": "Its number; a star where it is more than chance, over everything tested together.",
+    "Part": "Its number, or the name of a concept; a star where it is more than chance, over everything tested together: parts "
+    "with parts, concepts with concepts.",
+    "Responds to": "The concepts to which the part responds more than chance; of a concept, the parts that respond to it.",
     "Evidence": "Mean share of the evidence for the class, in photos predicted as it.",
     "Elsewhere": "Mean share of the evidence for what is predicted, in all other photos.",
     "Difference": "Evidence minus elsewhere, with its 95 % interval over photos: what parts are ranked by.",
@@ -54,7 +56,8 @@ def draw(index: Index, audit: Audit) -> bool:
     st.header("What carries the evidence", anchor=False)
     class_idx = choice.class_idx(audit)
     class_name = audit.class_names[class_idx]
-    _draw_table("evidence", evidence_rows(audit, class_idx), f"Parts for {class_name}")
+    concepts = concepts_beside.asked(index, audit.k)
+    _draw_table("evidence", evidence_rows(audit, class_idx, concepts), f"Parts for {class_name}")
     if replaced := causes.asked(index, audit, class_idx):
         _draw_table("replaced", replaced_rows(audit, replaced), f"What {class_name} loses without its first parts")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -62,8 +65,8 @@ def draw(index: Index, audit: Audit) -> bool:
         concept_making.offer(index, audit, class_idx, part)
     wall.draw(index, audit.k, class_idx, part)
     st.header("Where it fails", anchor=False)
-    _draw_failures(audit)
-    draw_downloads("audit files", downloads.files(index, audit, replaced))
+    _draw_failures(audit, concepts)
+    draw_downloads("audit files", downloads.files(downloads.Taken(index, audit, replaced, concepts)))
     is_private = searching.draw(index, audit.k, range(audit.k))
     with st.expander("How it was made"):
         st.markdown(_made(index))
@@ -82,12 +85,12 @@ def _about(index: Index, audit: Audit) -> str:
     )
 
 
-def _draw_failures(audit: Audit) -> None:
+def _draw_failures(audit: Audit, concepts: RankedConcepts | None) -> None:
     if not audit.n_labelled:
         st.caption("No label of this data set is the name of a class, so nothing is known of errors.")
         return
     st.caption(f"{audit.n_wrong} of {audit.n_labelled} photos with a label are predicted as another class.")
-    if rows := failure_rows(audit):
+    if rows := failure_rows(audit, concepts):
         _draw_table("failures", rows, "Parts and errors")
 
 

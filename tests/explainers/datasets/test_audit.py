@@ -11,7 +11,7 @@ import pytest
 
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.audit import shares_of
-from explainers.datasets.findings import Audit, Hit, NamedByConcept, ReplacedPart
+from explainers.datasets.findings import Audit, Hit, NamedByConcept, RankedConcepts, ReplacedPart
 from explainers.datasets.gate import Forbidden, GateSettings, check, forbidden_things, junit, verdict_record
 from explainers.datasets.index import Index, open_index
 from explainers.datasets.making import Making, make_index
@@ -24,6 +24,7 @@ from explainers.datasets.questions import (
     PhotosAtDepth,
     QueryByConcept,
     QueryByRegion,
+    RankConcepts,
     ReplaceParts,
     SampleActivations,
     SearchRegions,
@@ -58,6 +59,7 @@ class Twin:
     hits: tuple[Hit, ...]  # for the first part of the class
     of_concept: tuple[Hit, ...]  # for the concept of the caption, of the twin that fell for it
     replaced: tuple[ReplacedPart, ...] = ()  # the first part of the class, and the last that its photos have
+    ranked: RankedConcepts | None = None
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +92,7 @@ def twin(service: ExplainerService, folder: Path, name: str) -> Twin:
     there = [row.part for row in audit.of_class(WOVEN_STAR) if row.presence]
     rows = (WOVEN_STAR, there[0]), (WOVEN_STAR, there[-1])
     replaced = ask(ReplaceParts(index.folder, index.key, folder / "photos", 32, rows, n_photos=10))
-    return Twin(index, audit, named, hits, of_concept, replaced)
+    return Twin(index, audit, named, hits, of_concept, replaced, ask(RankConcepts(index.folder, index.key, 32, *about)))
 
 
 def test_the_caption_comes_first_in_the_twin_and_lies_beside_the_object(twins):
@@ -145,6 +147,18 @@ def test_without_the_caption_the_class_loses_more_than_without_the_same_shape_el
     assert first.drop.significant and first.drop.interval[0] > 1 > 5 * abs(first.drop.elsewhere)
     assert first.changed > 0 and first.drop.n_images == 10
     assert not last.drop.significant and last.drop.drop < first.drop.interval[0]
+
+
+def test_a_concept_beside_parts_carries_what_its_parts_carry_together(twins):
+    of = twins[FOOLED]
+    (row,) = of.ranked.of_class(WOVEN_STAR)
+    parts = of.ranked.named[row.part].parts
+    assert of.ranked.named == of.named and set(parts) <= set(range(32))
+    shares = {part.part: part.share for part in of.audit.of_class(WOVEN_STAR)}
+    assert row.significant and row.share == pytest.approx(sum(shares[part] for part in parts))
+    assert of.ranked.responding(parts[0]) == ("watermark",)
+    assert of.ranked.responding(next(part for part in range(32) if part not in parts)) == ()
+    assert bool(of.ranked.failures) == bool(of.audit.n_wrong)
 
 
 def test_a_part_that_no_photo_of_its_class_has_cannot_be_replaced(made, tmp_path, data, index_service):
@@ -227,6 +241,7 @@ def test_every_question_about_an_index_is_plain_data():
         DescribePhotos(seen, "key", dictionary),
         AskAudit(Path("mine"), "key", 32),
         NameParts(Path("mine"), "key", 32, (), OpenSet(ImageSet("scenes", "random", (), False), ())),
+        RankConcepts(Path("mine"), "key", 32, (), OpenSet(ImageSet("scenes", "random", (), False), ())),
         ReplaceParts(Path("mine"), "key", Path("photos"), 32, ((13, 5),)),
         QueryByRegion(Path("mine"), "key", photo, box_region((0, 0, 0.5, 1), (4, 4))),
         QueryByConcept(Path("mine"), "key", *2 * (OpenSet(ImageSet("scenes", "random", (), False), ()),)),

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explainers.datasets.findings import Audit, PartPlace, ReplacedPart
+from explainers.datasets.findings import Audit, NamedByConcept, PartPlace, RankedConcepts, ReplacedPart
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
 from explainers.interventions.replaced_parts import PartDrop
@@ -44,6 +44,22 @@ def test_rows_mark_what_is_significant_and_say_where_other_numbers_of_parts_agre
     assert (first["Part"], second["Part"], third["Part"]) == ("0 ★", "1 ★", "2") and second["Other k"] == "32"
     (failure,) = rows.failure_rows(AUDIT)
     assert failure["Part"] == "1 ★" and failure["Risk ratio"] == "5.0 [1.2, 20.0]"
+
+
+CONCEPTS = RankedConcepts(
+    (NamedByConcept("sky", (2, 1), (0.1, 0.2, 0.9), (1.0, 0.04, 0.01)), NamedByConcept("sea", (), (0.0,) * 3, (1.0,) * 3)),
+    (evidence(0, 0, 0.5, 0.01),),
+    (PartFailures(0, 9, 1, 11, 1, 1.2, (0.5, 2.0), 0.5, 0.5),),
+)
+
+
+def test_concepts_stand_among_parts_in_the_order_of_the_difference():
+    third, first, sky, second = rows.evidence_rows(AUDIT, 0, CONCEPTS)
+    assert [row["Part"] for row in (third, first, sky, second)] == ["2", "0 ★", "sky ★", "1 ★"]
+    assert sky["Responds to"] == "parts 2, 1" and sky["Lies"] == "everywhere, beside it"
+    assert third["Responds to"] == second["Responds to"] == "sky" and first["Responds to"] == ""
+    assert [row["Part"] for row in rows.failure_rows(AUDIT, CONCEPTS)] == ["1 ★", "sky"]
+    assert "Responds to" not in rows.evidence_rows(AUDIT, 0)[0]
 
 
 def test_parts_that_were_replaced_stand_beside_what_they_carry():
@@ -109,6 +125,8 @@ def test_an_index_is_made_and_shown(audit):
     assert len(app.dataframe) == 2 and len(app.dataframe[0].value) == 64
     app.toggle(key="replace").set_value(True).run()
     assert not app.exception and list(app.dataframe[1].value)[:4] == ["Part", "Evidence", "Drop", "Other places"]
+    app.toggle(key="beside").set_value(True).run()
+    assert not app.exception and "Responds to" in app.dataframe[0].value and app.multiselect(key="concepts").value
     app.segmented_control(key="wall").set_value("alike").run()
     assert not app.exception and "its similarity" in "\n".join(caption.value for caption in app.caption)
 
