@@ -12,7 +12,7 @@ from explainers.dictionaries.settings import DictionarySettings
 from explainers.service.runs import Run
 from models.errors import EncoderscopeError
 from pages.audit import choice
-from pages.common import jobs, thread
+from pages.common import access, jobs, thread, trail
 from pages.common.encoder_choice import is_known
 from pages.common.runs import draw as draw_all
 from pages.common.text import escaped
@@ -29,8 +29,9 @@ def runs() -> IndexRuns:
 
 
 def begin_first() -> None:
-    """On the first visit to a server without any index, one is made of scenes."""
-    if not kept.index_folders() and not runs().all() and is_known(jobs.service().catalog, FIRST_ENCODER):
+    """On the first visit of whoever may make indexes to a server without any, one is made of scenes."""
+    is_first = not kept.index_folders() and not runs().all()
+    if is_first and access.may("indexes") and is_known(jobs.service().catalog, FIRST_ENCODER):
         settings = IndexSettings(FIRST_ENCODER, dictionary=DictionarySettings(ks=(32, 64), n_positions=10_000))
         _start(_name(FIRST_ENCODER, f"{N_FIRST} scenes"), of_scenes(N_FIRST, settings))
 
@@ -38,6 +39,9 @@ def begin_first() -> None:
 def draw_form() -> None:
     """What a new index is made of."""
     with st.expander("Make an index", icon=":material/add:", key="make an index"):
+        if not access.may("indexes"):
+            st.caption(f"{access.WHOSE['indexes']} {access.remedy()}")
+            return
         entries = jobs.service().catalog.entries()
         titles = {entry.name: f"{entry.title} ↓" if entry.state == "needs download" else entry.title for entry in entries}
         st.selectbox("Encoder", list(titles), format_func=titles.__getitem__, key=_ENCODER, help=_ENCODER_HELP)
@@ -67,7 +71,9 @@ def _name(encoder: str, data: str) -> str:
 
 def _start(name: str, make: Make) -> None:
     try:
+        access.require("indexes")
         runs().start(name, Path(kept.own_folder() / name), make, thread.owner())
+        trail.record(access.person().name, "audit", f"The index '{name}' was begun.")
     except EncoderscopeError as refusal:
         st.session_state[_REFUSED] = str(refusal)
 

@@ -26,8 +26,9 @@ def top_parts(audit: Audit, class_idx: int) -> list[PartEvidence]:
 def evidence_rows(audit: Audit, class_idx: int, concepts: RankedConcepts | None = None) -> list[Row]:
     """The parts for one class, and concepts among them, in the order of the difference."""
     rows = [(row.difference, evidence_row(audit, row, concepts)) for row in audit.of_class(class_idx)]
-    if concepts is not None:
-        rows += [(row.difference, concept_row(audit, concepts, row)) for row in concepts.of_class(class_idx)]
+    if concepts is None:
+        return [row for _, row in rows]
+    rows += [(row.difference, concept_row(audit, concepts, row)) for row in concepts.of_class(class_idx)]
     return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
 
 

@@ -7,6 +7,7 @@ from explainers.datasets.findings import Audit, RankedConcepts
 from explainers.datasets.index import Index
 from pages.audit import causes, choice, concept_making, concepts_beside, downloads, searching, wall
 from pages.audit.rows import Row, evidence_rows, failure_rows, replaced_rows, sentence, standing_out
+from pages.common import access
 from pages.common.downloads import draw_downloads
 from pages.common.text import escaped
 
@@ -39,6 +40,9 @@ _ROWS = 8  # of a table at first
 
 def draw_nothing() -> None:
     """What the page says before there is an index."""
+    if not access.may("indexes"):
+        st.info(f"There is no index yet. {access.WHOSE['indexes']} {access.remedy()}")
+        return
     st.info(
         "There is no index yet; one of rendered scenes is made when this page is first opened. For data of your own, whoever "
         "runs this server names their folder in ENCODERSCOPE_DATA; then “Make an index” in the sidebar offers them."

@@ -1,7 +1,7 @@
 """Who uses the dashboard, and what they may change. The only place that knows of signing in.
 
     viewer     looks and computes; photos of one's own stay in one's session
-    editor     changes the concept library, and deletes results that are kept
+    editor     changes the concept library, makes indexes of data sets, and deletes results that are kept
     operator   adds and deletes encoders as well, and deletes or renames starter concepts
 
 Signing in is Streamlit's (OpenID Connect), on where its secrets have a section [auth]. Without it nobody has a name, and
@@ -18,15 +18,16 @@ import streamlit as st
 from models.errors import NotAllowed
 from pages.common.text import escaped
 
-Right = Literal["library", "encoders", "starters"]
+Right = Literal["library", "indexes", "encoders", "starters"]
 ROLES: dict[str, frozenset[Right]] = {
     "viewer": frozenset(),
-    "editor": frozenset(["library"]),
-    "operator": frozenset(["library", "encoders", "starters"]),
+    "editor": frozenset(["library", "indexes"]),
+    "operator": frozenset(["library", "indexes", "encoders", "starters"]),
 }
-UNSIGNED: frozenset[Right] = frozenset(["library", "encoders"])  # where nobody signs in
+UNSIGNED: frozenset[Right] = frozenset(["library", "indexes", "encoders"])  # where nobody signs in
 WHOSE: dict[Right, str] = {  # who may do it, and what
     "library": "Editors change the concept library and delete results.",
+    "indexes": "Editors make indexes of data sets.",
     "encoders": "Operators add and delete encoders.",
     "starters": "What comes with Encoderscope belongs to everybody here; operators delete and rename it.",
 }

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -16,6 +16,13 @@ from shutil import which
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from explainers.datasets.answers import INDEX_ANSWERS
+from explainers.datasets.making import Making, make_index
+from explainers.datasets.settings import IndexSettings
+from explainers.datasets.sources import list_items
+from explainers.service.service import ExplainerService
+from models.catalog.catalog import Catalog
+from tests.pages.audit.test_audit import write_pictures
 from tests.pages.tiny_encoders import VIT, write_tiny_encoders
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +112,17 @@ def server(tmp_path_factory, encoders) -> Iterator[Server]:
     """One server for all tests of a process, each in a browser session of its own."""
     with running_server(tmp_path_factory.mktemp("server"), encoders, hurried=True) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def index_on_server(server, encoders) -> str:
+    """The name of an index of sixteen pictures on the server."""
+    name, data = "pictures", server.log.parent / "pictures"
+    write_pictures(data)
+    with closing(ExplainerService(Catalog(encoders), more_answers=INDEX_ANSWERS)) as service:
+        folder, settings = server.log.parent / "home/indexes" / name, IndexSettings(VIT)
+        make_index(Making(list_items(data), settings, folder, name, lambda question: service.ask(question).result(60)))
+    return name
 
 
 def assert_clean(log: Path) -> None:

@@ -36,6 +36,12 @@ def encoders_settled(page: Page) -> Page:
     return page
 
 
+def audit_settled(page: Page) -> Page:
+    expect(page.get_by_role("heading", name="Search")).to_be_visible()
+    expect(page.get_by_text("How it was made")).to_be_visible()
+    return page
+
+
 @pytest.mark.parametrize(
     ("address", "settled"),
     [
@@ -44,9 +50,11 @@ def encoders_settled(page: Page) -> Page:
         (f"/concepts?encoder={VIT}", test_concepts.settled),
         (f"/explain?{test_explain.SPARING}", test_explain.settled),
         (f"/compare?{test_compare.PAIR}", test_compare.settled),
+        ("/audit", audit_settled),
         ("/encoders", encoders_settled),
     ],
 )
+@pytest.mark.usefixtures("index_on_server")
 def test_axe_finds_nothing_serious(server, open_page, address: str, settled: Callable[[Page], Page]):
     page = settled(open_page(server.url + address))
     assert serious_findings(page) + page.evaluate(FAINT) == []

@@ -116,7 +116,8 @@ def said_by(app: AppTest) -> str:
     return "\n".join(element.value for kind in ("markdown", "caption") for element in app.get(kind))
 
 
-def test_an_index_is_made_and_shown(audit):
+def test_an_index_is_made_and_shown(audit, trail_file):
+    audit.query_params.update(concepts="red")
     app = with_index(audit.run())
     said = said_by(app)
     assert (
@@ -127,6 +128,7 @@ def test_an_index_is_made_and_shown(audit):
     assert not app.exception and list(app.dataframe[1].value)[:4] == ["Part", "Evidence", "Drop", "Other places"]
     app.toggle(key="beside").set_value(True).run()
     assert not app.exception and "Responds to" in app.dataframe[0].value and app.multiselect(key="concepts").value
+    assert "The index 'mine by tiny-vit' was begun." in trail_file.read_text()
     app.segmented_control(key="wall").set_value("alike").run()
     assert not app.exception and "its similarity" in "\n".join(caption.value for caption in app.caption)
 
@@ -165,3 +167,12 @@ def test_a_part_becomes_a_concept_in_one_click_and_is_undone(audit, service, tmp
     rmtree(tmp_path / "data" / "mine")
     app.button(key="part to concept").click().run()
     assert "The photos of this index are not here" in app.error[0].value and library.sets() == ()
+
+
+def test_a_viewer_makes_no_index(audit, tmp_path, monkeypatch):
+    monkeypatch.setenv("ENCODERSCOPE_VISITORS", "viewer")
+    app = audit.run()
+    assert not app.exception and "Editors make indexes of data sets." in app.info[0].value
+    assert not [button for button in app.button if button.key == "make"]
+    making._start("mine", making.of_scenes(20, making.IndexSettings(VIT)))  # a callback that is not on the page
+    assert making.runs().all() == [] and not (tmp_path / "home" / "indexes").exists()

@@ -22,7 +22,7 @@ def claims(monkeypatch):
 
 
 def test_without_signing_in_everything_may_be_changed_but_what_comes_with_encoderscope(claims, monkeypatch):
-    assert access.person() == access.Person("", frozenset(["library", "encoders"])) and not access.may("starters")
+    assert access.person() == access.Person("", frozenset(["library", "indexes", "encoders"])) and not access.may("starters")
     with pytest.raises(NotAllowed, match="ENCODERSCOPE_VISITORS"):
         access.require("starters")
     monkeypatch.setenv(access.VISITORS, "operator")
@@ -43,10 +43,10 @@ def test_whoever_has_yet_to_sign_in_may_change_nothing(claims):
     ("operators", "editors", "rights"),
     [
         ("", "", set()),
-        ("", "bob@example.org, ann@example.org", {"library"}),
-        ("", "*@example.org", {"library"}),
-        ("ann@example.org", "*@example.org", {"library", "encoders", "starters"}),
-        ("ann@example.org.evil", "ann@example.or?", {"library"}),
+        ("", "bob@example.org, ann@example.org", {"library", "indexes"}),
+        ("", "*@example.org", {"library", "indexes"}),
+        ("ann@example.org", "*@example.org", {"library", "indexes", "encoders", "starters"}),
+        ("ann@example.org.evil", "ann@example.or?", {"library", "indexes"}),
         ("*@evil.org", "", set()),
     ],
 )
