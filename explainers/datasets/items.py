@@ -82,6 +82,18 @@ def sha256_of(item: Item) -> str:
         return ""
 
 
+def bytes_of(item: Item) -> bytes:
+    """The bytes of a photo; raises UnreadableImage with the reason."""
+    if item.refusal:
+        raise UnreadableImage(item.refusal)
+    if item.place is not None:
+        return _packed_bytes(item.place, item)
+    try:
+        return item.path.read_bytes()
+    except OSError as error:
+        raise UnreadableImage(f"'{item.name}' cannot be read: {error}.") from error
+
+
 def read_item(item: Item) -> Photo:
     """The photo; raises UnreadableImage with the reason."""
     if item.refusal:

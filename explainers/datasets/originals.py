@@ -8,9 +8,10 @@ from pathlib import Path
 
 from explainers.datasets import kept
 from explainers.datasets.index import Index
+from explainers.datasets.items import Item, UnreadableData, bytes_of
 from explainers.datasets.scene_photos import PHOTOS
-from explainers.datasets.sources import UnreadableData, list_items
-from models.errors import EncoderscopeError
+from explainers.datasets.sources import list_items
+from models.errors import EncoderscopeError, UnreadableImage
 from models.files import home
 
 _SCENES = " scenes"  # how the names of data sets end that a server renders
@@ -52,7 +53,7 @@ def read_originals(index: Index, data: Path, names: Sequence[str]) -> Iterator[t
     hashes = dict(zip(index.photos["name"].to_pylist(), index.photos["sha256"].to_pylist(), strict=True))
     n_read = 0
     for name in names:
-        content = _content(items[name].path) if name in items else b""
+        content = _content(items[name]) if name in items else b""
         if hashlib.sha256(content).hexdigest() == hashes[name]:
             n_read += 1
             yield name, content
@@ -62,8 +63,8 @@ def read_originals(index: Index, data: Path, names: Sequence[str]) -> Iterator[t
         )
 
 
-def _content(path: Path) -> bytes:
+def _content(item: Item) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError:
+        return bytes_of(item)
+    except UnreadableImage:
         return b""

@@ -57,3 +57,9 @@ def test_photos_that_changed_are_left_out_and_nothing_left_is_a_sentence(index, 
         list(read_originals(index, data, [first, second]))
     with pytest.raises(MissingPhotos, match="cannot be read"):
         list(read_originals(index, tmp_path / "nowhere", [first]))
+
+
+def test_photos_in_an_archive_are_found_as_well(index, tmp_path):
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", originals_of(index).data))
+    names = index.photos["name"].to_pylist()
+    assert [name for name, _ in read_originals(index, packed, names)] == names
