@@ -23,6 +23,7 @@ from explainers.datasets.questions import (
     Described,
     DescribePhotos,
     FitDictionary,
+    MapRegions,
     NameParts,
     PhotosAtDepth,
     QueryByConcept,
@@ -33,6 +34,7 @@ from explainers.datasets.questions import (
     SearchRegions,
 )
 from explainers.datasets.ranked_concepts import rank_concepts
+from explainers.datasets.region_map import map_regions
 from explainers.datasets.search import search_regions
 from explainers.dictionaries.clustering import Dictionary, fit_dictionary
 from explainers.dictionaries.evidence import evidence_maps
@@ -153,4 +155,5 @@ INDEX_ANSWERS: dict[type, Answer] = {
     QueryByRegion: query_by_region,
     QueryByConcept: query_by_concept,
     SearchRegions: search_regions,
+    MapRegions: map_regions,
 }

@@ -94,6 +94,16 @@ class ReplacedPart:
 
 
 @dataclass(frozen=True, eq=False)
+class RegionMap:
+    """Some regions of an index on a plane."""
+
+    photo_idx: np.ndarray  # (n,): the row of each one's photo
+    parts: np.ndarray  # (n,)
+    evidence: np.ndarray  # (n,)
+    places: np.ndarray  # (n, 2)
+
+
+@dataclass(frozen=True, eq=False)
 class Hit:
     """A region that is like what was searched for."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explainers.datasets.findings import Audit, Hit, NamedByConcept, RankedConcepts, ReplacedPart
+from explainers.datasets.findings import Audit, Hit, NamedByConcept, RankedConcepts, RegionMap, ReplacedPart
 from explainers.dictionaries.clustering import Dictionary
 from explainers.dictionaries.regions import Regions
 from explainers.dictionaries.settings import DictionarySettings
@@ -133,6 +133,21 @@ class SearchRegions(Question[tuple[Hit, ...]]):
     @property
     def activity(self) -> Activity:
         return Activity("searching", f"the index '{self.folder.name}'")
+
+
+@dataclass(frozen=True)
+class MapRegions(Question[RegionMap]):
+    """Some regions of an index on a plane, those that are alike near each other."""
+
+    folder: Path
+    index_key: str
+    k: int
+    n_regions: int = 800
+    seed: int = 0
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("mapping", f"regions of the index '{self.folder.name}'")
 
 
 @dataclass(frozen=True)

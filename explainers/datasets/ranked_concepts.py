@@ -20,8 +20,8 @@ _NAMED = 0.9  # share of the progress at which the parts of every concept are kn
 def rank_concepts(question: RankConcepts, observatory: Observatory, progress: Progress) -> RankedConcepts:
     """What the parts of every concept carry together; in its rows, the number of a part is the place of the concept."""
     index = open_index(question.folder)
-    asked = NameParts(question.folder, question.index_key, question.k, question.concepts, question.random)
-    named = name_parts(asked, observatory, progress.part(0, _NAMED))
+    naming = NameParts(question.folder, question.index_key, question.k, question.concepts, question.random)
+    named = name_parts(naming, observatory, progress.part(0, _NAMED))
     at_hand = [n for n, concept in enumerate(named) if concept.parts]
     if not at_hand:
         return RankedConcepts(named, (), ())

@@ -5,7 +5,7 @@ import streamlit as st
 
 from explainers.datasets.findings import Audit, RankedConcepts
 from explainers.datasets.index import Index
-from pages.audit import causes, choice, concept_making, concepts_beside, downloads, searching, wall
+from pages.audit import causes, choice, concept_making, concepts_beside, downloads, part_map, searching, wall
 from pages.audit.rows import Row, evidence_rows, failure_rows, replaced_rows, sentence, standing_out
 from pages.common import access
 from pages.common.downloads import draw_downloads
@@ -72,6 +72,7 @@ def draw(index: Index, audit: Audit) -> bool:
     _draw_failures(audit, concepts)
     draw_downloads("audit files", downloads.files(downloads.Taken(index, audit, replaced, concepts)))
     is_private = searching.draw(index, audit.k, range(audit.k))
+    part_map.draw(index, audit, part)
     with st.expander("How it was made"):
         st.markdown(_made(index))
     return is_private

@@ -129,6 +129,11 @@ def test_an_index_is_made_and_shown(audit, trail_file):
     app.toggle(key="beside").set_value(True).run()
     assert not app.exception and "Responds to" in app.dataframe[0].value and app.multiselect(key="concepts").value
     assert "The index 'mine by tiny-vit' was begun." in trail_file.read_text()
+    app.toggle(key="map").set_value(True).run()
+    app.multiselect(key="filter by").set_value(["label"]).run()
+    app.multiselect(key="filter label").set_value([CLASS_NAMES[0]]).run()
+    assert not app.exception and f"""p."label" IN ('{CLASS_NAMES[0]}')""" in app.code[0].value
+    assert "photos that are chosen" in said_by(app)
     app.segmented_control(key="wall").set_value("alike").run()
     assert not app.exception and "its similarity" in "\n".join(caption.value for caption in app.caption)
 

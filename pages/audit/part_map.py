@@ -1,0 +1,119 @@
+"""The map of parts: a sample of regions on a plane. A click on a dot chooses its part above; filters say which photos count, and
+how to ask the files of the index the same.
+"""
+
+import numpy as np
+import plotly.graph_objects as go
+import pyarrow as pa
+import streamlit as st
+
+from explainers.datasets.filters import Between, Condition, OneOf, as_sql, holding
+from explainers.datasets.findings import Audit, RegionMap
+from explainers.datasets.index import Index
+from explainers.datasets.questions import MapRegions
+from pages.common import jobs, link, plots, theme
+from pages.common.text import escaped
+
+_HELP = (
+    "Some regions of all photos, those that the encoder treats alike near each other (t-SNE). Neighbours mean something; how far "
+    "groups lie apart, and how large they are, does not. Click a dot to choose its part."
+)
+_FILTER_HELP = "Only photos for which all of it holds count; the regions of others are faint."
+_COLUMNS = ("label", "split", "predicted", "probability", "height", "width")
+_MOST_VALUES = 200  # of a column from which some are chosen; more numbers are a range
+_CHART = "map of parts"
+
+
+def draw(index: Index, audit: Audit, part: int) -> None:
+    """The section, while it is switched on."""
+    st.header("Map of parts", anchor=False, help=_HELP)
+    link.settle("map", default=False, word="map of parts")
+    if not st.toggle("Show the map", key="map", persist_state="session", help="It takes some seconds the first time."):
+        return
+    region_map = jobs.answer_or_stop("audit map", MapRegions(index.folder, index.key, audit.k))
+    conditions = _conditions(index, audit)
+    counts = holding(conditions, index.photos)[region_map.photo_idx]
+    figure = chart(index, audit, region_map, counts, part)
+    plots.draw_selectable(figure, _CHART, f"{len(counts)} regions on a plane, part {part} marked", _choose)
+    st.caption(
+        f"{len(counts)} of all regions; orange: part {part}."
+        + (f" {counts.sum()} lie in the {holding(conditions, index.photos).sum()} photos that are chosen." if conditions else "")
+    )
+    with st.expander("The same as SQL", icon=":material/database:", key="sql"):
+        st.caption(f"DuckDB reads it in the folder of the index, `{escaped(index.name)}`.")
+        st.code(as_sql(conditions, audit.k), language="sql")
+
+
+def _choose() -> None:
+    """The part of the dot that was clicked is the one that is shown."""
+    points = st.session_state[_CHART].selection.points
+    if points:
+        st.session_state["part"] = int(points[0]["customdata"][0])
+
+
+def chart(index: Index, audit: Audit, region_map: RegionMap, counts: np.ndarray, part: int) -> go.Figure:
+    """One dot per region (n,): faint where its photo does not count, ``counts`` (n,), orange where it is of the part."""
+    marked = counts & (region_map.parts == part)
+    groups = [
+        ("not chosen", ~counts, theme.faint(theme.GREY, 0.2), 5),
+        ("other parts", counts & ~marked, theme.faint(theme.BLUE, 0.6), 6),
+        (f"part {part}", marked, theme.ORANGE, 9),
+    ]
+    labels = np.array([index.label_of(name) for name in index.photos["name"].to_pylist()], object)
+    predicted = np.array([audit.class_names[idx] for idx in index.photos["predicted"].to_pylist()], object)
+    traces = []
+    for name, chosen, colour, size in groups:
+        rows = region_map.photo_idx[chosen]
+        facts = zip(region_map.parts[chosen].tolist(), labels[rows], predicted[rows], region_map.evidence[chosen], strict=True)
+        traces.append(
+            go.Scattergl(
+                x=region_map.places[chosen, 0],
+                y=region_map.places[chosen, 1],
+                mode="markers",
+                name=name,
+                marker={"color": colour, "size": size},
+                customdata=list(facts),
+                hovertemplate="part %{customdata[0]}<br>%{customdata[1]}, predicted as %{customdata[2]}<br>"
+                "%{customdata[3]:.0%} of the evidence there<extra></extra>",
+            )
+        )
+    hidden = {"visible": False, "fixedrange": False}
+    layout = {"height": 480, "margin": theme.BELOW_LEGEND, "legend": theme.LEGEND_ABOVE, "xaxis": hidden, "yaxis": hidden}
+    return go.Figure([trace for trace in traces if len(trace.x)], layout | {"dragmode": "pan", "clickmode": "event+select"})
+
+
+# --- filters --------------------------------------------------------------------------------------------------------------
+
+
+def _conditions(index: Index, audit: Audit) -> list[Condition]:
+    """Draws the choice of columns, and of values of each."""
+    photos = index.photos
+    columns = [column for column in (*_COLUMNS, *index.columns) if column in photos.column_names and _values(photos, column)]
+    chosen = st.multiselect("Filter by", columns, key="filter by", placeholder="Choose columns", help=_FILTER_HELP)
+    conditions = [_condition(photos, column, audit) for column in chosen]
+    return [condition for condition in conditions if condition is not None]
+
+
+def _condition(photos: pa.Table, column: str, audit: Audit) -> Condition | None:
+    """Draws the choice of values of one column; None while it leaves out nothing."""
+    values = _values(photos, column)
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if column != "predicted" and len(numbers) == len(values) and len(values) > 2:
+        low, high = float(min(numbers)), float(max(numbers))
+        chosen = st.slider(column, low, high, (low, high), key=f"filter {column}", help="Both ends count.")
+        return None if chosen == (low, high) else Between(column, *chosen)
+    wanted = st.multiselect(
+        column,
+        values[:_MOST_VALUES],
+        format_func=lambda value: audit.class_names[value] if column == "predicted" else str(value) or "(none)",
+        key=f"filter {column}",
+        placeholder="Choose values",
+        help="Photos with any of these count.",
+    )
+    return OneOf(column, tuple(wanted)) if wanted else None
+
+
+def _values(photos: pa.Table, column: str) -> list:
+    """The values of a column that occur, in order; nothing where all are the same."""
+    values = sorted({value for value in photos[column].to_pylist() if value is not None and value == value})
+    return values if len(values) > 1 else []
