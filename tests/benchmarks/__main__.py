@@ -19,6 +19,7 @@ python -m tests.benchmarks similar    similarity from a few bytes beside the cos
 python -m tests.benchmarks choice     how the rule of the suggested k was chosen, photos left out, with ../shared/fixtures
 python -m tests.benchmarks studies    the studies of the Study page, on photographs with ground truth and on scenes
 python -m tests.benchmarks audit      the planted caption among the parts of whole data sets of scenes, and in the clean twin
+python -m tests.benchmarks audit_questions  what the questions of the Audit page cost on an index of 2,000 scenes
 python -m tests.benchmarks names      named clusters of a scene, and of a video's first frame, found in others
 """
 
@@ -45,6 +46,7 @@ from models.photo import Photo, read_photo_file
 from models.photo.samples import read_sample
 from tests.benchmarks import (
     attribution_speed,
+    audit_questions,
     audit_truth,
     classification,
     concept_regions,
@@ -161,6 +163,7 @@ TABLES = {
     ),
     **{f"{name}-photographs": partial(study_on_photographs, name) for name in study_tables.ON_PHOTOGRAPHS},
     **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIES},
+    "audit_questions": lambda seeds: audit_questions.question_table(seeds),
     "audit": lambda seeds: audit_truth.audit_table(seeds),
     "decoding": lambda _: decoding_cost.decoding_table(),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
