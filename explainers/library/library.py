@@ -10,6 +10,7 @@ come with Encoderscope and are never written: editing one makes a copy of the sa
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from itertools import groupby
@@ -269,8 +270,9 @@ class ConceptLibrary:
         return self._store.n_cavs
 
     def save_cav(self, key: str, tensors: dict[str, Tensor], image_sets: Iterable[ImageSet] = ()) -> None:
-        """Keeps tensors of any shape (...) under a key; a pack of one of the sets they were fitted on takes them along."""
-        with self._store.lock():
+        """Keeps tensors of any shape (...) under a key; a pack of one of the sets they were fitted on takes them along. Where the
+        folder cannot be written nothing is kept: what can be fitted again is no reason to refuse an answer."""
+        with suppress(LibraryUnavailable), self._store.lock():
             self._store.save_cav(key, tensors, [s.fingerprint for s in image_sets])
 
     # --- packs --------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import shutil
 import time
 
 import pytest
+import torch
 
 from explainers.library.library import ConceptLibrary
 from explainers.results.provenance import provenance_of
@@ -117,6 +118,13 @@ def test_on_a_clock_that_is_put_right_again_what_was_let_go_goes_after_its_day(l
 
 
 # --- a home that cannot be written -------------------------------------------------------------------------------------------
+
+
+def test_where_nothing_can_be_kept_cavs_are_fitted_again_and_nothing_is_refused(tmp_path):
+    (tmp_path / "home").write_text("a file in the way")
+    library = ConceptLibrary(tmp_path / "home" / "library", starters=None)
+    library.save_cav("ab" * 32, {"vector": torch.ones(3)})
+    assert library.load_cav("ab" * 32) is None
 
 
 def test_where_nothing_can_be_kept_a_result_is_refused_in_a_sentence(result, tmp_path):
