@@ -271,7 +271,7 @@ class ConceptLibrary:
 
     def save_cav(self, key: str, tensors: dict[str, Tensor], image_sets: Iterable[ImageSet] = ()) -> None:
         """Keeps tensors of any shape (...) under a key; a pack of one of the sets they were fitted on takes them along. Where the
-        folder cannot be written nothing is kept: what can be fitted again is no reason to refuse an answer."""
+        folder cannot be written nothing is kept: they can be fitted again."""
         with suppress(LibraryUnavailable), self._store.lock():
             self._store.save_cav(key, tensors, [s.fingerprint for s in image_sets])
 
