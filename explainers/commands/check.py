@@ -1,4 +1,4 @@
-"""``python -m explainers check``: a gate before a release, over an index (explainers/datasets/gate.py).
+"""``python -m explainers check``: a gate before a release, over an index or a data set (explainers/datasets/gate.py).
 
 Exit status: 0 nothing forbidden was found; 3 something was, a sentence for each on stdout; 2 the request makes no sense.
 """
@@ -7,15 +7,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from explainers.commands.index import STEPS, on_bar
 from explainers.commands.run import ALL_DONE, Run, require_writable, running_with
 from explainers.datasets.answers import INDEX_ANSWERS
-from explainers.datasets.findings import NamedByConcept
-from explainers.datasets.gate import GateSettings, Verdict, check, forbidden_things, junit, verdict_record
-from explainers.datasets.index import Index, open_index
-from explainers.datasets.questions import NameParts
+from explainers.datasets.gate import GateSettings, Verdict, junit, verdict_record
+from explainers.datasets.release import Forbid, Release, index_of, verdict_of
 from explainers.results.files import as_json, write_bytes
 from explainers.service import ExplainerService
 from models.errors import BadSettings
+from models.progress import with_estimate
 
 FOUND = 3
 
@@ -23,7 +23,13 @@ FOUND = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     default = GateSettings(0)
-    parser.add_argument("index", type=Path, metavar="INDEX", help="folder of an index")
+    parser.add_argument("index", type=Path, metavar="INDEX_OR_DATA", help="folder of an index, or a data set")
+    parser.add_argument("--encoder", default="", metavar="NAME_OR_FOLDER", help="of a data set: its index is made first")
+    parser.add_argument("--truth", type=Path, metavar="FOLDER", help="of a data set: masks or boxes of objects")
+    parser.add_argument("--depth", type=int, metavar="D", help="of a data set: as for index")
+    parser.add_argument("--size", type=int, default=0, metavar="PX", help="of a data set: as for index")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="of a data set: folder of the index (default: kept by name)")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="JSON of an earlier check: only what is worse is found")
     parser.add_argument("--forbid", nargs="+", default=(), metavar="CONCEPT", help="folder of images, or name in the library")
     parser.add_argument("--random", default="scenes", metavar="SET", help="random counterpart of them (default: %(default)s)")
     parser.add_argument("--forbid-part", nargs="+", type=int, default=(), metavar="P", help="numbers of parts")
@@ -37,29 +43,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Checks the index; a sentence for every finding goes to stdout."""
+    """Checks the index, which is made first if there is none; a sentence for every finding goes to stdout."""
     if not (parsed.forbid or parsed.forbid_part or parsed.parts):
         raise BadSettings("Nothing is forbidden. Name a concept with --forbid, a part with --forbid-part, or give --parts.")
-    index = open_index(parsed.index)
     require_writable(*(file for file in (parsed.json, parsed.junit) if file is not None))
-    settings = GateSettings(parsed.k or index.middle_k, parsed.max_share, parsed.level, parsed.parts, parsed.seed)
-    concepts = _named(index, settings, parsed.forbid, parsed.random) if parsed.forbid else ()
-    verdict = check(index, settings, forbidden_things(index, settings, concepts, parsed.forbid_part))
+    release = Release(parsed.index, parsed.encoder, parsed.truth, parsed.out, parsed.depth, parsed.size)
+    with running_with(ExplainerService(cache_bytes=0, more_answers=INDEX_ANSWERS), STEPS, "‰") as work:
+        index = index_of(release, work.answer, with_estimate(on_bar(work)))
+        for name, reason in index.refused().items():
+            work.complain(f"{name}: {reason}")
+        settings = GateSettings(parsed.k or index.middle_k, parsed.max_share, parsed.level, parsed.parts, parsed.seed)
+        verdict = verdict_of(index, settings, _forbid(work, parsed), work.answer, parsed.baseline)
     _write(verdict, parsed)
     return FOUND if verdict.findings else ALL_DONE
 
 
-def _named(index: Index, settings: GateSettings, forbidden: list[str], random: str) -> tuple[NamedByConcept, ...]:
-    """The parts that respond to the concepts."""
-    with running_with(ExplainerService(cache_bytes=0, more_answers=INDEX_ANSWERS), 1, "check") as work:
-        return _asked(work, index, settings, forbidden, random)
-
-
-def _asked(work: Run, index: Index, settings: GateSettings, forbidden: list[str], random: str) -> tuple[NamedByConcept, ...]:
-    concepts = tuple(work.opened_set(name, "concept") for name in forbidden)
-    counterpart = work.opened_set(random, "random")
+def _forbid(work: Run, parsed: argparse.Namespace) -> Forbid:
+    parts = tuple(parsed.forbid_part)
+    if not parsed.forbid:
+        return Forbid(parts=parts)
+    concepts = tuple(work.opened_set(name, "concept") for name in parsed.forbid)
+    counterpart = work.opened_set(parsed.random, "random")
     work.tell_set_warnings(concepts, counterpart)
-    return work.answer(NameParts(index.folder, index.key, settings.k, concepts, counterpart))
+    return Forbid(concepts, counterpart, parts)
 
 
 def _write(verdict: Verdict, parsed: argparse.Namespace) -> None:

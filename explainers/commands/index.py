@@ -20,7 +20,7 @@ from explainers.service import ExplainerService
 from models.errors import BadSettings, MissingPackage
 from models.progress import Progress, with_estimate
 
-_STEPS = 1000
+STEPS = 1000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,11 +49,11 @@ def run(parsed: argparse.Namespace) -> int:
     require_writable(parsed.out / MANIFEST)
     make_folder(parsed.out)
     on_objects = nothing_known if parsed.truth is None else objects_in(parsed.truth)
-    with running_with(ExplainerService(cache_bytes=0, more_answers=INDEX_ANSWERS), _STEPS, "‰") as work:
+    with running_with(ExplainerService(cache_bytes=0, more_answers=INDEX_ANSWERS), STEPS, "‰") as work:
         engine = in_this_process if parsed.on is None else _ray()
         making = Making(items, _settings(parsed), parsed.out, parsed.data.name, work.answer, on_objects, engine)
         make = add_photos if parsed.add else make_index
-        index = make(making, with_estimate(_on_bar(work)))
+        index = make(making, with_estimate(on_bar(work)))
     return _added_up(index) if parsed.add else _summed_up(index, len(items))
 
 
@@ -82,9 +82,11 @@ def _settings(parsed: argparse.Namespace) -> IndexSettings:
     return IndexSettings(parsed.encoder, parsed.depth, parsed.size, dictionary, parsed.shard)
 
 
-def _on_bar(work: Run) -> Progress:
+def on_bar(work: Run) -> Progress:
+    """Progress that moves a bar of STEPS."""
+
     def tell(share: float | None, doing: str) -> None:
-        work.bar.update(max(0, round(_STEPS * (share or 0)) - work.bar.n))
+        work.bar.update(max(0, round(STEPS * (share or 0)) - work.bar.n))
         work.bar.set_description_str(doing)
 
     return Progress(tell)

@@ -7,19 +7,20 @@ where it carries a larger share of the evidence for a class than is allowed, and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 import numpy as np
 
 from explainers.datasets.audit import places_of, shares_of
 from explainers.datasets.findings import NamedByConcept
-from explainers.datasets.index import Index
+from explainers.datasets.index import DICTIONARY, Index, dictionary_key
 from explainers.dictionaries.ranking import PartEvidence, classes_to_test, rank_parts
 from models.errors import BadSettings
 from models.progress import IGNORED, Progress
 
 SCHEMA = "encoderscope/check/1"
+Kind = Literal["concept", "part", "beside"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ class Forbidden:
 
     name: str
     parts: tuple[int, ...]
+    kind: Kind = "part"
+
+
+@dataclass(frozen=True)
+class Before:
+    """What an earlier check measured in the place of a row (baselines.py)."""
+
+    share: float
+    difference: float
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -50,14 +61,17 @@ class Checked:
     class_name: str
     evidence: PartEvidence  # of its parts together
     is_finding: bool
+    kind: Kind
+    before: Before | None = None  # None: there is no baseline, or it has no such row
 
     @property
     def sentence(self) -> str:
         """What was measured, in words."""
         row = self.evidence
+        earlier = "" if self.before is None else f" It was {self.before.share:.0%} before."
         return (
             f"{self.name} carries {row.share:.0%} of the evidence for '{self.class_name}' "
-            f"({row.share_elsewhere:.0%} in other photos; p = {row.corrected_p_value:.2g} after Holm)."
+            f"({row.share_elsewhere:.0%} in other photos; p = {row.corrected_p_value:.2g} after Holm).{earlier}"
         )
 
 
@@ -70,6 +84,8 @@ class Verdict:
     settings: GateSettings
     checked: tuple[Checked, ...]
     silent: tuple[str, ...]  # what is forbidden and no part responds to
+    dictionary: str  # the key of the dictionary of parts
+    baseline: str = ""  # the key of the index of an earlier check that this one is compared with
 
     @property
     def findings(self) -> tuple[Checked, ...]:
@@ -83,14 +99,14 @@ def forbidden_things(
     are."""
     if unknown := [part for part in parts if not 0 <= part < settings.k]:
         raise BadSettings(f"There is no part {unknown[0]} of {settings.k}; they are numbered from 0 to {settings.k - 1}.")
-    things = [Forbidden(f"The concept '{named.name}'", named.parts) for named in concepts]
+    things = [Forbidden(f"The concept '{named.name}'", named.parts, "concept") for named in concepts]
     things += [Forbidden(f"Part {part}", (part,)) for part in parts]
     if settings.beside:
         places = places_of(index, settings.k, shares_of(index, settings.k))
         if all(place.on_object is None for place in places):
             raise BadSettings("This index does not know where objects are. Make it with --truth, or leave --parts out.")
         beside = [place.part for place in places if place.place == "beside it"]
-        things += [Forbidden(f"Part {part}, beside the object,", (part,)) for part in beside]
+        things += [Forbidden(f"Part {part}, beside the object,", (part,), "beside") for part in beside]
     return tuple(things)
 
 
@@ -107,12 +123,13 @@ def check(index: Index, settings: GateSettings, things: Sequence[Forbidden], pro
     rows = rank_parts(evidence, present, predicted, classes, settings.seed, progress) if at_hand else []
     checked = tuple(_checked(at_hand[row.part], index.class_names[row.class_idx], row, settings) for row in rows)
     silent = tuple(thing.name for thing in things if not thing.parts)
-    return Verdict(index.key, index.manifest["encoder"], settings, checked, silent)
+    key = dictionary_key((index.folder / DICTIONARY).read_bytes())
+    return Verdict(index.key, index.manifest["encoder"], settings, checked, silent, key)
 
 
 def _checked(thing: Forbidden, class_name: str, row: PartEvidence, settings: GateSettings) -> Checked:
     is_finding = row.share > settings.max_share and row.corrected_p_value <= settings.level
-    return Checked(thing.name, thing.parts, class_name, replace(row, part=thing.parts[0]), is_finding)
+    return Checked(thing.name, thing.parts, class_name, replace(row, part=thing.parts[0]), is_finding, thing.kind)
 
 
 def verdict_record(verdict: Verdict) -> dict[str, Any]:
@@ -120,6 +137,8 @@ def verdict_record(verdict: Verdict) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "index": verdict.index_key,
+        "dictionary": verdict.dictionary,
+        "baseline": verdict.baseline,
         "encoder": verdict.encoder,
         "settings": verdict.settings,
         "passed": not verdict.findings,

@@ -20,6 +20,7 @@ python -m tests.benchmarks choice     how the rule of the suggested k was chosen
 python -m tests.benchmarks studies    the studies of the Study page, on photographs with ground truth and on scenes
 python -m tests.benchmarks audit      the planted caption among the parts of whole data sets of scenes, and in the clean twin
 python -m tests.benchmarks audit_questions  what the questions of the Audit page cost on an index of 2,000 scenes
+python -m tests.benchmarks gate       whether the gate stops the fooled encoder and lets the clean one pass, over seeds of scenes
 python -m tests.benchmarks names      named clusters of a scene, and of a video's first frame, found in others
 """
 
@@ -53,6 +54,7 @@ from tests.benchmarks import (
     decoding_cost,
     domains,
     first_visit,
+    gate_alarms,
     intervention_truth,
     live_view_speed,
     named_parts,
@@ -165,6 +167,7 @@ TABLES = {
     **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIES},
     "audit_questions": lambda seeds: audit_questions.question_table(seeds),
     "audit": lambda seeds: audit_truth.audit_table(seeds),
+    "gate": lambda seeds: gate_alarms.gate_table(seeds),
     "decoding": lambda _: decoding_cost.decoding_table(),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }

@@ -11,8 +11,9 @@ import pytest
 
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.audit import shares_of
+from explainers.datasets.baselines import Baseline, against, read_baseline
 from explainers.datasets.findings import Audit, Hit, NamedByConcept, RankedConcepts, ReplacedPart
-from explainers.datasets.gate import Forbidden, GateSettings, check, forbidden_things, junit, verdict_record
+from explainers.datasets.gate import Forbidden, GateSettings, Verdict, check, forbidden_things, junit, verdict_record
 from explainers.datasets.index import Index, open_index
 from explainers.datasets.making import Making, make_index
 from explainers.datasets.questions import (
@@ -30,6 +31,7 @@ from explainers.datasets.questions import (
     SampleActivations,
     SearchRegions,
 )
+from explainers.datasets.release import NotPassed, Release, require_passing
 from explainers.datasets.scene_photos import FIRST_SEED, write_scenes
 from explainers.datasets.search import activations_of, query_of_part, regions_of_part, similarities
 from explainers.datasets.settings import IndexSettings
@@ -41,6 +43,7 @@ from explainers.dictionaries.settings import DictionarySettings
 from explainers.library.library import ConceptLibrary
 from explainers.library.regions import box_region, region_of
 from explainers.library.sets import ImageSet, OpenSet
+from explainers.results.files import as_json
 from explainers.service.service import ExplainerService
 from models.errors import BadSettings
 from models.photo import photo_from_array, read_photo_file
@@ -124,6 +127,33 @@ def test_the_gate_finds_the_caption_in_the_twin_and_not_in_the_clean_one(twins, 
     assert any("beside the object" in thing for thing in named) == (name == "scenes-cnn-watermark")
     assert junit(verdict).count(b"<failure") == len(verdict.findings)
     assert verdict_record(verdict)["passed"] == (not verdict.findings)
+
+
+def test_beside_the_clean_twin_the_fooled_one_is_worse_and_beside_itself_it_is_not(twins, tmp_path):
+    def checked(name: str, k: int = 32) -> Verdict:
+        of, settings = twins[name], GateSettings(k, beside=True)
+        return check(of.index, settings, forbidden_things(of.index, settings, of.named, ()))
+
+    def baseline(name: str) -> Baseline:
+        (tmp_path / f"{name}.json").write_bytes(as_json(verdict_record(checked(name))))
+        return read_baseline(tmp_path / f"{name}.json")
+
+    fooled = checked(FOOLED)
+    assert fooled.findings and not against(fooled, baseline(FOOLED)).findings
+    worse = against(fooled, baseline("scenes-cnn"))
+    assert {row.class_name for row in worse.findings} == {"woven star"}
+    assert any(row.kind == "beside" and " before." in row.sentence for row in worse.findings)
+    with pytest.raises(BadSettings, match="Choose --k 32"):
+        nothing = check(twins[FOOLED].index, GateSettings(24), ())
+        against(nothing, baseline(FOOLED))
+    of_parts = check(twins[FOOLED].index, GateSettings(32), [Forbidden("Part 3", (3,))])
+    with pytest.raises(BadSettings, match="are others"):
+        against(of_parts, baseline("scenes-cnn"))
+
+
+def test_a_release_that_rests_on_the_caption_fails_a_test_with_a_sentence(twins):
+    with pytest.raises(NotPassed, match=r"beside the object, carries \d\d% of the evidence for 'woven star'"):
+        require_passing(Release(twins[FOOLED].index.folder), beside=True)
 
 
 def test_search_finds_what_a_product_over_all_regions_finds(twins):
