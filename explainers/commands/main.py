@@ -10,6 +10,7 @@
     python -m explainers compare IMAGE... --encoder A --encoder B [...] --out DIR
     python -m explainers index DATA --encoder NAME_OR_FOLDER --out DIR
     python -m explainers check INDEX --forbid CONCEPT... [--junit FILE]
+    python -m explainers changes DATA --encoder OLD --encoder NEW --out FILE.json
     python -m explainers study NAME [--encoders NAME_OR_FOLDER...] [--seeds 5] [--photos N] --out DIR
 
 Exit status: 0 every image was done; 1 some were not (each is named on stderr); 2 none was, or the request makes no sense.
@@ -19,7 +20,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from explainers.commands import attribute, check, compare, encoders, index, intervene, saliency, segment, similar, study, words
+from explainers.commands import (
+    attribute,
+    changes,
+    check,
+    compare,
+    encoders,
+    index,
+    intervene,
+    saliency,
+    segment,
+    similar,
+    study,
+    words,
+)
 from explainers.commands.run import INTERRUPTED, NOTHING_DONE
 from models.errors import EncoderscopeError
 
@@ -34,6 +48,7 @@ COMMANDS = {  # name -> module with add_arguments and run, and what the command 
     "compare": (compare, "several encoders on the same images"),
     "index": (index, "what an encoder makes of a whole data set, part by part"),
     "check": (check, "a gate before a release: does an encoder rest on what it must not?"),
+    "changes": (changes, "what changes from one encoder to another over a whole data set"),
     "study": (study, "what the papers claim, measured against truth"),
 }
 

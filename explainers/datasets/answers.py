@@ -5,16 +5,14 @@ whoever promises the same bytes asks for the same groups.
 """
 
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
-import torch
-from threadpoolctl import ThreadpoolController
-from torch import Tensor
 
 from explainers.datasets.audit import audit
 from explainers.datasets.causes import replace_parts
 from explainers.datasets.concepts import name_parts
+from explainers.datasets.looking import GROUP_PIXELS, Looked, look_at, numpys_threads
 from explainers.datasets.queries import query_by_concept, query_by_region
 from explainers.datasets.questions import (
     AskAudit,
@@ -36,15 +34,14 @@ from explainers.datasets.questions import (
 from explainers.datasets.ranked_concepts import rank_concepts
 from explainers.datasets.region_map import map_regions
 from explainers.datasets.search import search_regions
+from explainers.datasets.together import TOGETHER_ANSWERS
 from explainers.dictionaries.clustering import Dictionary, fit_dictionary
-from explainers.dictionaries.evidence import evidence_maps
 from explainers.dictionaries.regions import regions_of
 from explainers.dictionaries.sample import sampled_positions
 from explainers.nave.settings import INPUT_SIZE_RANGE
 from explainers.service.answers import Answer
 from explainers.service.observatory import Observatory
 from models.encoder import Encoder
-from models.encoder.encoder import require_finite_answer
 from models.encoder.labels import class_logits, probabilities
 from models.errors import BadSettings
 from models.photo import Photo
@@ -100,40 +97,22 @@ def describe_photos(question: DescribePhotos, observatory: Observatory, progress
     seen = question.seen
     encoder = observatory.encoder(seen.encoder_name, progress)
     describe = partial(_describe_batch, encoder, seen, question.dictionary)
-    batches = observatory.in_groups(describe, encoder, seen.photos, seen.input_size, n_pixels=2**18, progress=progress)
-    with _numpys_threads().limit(limits=1, user_api="blas"):  # two pools on the same cores double the time
+    batches = observatory.in_groups(describe, encoder, seen.photos, seen.input_size, n_pixels=GROUP_PIXELS, progress=progress)
+    with numpys_threads().limit(limits=1, user_api="blas"):  # two pools on the same cores double the time
         return tuple(described for batch in batches for described in batch)
-
-
-@cache
-def _numpys_threads() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _describe_batch(encoder: Encoder, seen: PhotosAtDepth, dictionary: Dictionary, photos: Sequence[Photo]) -> list[Described]:
     """Photos of one input shape together."""
-    images = torch.stack([encoder.prepare(photo, seen.input_size) for photo in photos])
-    head = encoder.head_from(seen.depth)(images)
-    with torch.no_grad():
-        logits = head.logits_of(head.activation)
-    require_finite_answer(encoder.info, f"'{photos[0].name}' and others", logits)
-    evidence = evidence_maps(head.logits_of, head.activation, logits.argmax(1), head.map_of).cpu().numpy()
-    maps = head.map_of(head.activation).float().cpu().numpy()
-    each = zip(logits, maps, evidence, strict=True)
-    return [_described(of_photo, depth_map, _signed(of_photo, speaks), dictionary) for of_photo, depth_map, speaks in each]
+    return [_described(looked, dictionary) for looked in look_at(encoder, seen, photos)]
 
 
-def _signed(logits: Tensor, evidence: np.ndarray) -> np.ndarray:
-    """The evidence (H, W) for the class predicted: of a network with a single logit, the second class is that it is negative."""
-    return -evidence if len(logits) == 1 and float(logits[0]) < 0 else evidence
-
-
-def _described(logits: Tensor, depth_map: np.ndarray, evidence: np.ndarray, dictionary: Dictionary) -> Described:
-    """One photo from its logits (n_outputs,), its feature map (C, h, w) and its evidence (h, w)."""
-    of_classes = probabilities(logits)
-    most = class_logits(logits).topk(min(N_CLASSES, len(of_classes))).indices
-    shape = evidence.shape
-    coordinates = dictionary.space.coordinates(depth_map.reshape(len(depth_map), -1).T)
+def _described(looked: Looked, dictionary: Dictionary) -> Described:
+    """One photo with its parts."""
+    of_classes = probabilities(looked.logits)
+    most = class_logits(looked.logits).topk(min(N_CLASSES, len(of_classes))).indices
+    evidence, shape = looked.evidence, looked.evidence.shape
+    coordinates = dictionary.space.coordinates(looked.feature_map.reshape(len(looked.feature_map), -1).T)
     of_k = {k: dictionary.parts(coordinates, k).reshape(shape) for k in dictionary.ks}
     on_map = coordinates.reshape(*shape, -1)
     return Described(
@@ -156,4 +135,5 @@ INDEX_ANSWERS: dict[type, Answer] = {
     QueryByConcept: query_by_concept,
     SearchRegions: search_regions,
     MapRegions: map_regions,
+    **TOGETHER_ANSWERS,
 }

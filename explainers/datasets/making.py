@@ -165,7 +165,7 @@ def _dictionary(making: Making, photos: Sequence[Known], chosen: Chosen, progres
     sampled: list[np.ndarray] = []
     for group in groups_of([by_hash[sha256] for sha256 in hashes]):
         progress.report(len(sampled) / len(hashes), "Sampling positions")
-        seen = PhotosAtDepth(settings.encoder_name, chosen.depth, chosen.input_size, _photos_in(group))
+        seen = PhotosAtDepth(settings.encoder_name, chosen.depth, chosen.input_size, photos_in(group))
         if seen.photos:
             sampled += making.ask(SampleActivations(seen, n_each, settings.dictionary.seed))
     if not sampled:
@@ -198,7 +198,7 @@ def describe_missing(making: Making, shards: Sequence[Shard], dictionary: Dictio
 def described(making: Making, group: Sequence["Read"], dictionary: Dictionary, key: str) -> list[Row]:
     """The rows of a group of photos, asked of the service together."""
     settings = making.settings
-    seen = PhotosAtDepth(settings.encoder_name, settings.depth or 0, settings.input_size, _photos_in(group))
+    seen = PhotosAtDepth(settings.encoder_name, settings.depth or 0, settings.input_size, photos_in(group))
     answers = iter(making.ask(DescribePhotos(seen, key, dictionary)) if seen.photos else ())
     return [
         unreadable_row(known, error) if photo is None else _row(making, known, photo, next(answers))
@@ -261,7 +261,8 @@ class Read(NamedTuple):
     error: str
 
 
-def _photos_in(group: Sequence[Read]) -> tuple[Photo, ...]:
+def photos_in(group: Sequence[Read]) -> tuple[Photo, ...]:
+    """The photos of a group that could be read."""
     return tuple(photo for _, photo, _ in group if photo is not None)
 
 

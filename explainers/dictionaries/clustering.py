@@ -50,12 +50,16 @@ class Dictionary:
 
     def parts(self, coordinates: np.ndarray, k: int) -> np.ndarray:
         """Which of k parts positions of coordinates (n, q) belong to, (n,); the first of several equally near."""
-        centroids = self.centroids[k]
-        return ((centroids**2).sum(1) - 2 * coordinates @ centroids.T).argmin(1)
+        return nearest(coordinates, self.centroids[k])
 
     def at_other_k(self, part: int, k: int, other_k: int) -> int:
         """The part of another k to which the middle of a part belongs."""
         return int(self.parts(self.centroids[k][part : part + 1], other_k)[0])
+
+
+def nearest(coordinates: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Which of k centroids (k, q) is nearest to each of some coordinates (n, q), (n,); the first of several equally near."""
+    return ((centroids**2).sum(1) - 2 * coordinates @ centroids.T).argmin(1)
 
 
 def fit_dictionary(activations: np.ndarray, settings: DictionarySettings, progress: Progress = IGNORED) -> Dictionary:
@@ -70,8 +74,8 @@ def fit_dictionary(activations: np.ndarray, settings: DictionarySettings, progre
     with threadpool_limits(1):
         for n, k in enumerate(settings.ks):
             progress.report(n / len(settings.ks), f"Clustering {len(activations)} positions into {k} parts")
-            centroids[k], parts = _fitted(coordinates, k, settings.seed)
-            stability[k] = float(adjusted_rand_score(parts, _fitted(coordinates, k, settings.seed + OTHER_SEED)[1]))
+            centroids[k], parts = fitted(coordinates, k, settings.seed)
+            stability[k] = float(adjusted_rand_score(parts, fitted(coordinates, k, settings.seed + OTHER_SEED)[1]))
     return Dictionary(space, centroids, stability)
 
 
@@ -90,7 +94,7 @@ def _unit(differences: np.ndarray) -> np.ndarray:
     return np.divide(differences, norms, out=np.zeros_like(differences), where=norms > 0)
 
 
-def _fitted(coordinates: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def fitted(coordinates: np.ndarray, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Centroids (k, q), the largest cluster first, and the cluster (n,) of every position."""
     fit = KMeans(k, n_init=1, max_iter=MAX_ITERATIONS, random_state=seed).fit(coordinates)
     order = np.argsort(-np.bincount(fit.labels_, minlength=k), kind="stable")

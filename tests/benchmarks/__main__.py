@@ -21,6 +21,7 @@ python -m tests.benchmarks studies    the studies of the Study page, on photogra
 python -m tests.benchmarks audit      the planted caption among the parts of whole data sets of scenes, and in the clean twin
 python -m tests.benchmarks audit_questions  what the questions of the Audit page cost on an index of 2,000 scenes
 python -m tests.benchmarks gate       whether the gate stops the fooled encoder and lets the clean one pass, over seeds of scenes
+python -m tests.benchmarks twins      clean and fooled encoder compared over data sets of scenes: the caption among all pairs
 python -m tests.benchmarks names      named clusters of a scene, and of a video's first frame, found in others
 """
 
@@ -64,6 +65,7 @@ from tests.benchmarks import (
     similar_places,
     study_tables,
     suggestion_choice,
+    twins_compared,
 )
 from tests.benchmarks import attribution_truth as truth
 from tests.benchmarks.encoder_agreement import agreement_table, precision_table
@@ -168,6 +170,7 @@ TABLES = {
     "audit_questions": lambda seeds: audit_questions.question_table(seeds),
     "audit": lambda seeds: audit_truth.audit_table(seeds),
     "gate": lambda seeds: gate_alarms.gate_table(seeds),
+    "twins": lambda seeds: twins_compared.twins_table(seeds),
     "decoding": lambda _: decoding_cost.decoding_table(),
     "bsds": lambda seeds: segmentation_quality.bsds_table(SHARED_FIXTURES, bundled_encoders(), seeds=seeds),
 }
