@@ -83,6 +83,7 @@ def comparison_record(comparison: DataComparison) -> dict[str, Any]:
         "encoders": [of.encoder for of in comparison.chosen],
         "settings": comparison.settings,
         "class_names": names,
+        "sentences": sentences(comparison),
         "stability": comparison.stability,
         "n_photos": comparison.n_photos,
         "n_same": comparison.n_same,
@@ -108,7 +109,7 @@ def _row_record(row: PartDifference, comparison: DataComparison) -> dict[str, An
 
 
 def _lines(mask: np.ndarray) -> list[str]:
-    """A mask (h, w) row by row, 1 where it is."""
+    """A region (h, w) row by row, 1 where it is."""
     return ["".join("01"[int(cell)] for cell in row) for row in mask]
 
 

@@ -15,7 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from explainers.dictionaries.ranking import LEAST_NULL, MIN_PHOTOS, N_BOOTSTRAP, PartEvidence, classes_to_test, rank_parts
+from explainers.dictionaries.permutations import LEAST_NULL
+from explainers.dictionaries.ranking import MIN_PHOTOS, N_BOOTSTRAP, PartEvidence, classes_to_test, rank_parts
 from explainers.visual_tcav.resampling import bootstrap_counts
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, confidence_interval, holm
 from models.progress import IGNORED, Progress

@@ -5,28 +5,26 @@
 
 The null permutes the labels of parts over photos: every photo gets the shares of another one, so whole rows move and what goes
 together in a photo stays together. The sum over the photos of a class decides, since the sum over all never changes. As many
-permutations are drawn as Holm needs to be able to find something at all: the smallest possible p-value, times the number of
-tests, is half the significance level.
+permutations are drawn as Holm needs to be able to find something at all (permutations.py): the smallest possible p-value, times
+the number of tests, is half the significance level.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import rankdata
 
+from explainers.dictionaries.permutations import permutation_p_values
 from explainers.visual_tcav.resampling import bootstrap_counts
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL, confidence_interval, holm
 from models.errors import BadSettings
 from models.progress import IGNORED, Progress
 
 MIN_PHOTOS = 5  # predicted as a class, and predicted as others: with fewer, nothing is said about it
-MAX_TESTS = 5000  # at a time: beyond, the null takes longer than somebody waits
-LEAST_NULL = 999
+MAX_TESTS = 200_000  # at a time: beyond, the null takes longer than somebody waits
 N_BOOTSTRAP = 500
-_ROWS = 1024  # classes times permutations that are summed together
-_ROUNDING = 1e-6  # of the mean share over all photos: sums that differ by less are tied
+MANY_PHOTOS = 2000  # from here on the mean of resampled photos is as good as normal
 
 
 @dataclass(frozen=True)
@@ -79,9 +77,9 @@ def rank_parts(
         )
     p_values = permutation_p_values(shares, predicted, classes, seed, progress)
     corrected = np.array(holm(p_values.ravel().tolist())).reshape(p_values.shape)
-    ranked = []
+    ranks, ranked = rankdata(shares, axis=0), []
     for row, idx in enumerate(classes):
-        of_class = _described(shares, present, predicted == idx, seed)
+        of_class = _described(shares, present, ranks, predicted == idx, seed)
         parts = [
             replace(part, class_idx=idx, p_value=float(p), corrected_p_value=float(c))
             for part, p, c in zip(of_class, p_values[row], corrected[row], strict=True)
@@ -90,33 +88,12 @@ def rank_parts(
     return ranked
 
 
-def permutation_p_values(
-    shares: np.ndarray, predicted: np.ndarray, classes: Sequence[int], seed: int, progress: Progress = IGNORED
-) -> np.ndarray:
-    """One-sided p-values (n_classes, k) of shares (n, k), predicted classes being (n,)."""
-    if not len(classes):
-        return np.ones((0, shares.shape[1]))
-    n_null = max(LEAST_NULL, math.ceil(2 * len(classes) * shares.shape[1] / SIGNIFICANCE_LEVEL))
-    members = (predicted[None] == np.array(classes)[:, None]).astype(np.float32)  # (n_classes, n)
-    shares = shares.astype(np.float32)
-    observed = members @ shares - _ROUNDING * len(predicted)
-    generator, at_a_time = np.random.default_rng(seed), max(1, _ROWS // len(classes))
-    at_least = np.ones(observed.shape, dtype=np.int64)  # the observed one is among them
-    for start in range(0, n_null, at_a_time):
-        progress.report(start / n_null, f"Comparing with {n_null} permutations")
-        n = min(at_a_time, n_null - start)
-        orders = generator.permuted(np.tile(np.arange(len(predicted)), (n, 1)), axis=1)
-        sums = members[:, orders].transpose(1, 0, 2).reshape(n * len(classes), -1) @ shares
-        at_least += (sums.reshape(n, *observed.shape) >= observed).sum(0)
-    return at_least / (n_null + 1)
-
-
-def _described(shares: np.ndarray, present: np.ndarray, within: np.ndarray, seed: int) -> list[PartEvidence]:
+def _described(shares: np.ndarray, present: np.ndarray, ranks: np.ndarray, within: np.ndarray, seed: int) -> list[PartEvidence]:
     """Every part for the class whose photos are ``within`` (n,), not tested yet."""
     own, others = shares[within], shares[~within]
     means, means_elsewhere = own.mean(0), others.mean(0)
     replicates = _replicate_means(own, seed) - _replicate_means(others, seed + 1)
-    superiority = (rankdata(shares, axis=0)[within].mean(0) - (len(own) + 1) / 2) / len(others)
+    superiority = (ranks[within].mean(0) - (len(own) + 1) / 2) / len(others)
     return [
         PartEvidence(
             class_idx=-1,
@@ -137,5 +114,8 @@ def _described(shares: np.ndarray, present: np.ndarray, within: np.ndarray, seed
 
 
 def _replicate_means(values: np.ndarray, seed: int) -> np.ndarray:
-    """Means (N_BOOTSTRAP, k) over resampled rows of (n, k)."""
+    """Means (N_BOOTSTRAP, k) over resampled rows of (n, k); of very many rows, normal ones with the same spread."""
+    if len(values) > MANY_PHOTOS:
+        normal = np.random.default_rng([seed, len(values)]).standard_normal((N_BOOTSTRAP, values.shape[1]))
+        return values.mean(0) + normal * values.std(0) / len(values) ** 0.5
     return bootstrap_counts(len(values), N_BOOTSTRAP, seed) @ values / len(values)

@@ -33,10 +33,10 @@ def test_what_one_encoder_gains_comes_first_and_what_it_loses_last():
 
 def test_noise_is_rarely_significant():
     n_found = 0
-    for seed in range(40):
+    for seed in range(16):
         rows = rank_differences(Evidence(PREDICTED, noise(seed)), Evidence(PREDICTED, noise(1000 + seed)), PRESENT, seed)
         n_found += any(row.significant for row in rows)
-    assert n_found <= 6  # 2 are expected at 5 %; more than 6 in 40 happen once in 300
+    assert n_found <= 3  # of 16, 0.8 are expected at 5 %; more than 3 happen once in a hundred
 
 
 def test_p_values_of_exchanged_pairs_are_those_counted_by_hand():

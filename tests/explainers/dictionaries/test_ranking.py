@@ -1,10 +1,15 @@
 """Which parts carry the evidence, and where it fails, on photos made by hand."""
 
+import tracemalloc
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from explainers.dictionaries.failures import rank_failures
-from explainers.dictionaries.ranking import classes_to_test, permutation_p_values, rank_parts
+from explainers.dictionaries.permutations import permutation_p_values, shuffle_first, sums_of_first
+from explainers.dictionaries.ranking import classes_to_test, rank_parts
+from explainers.visual_tcav.significance import holm
 from models.errors import BadSettings
 
 PREDICTED = np.repeat([0, 1, 2], 20)
@@ -41,10 +46,45 @@ def test_the_smallest_p_value_can_survive_holm():
     assert permutation_p_values(planted(), PREDICTED, [0, 1, 2], seed=0).min() * 12 <= 0.05
 
 
+def test_p_values_are_those_of_all_draws_counted_one_by_one():
+    shares, predicted = np.random.default_rng(2).random((9, 3)), np.array([0] * 3 + [1] * 6)
+    draws = np.array([shares[list(three)].sum(0) for three in combinations(range(9), 3)])
+    exact = (draws >= shares[:3].sum(0) - 1e-9).mean(0)
+    of_others = (draws <= shares[:3].sum(0) + 1e-9).mean(0)  # class 1 has most photos: its sum is large where theirs is small
+    p_values = permutation_p_values(np.tile(shares, (1, 100)), predicted, [0, 1], seed=0)  # of 24,000 permutations
+    assert p_values[0, :3] == pytest.approx(exact, abs=0.05) and p_values[1, :3] == pytest.approx(of_others, abs=0.05)
+
+
+def test_first_places_are_drawn_evenly_whether_few_or_many():
+    for n_first in (2, 20):
+        orders = np.tile(np.arange(24), (20_000, 1))
+        shuffle_first(orders, n_first, np.random.default_rng(0))
+        assert (np.sort(orders, 1) == np.arange(24)).all()
+        counts = np.bincount(orders[:, 1], minlength=24)
+        assert abs(counts / 20_000 - 1 / 24).max() < 0.006  # four standard errors
+    sums = sums_of_first(np.eye(4), np.array([[2, 0, 1, 3]]), np.array([1, 3]))
+    assert sums.tolist() == [[[0, 0, 1, 0], [1, 1, 1, 0]]]
+
+
+def test_thousands_of_tests_find_what_is_planted_in_bounded_memory():
+    generator = np.random.default_rng(0)
+    predicted = np.arange(1500) % 150
+    shares = generator.random((1500, 50), np.float32)
+    shares[predicted == 7, 3] += 0.8
+    tracemalloc.start()
+    p_values = permutation_p_values(shares, predicted, list(range(150)), seed=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    corrected = np.array(holm(p_values.ravel().tolist())).reshape(p_values.shape)
+    assert np.argwhere(corrected <= 0.05).tolist() == [[7, 3]]
+    assert peak < 150e6  # 7,500 tests; 300,000 permutations at once would take 1.8 GB
+    assert 0.035 < (p_values <= 0.05).mean() < 0.065
+
+
 def test_classes_of_few_photos_are_left_out_and_too_many_tests_refused():
     assert classes_to_test(np.array([0] * 5 + [1] * 4 + [2] * 9)) == [0, 2]
-    with pytest.raises(BadSettings, match="6000 tests"):
-        rank_parts(np.zeros((60, 2000)), np.zeros((60, 2000), bool), PREDICTED, [0, 1, 2], seed=0)
+    with pytest.raises(BadSettings, match="300000 tests"):
+        rank_parts(np.zeros((60, 100_000)), np.zeros((60, 100_000), bool), PREDICTED, [0, 1, 2], seed=0)
 
 
 def test_a_part_of_most_errors_comes_first():
