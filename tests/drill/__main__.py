@@ -2,6 +2,7 @@
 
 python -m tests.drill           all of them but the last
 python -m tests.drill kills     writers of the library that are killed: 300
+python -m tests.drill index     makers of an index that are killed in the middle of a shard: 20
 python -m tests.drill disk      a disk that is full; needs the right to mount one
 python -m tests.drill hub       a hub that is slow, cut, sends wrong bytes, or answers 404 and 503
 python -m tests.drill privacy   whether one session can see the pictures of another
@@ -22,6 +23,7 @@ from typing import Any
 from tests.drill.full_disk import fill, small_disk
 from tests.drill.fuzz import fuzz, readers
 from tests.drill.hub import fail
+from tests.drill.index_kills import kill_makers
 from tests.drill.kills import kill_writers
 from tests.drill.load import load
 from tests.drill.memory import BOUNDS, MOST_GROWTH, grow
@@ -29,6 +31,7 @@ from tests.drill.privacy import two_sessions
 from tests.drill.serving import dashboard
 
 N_KILLS = 300
+N_INDEX_KILLS = 20
 LOAD_SECONDS = 120.0
 LEAST_WORK, MOST_SPREAD, MOST_CACHED, MOST_NEW = 0.9, 3.0, 0.3, 3.0  # what is promised of sixteen people on two cores
 FUZZ_SECONDS = 600.0
@@ -41,6 +44,14 @@ def kills() -> bool:
         tally = kill_writers(Path(folder) / "library", N_KILLS)
     _print(tally)
     return not tally.wrong and not tally.litter_after_a_day
+
+
+def index() -> bool:
+    """20 makers of an index killed in the middle of a shard; whether each index has the bytes of one left alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        tally = kill_makers(Path(folder), N_INDEX_KILLS)
+    _print(tally)
+    return tally.n_kills >= N_INDEX_KILLS and not tally.wrong
 
 
 def disk() -> bool:
@@ -105,6 +116,7 @@ def _print(outcome: Any) -> None:
 
 DRILLS: dict[str, Callable[[], bool]] = {
     "kills": kills,
+    "index": index,
     "disk": disk,
     "hub": failing_hub,
     "privacy": privacy,
