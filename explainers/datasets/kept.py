@@ -1,14 +1,19 @@
 """Where a server's data sets and indexes are.
 
-ENCODERSCOPE_HOME/indexes    indexes that it made itself
-ENCODERSCOPE_DATA            what its operator laid down: indexes, and data sets to make some of
+ENCODERSCOPE_HOME/indexes        indexes that it made itself
+ENCODERSCOPE_HOME/comparisons    comparisons with other encoders, on the photos of an index
+ENCODERSCOPE_HOME/scenes         rendered scenes by their number
+ENCODERSCOPE_DATA                what its operator laid down: indexes, and data sets to make some of
 """
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
-from explainers.datasets.index import MANIFEST
+from explainers.datasets.index import MANIFEST, Index
+from explainers.datasets.scene_photos import OBJECTS, PHOTOS
+from explainers.datasets.shards import hash_of
 from explainers.datasets.sources import READERS
 from models.files import home
 
@@ -29,6 +34,32 @@ def data_sets() -> dict[str, Path]:
     """What the operator laid down to make indexes of, by name: folders without an index, and tables."""
     children = _children(operators_folder())
     return {path.name: path for path in children if path.suffix.lower() in READERS or (path.is_dir() and not is_whole(path))}
+
+
+def scenes_folder(n_scenes: int) -> Path:
+    """The folder of so many rendered scenes with their objects."""
+    return home() / "scenes" / str(n_scenes)
+
+
+def photos_of(index: Index) -> tuple[Path, Path | None] | None:
+    """Where on this server the photos of an index are, and their true masks if there are any; None if they are not here."""
+    data_name = index.manifest["data"]
+    if re.fullmatch(r"\d+ scenes", data_name):
+        folder = scenes_folder(int(data_name.split()[0]))
+        return (folder / PHOTOS, folder / OBJECTS) if (folder / PHOTOS).is_dir() else None
+    data = data_sets().get(data_name)
+    return None if data is None else (data, None)
+
+
+def comparison_file(index: Index, other: str) -> Path:
+    """The file of the comparison of an index's encoder with another one, which may be there or not."""
+    return home() / "comparisons" / f"{index.key[:16]}-{hash_of(other)[:16]}.json"
+
+
+def comparison_files(index: Index) -> list[Path]:
+    """The comparisons that were made with the encoder of an index, the newest first."""
+    files = (home() / "comparisons").glob(f"{index.key[:16]}-*.json")
+    return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def operators_folder() -> Path | None:

@@ -8,7 +8,7 @@ top = frame.begin("Audit", "Which parts of a whole data set carry the evidence f
 notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
     from explainers.datasets.questions import AskAudit
-    from pages.audit import choice, concept_making, making, views
+    from pages.audit import choice, comparison, concept_making, making, views
     from pages.common import door, jobs, link
 
 link.begin()
@@ -28,5 +28,6 @@ else:
     top.name(index.manifest["data"], index.encoder_name)
     with door.refusals_shown():
         is_private = views.draw(index, audit)
+        comparison.draw(index)
 door.draw_link_notes(notes, photo_is_private=is_private)
 link.write()

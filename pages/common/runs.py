@@ -15,10 +15,14 @@ Outcome = TypeVar("Outcome")
 
 
 def draw(
-    runs: Runs[Outcome], shown: Callable[[], list[Run[Outcome]]], when_done: Callable[[Run[Outcome]], None], stop_help: str
+    runs: Runs[Outcome],
+    shown: Callable[[], list[Run[Outcome]]],
+    when_done: Callable[[Run[Outcome]], None],
+    stop_help: str,
+    key: str = "runs",
 ) -> None:
     """Every run of ``shown`` that goes on, and one's own that have failed. When one is done, ``when_done`` hears of it and the
-    page is drawn anew."""
+    page is drawn anew. A page that shows several kinds gives each a ``key``."""
 
     def draw_runs() -> None:
         is_done = False
@@ -35,7 +39,7 @@ def draw(
             link.rerun()
 
     is_busy = any(not run.done for run in shown())
-    st.fragment(draw_runs, run_every=POLL_SECONDS if is_busy else None, key="runs")()
+    st.fragment(draw_runs, run_every=POLL_SECONDS if is_busy else None, key=key)()
 
 
 def _draw_running(run: Run[Outcome], stop_help: str) -> None:
