@@ -14,7 +14,7 @@ from explainers.datasets.runs import ComparisonRuns
 from explainers.datasets.thumbnails import read_thumbnail
 from models.errors import EncoderscopeError
 from pages.audit import wall
-from pages.common import jobs, thread
+from pages.common import access, jobs, thread, trail
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.runs import draw as draw_all
 from pages.common.text import escaped
@@ -59,6 +59,9 @@ def draw(index: Index) -> None:
 
 
 def _draw_form(index: Index) -> None:
+    if not access.may("indexes"):
+        st.caption(f"{access.WHOSE['indexes']} {access.remedy()}")
+        return
     entries = [entry for entry in jobs.service().catalog.entries() if entry.name != index.encoder_name]
     titles = {entry.name: f"{entry.title} ↓" if entry.state == "needs download" else entry.title for entry in entries}
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -69,7 +72,9 @@ def _draw_form(index: Index) -> None:
 
 def _compare(index: Index) -> None:
     try:
+        access.require("indexes")
         runs().start(index, st.session_state[_OTHER], thread.owner())
+        trail.record(access.person().name, "audit", f"A comparison of '{index.name}' with another encoder was begun.")
     except EncoderscopeError as refusal:
         st.session_state[_REFUSED] = str(refusal)
 
