@@ -79,15 +79,9 @@ def _of_questions(service: ExplainerService, folder: Path) -> list[dict]:
     timed("six concepts again", lambda: ask(ranking))
     class_idx = CLASS_NAMES.index(MARKED_CLASS)
     parts = tuple((class_idx, row.part) for row in audit.of_class(class_idx)[:5])
-    replaced = timed("five parts replaced", lambda: ask(ReplaceParts(*about, folder / PHOTOS, K, parts)))
+    timed("five parts replaced", lambda: ask(ReplaceParts(*about, folder / PHOTOS, K, parts)))
     timed("800 regions on a plane", lambda: ask(MapRegions(*about, K)))
     n_regions = len(index.regions(K, ("part",)))
-    for of_part in replaced:
-        drop = of_part.drop
-        row = next(row for row in audit.of_class(class_idx) if row.part == of_part.part)
-        figures = {"evidence": row.share, "drop": drop.drop, "low": drop.interval[0], "high": drop.interval[1]}
-        more = {"other places": drop.elsewhere, "changed": of_part.changed, "p, Holm": drop.corrected_p_value}
-        rows.append({"question": f"part {of_part.part}, {audit.parts[of_part.part].place}"} | figures | more)
     return [row | {"regions": n_regions} for row in rows]
 
 
