@@ -121,8 +121,8 @@ def sentences(comparison: DataComparison, n_parts: int = 2) -> list[str]:
     labelled = comparison.labelled
     if labelled.n:
         said.append(
-            f"Of {labelled.n} labelled photos, {labelled.n_right[0]} were right and {labelled.n_right[1]} are: "
-            f"{labelled.n_mended} became right, {labelled.n_broken} wrong."
+            f"Of {labelled.n} labelled photos, {labelled.n_right[0]} are right with '{first}' and {labelled.n_right[1]} with "
+            f"'{second}': {labelled.n_mended} become right, {labelled.n_broken} wrong."
         )
     gains = [row for row in comparison.differences if row.significant and row.difference > 0][:n_parts]
     losses = [row for row in reversed(comparison.differences) if row.significant and row.difference < 0][:n_parts]
@@ -132,11 +132,12 @@ def sentences(comparison: DataComparison, n_parts: int = 2) -> list[str]:
 
 
 def _part_sentence(row: PartDifference, comparison: DataComparison) -> str:
+    first, second = (of.encoder.name for of in comparison.chosen)
     place = comparison.places[row.part].place
     where = f", {'beside the object' if place == 'beside it' else place}," if place else ""
     low, high = row.interval
     return (
-        f"Part {row.part}{where} carries {row.second:.0%} of the evidence for '{comparison.class_names[row.class_idx]}', "
-        f"{row.first:.0%} before (difference {row.difference:+.2f} [{low:+.2f}, {high:+.2f}], "
+        f"Part {row.part}{where} carries {row.second:.0%} of the evidence for '{comparison.class_names[row.class_idx]}' with "
+        f"'{second}', {row.first:.0%} with '{first}' (difference {row.difference:+.2f} [{low:+.2f}, {high:+.2f}], "
         f"p = {row.corrected_p_value:.2g} after Holm)."
     )
