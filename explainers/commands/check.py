@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--random", default="scenes", metavar="SET", help="random counterpart of them (default: %(default)s)")
     parser.add_argument("--forbid-part", nargs="+", type=int, default=(), metavar="P", help="numbers of parts")
     parser.add_argument("--parts", action="store_true", help="forbid every part beside the object")
+    parser.add_argument("--beside", action="store_true", help="forbid concepts beside the object only")
     parser.add_argument("--k", type=int, metavar="K", help="how many parts (default: the middle one of the index)")
     parser.add_argument("--max-share", type=float, default=default.max_share, help="of the evidence (default: %(default)s)")
     parser.add_argument("--level", type=float, default=default.level, help="of significance, after Holm (default: %(default)s)")
@@ -52,7 +53,9 @@ def run(parsed: argparse.Namespace) -> int:
         index = index_of(release, work.answer, with_estimate(on_bar(work)))
         for name, reason in index.refused().items():
             work.complain(f"{name}: {reason}")
-        settings = GateSettings(parsed.k or index.middle_k, parsed.max_share, parsed.level, parsed.parts, parsed.seed)
+        settings = GateSettings(
+            parsed.k or index.middle_k, parsed.max_share, parsed.level, parsed.parts, parsed.beside, parsed.seed
+        )
         verdict = verdict_of(index, settings, _forbid(work, parsed), work.answer, parsed.baseline)
     _write(verdict, parsed)
     return FOUND if verdict.findings else ALL_DONE

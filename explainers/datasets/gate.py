@@ -1,6 +1,7 @@
 """A gate before a release: does an encoder rest on what it must not?
 
-What is forbidden is a concept (by the parts that respond to it), a part by its number, or any part beside the object. It is found
+What is forbidden is a concept (by the parts that respond to it; everywhere, or beside the object only), a part by its number, or
+any part beside the object. It is found
 where it carries a larger share of the evidence for a class than is allowed, and more than in other photos by more than chance
 (permutations, Holm over everything that is checked together).
 """
@@ -31,6 +32,7 @@ class GateSettings:
     max_share: float = 0.1  # of the evidence for a class
     level: float = 0.05  # of significance
     beside: bool = False  # whether every part beside the object is forbidden
+    concepts_beside: bool = False  # whether concepts are forbidden beside the object only
     seed: int = 0
 
 
@@ -41,6 +43,7 @@ class Forbidden:
     name: str
     parts: tuple[int, ...]
     kind: Kind = "part"
+    only_beside: bool = False  # only what lies beside the object counts
 
 
 @dataclass(frozen=True)
@@ -99,12 +102,17 @@ def forbidden_things(
     are."""
     if unknown := [part for part in parts if not 0 <= part < settings.k]:
         raise BadSettings(f"There is no part {unknown[0]} of {settings.k}; they are numbered from 0 to {settings.k - 1}.")
-    things = [Forbidden(f"The concept '{named.name}'", named.parts, "concept") for named in concepts]
+    where = ", beside the object," if settings.concepts_beside else ""
+    things = [Forbidden(f"The concept '{c.name}'{where}", c.parts, "concept", settings.concepts_beside) for c in concepts]
     things += [Forbidden(f"Part {part}", (part,)) for part in parts]
+    if settings.beside or settings.concepts_beside:
+        shares = shares_of(index, settings.k)
+        if shares.on_object is None:
+            raise BadSettings(
+                "This index does not know where objects are. Make it with --truth, or leave --parts and --beside out."
+            )
     if settings.beside:
-        places = places_of(index, settings.k, shares_of(index, settings.k))
-        if all(place.on_object is None for place in places):
-            raise BadSettings("This index does not know where objects are. Make it with --truth, or leave --parts out.")
+        places = places_of(index, settings.k, shares)
         beside = [place.part for place in places if place.place == "beside it"]
         things += [Forbidden(f"Part {part}, beside the object,", (part,), "beside") for part in beside]
     return tuple(things)
@@ -115,9 +123,10 @@ def check(index: Index, settings: GateSettings, things: Sequence[Forbidden], pro
     if settings.k not in index.ks:
         raise BadSettings(f"This index has no {settings.k} parts. Choose among {', '.join(map(str, index.ks))}.")
     at_hand = [thing for thing in things if thing.parts]
-    shares = shares_of(index, settings.k)
-    evidence = np.stack([shares.evidence[:, thing.parts].sum(1) for thing in at_hand], 1) if at_hand else np.zeros((0, 0))
-    present = np.stack([shares.present[:, thing.parts].any(1) for thing in at_hand], 1) if at_hand else np.zeros((0, 0))
+    shares = {beside: shares_of(index, settings.k, only_beside=beside) for beside in {thing.only_beside for thing in at_hand}}
+    columns = [(shares[thing.only_beside], thing.parts) for thing in at_hand]
+    evidence = np.stack([of.evidence[:, parts].sum(1) for of, parts in columns], 1) if at_hand else np.zeros((0, 0))
+    present = np.stack([of.present[:, parts].any(1) for of, parts in columns], 1) if at_hand else np.zeros((0, 0))
     predicted = index.photos["predicted"].to_numpy()
     classes = classes_to_test(predicted)
     rows = rank_parts(evidence, present, predicted, classes, settings.seed, progress) if at_hand else []

@@ -1,7 +1,7 @@
 """Whether the gate stops the encoder that fell for the planted caption and lets the clean one pass, on fresh scenes by seed.
 
-Two gates at k = 64 as they come: the concept `watermark` is forbidden, or every part beside the object. A row per encoder and
-seed: in which classes each found something, and whether it named the caption for "woven star".
+Three gates at k = 64 as they come: the concept `watermark` is forbidden; it is forbidden beside the object; or every part beside
+the object is. A row per encoder and seed: in which classes each found something, and whether it named the caption for "woven star".
 """
 
 import tempfile
@@ -48,12 +48,15 @@ def gate_row(service: ExplainerService, folder: Path, encoder: str, seed: int) -
     library = service.library
     concept = Forbid((library.open_set(CONCEPT, "concept"),), library.open_set("scenes", "random"))
     by_concept = verdict_of(index, GateSettings(K), concept, ask)
+    concept_beside = verdict_of(index, GateSettings(K, concepts_beside=True), concept, ask)
     by_place = verdict_of(index, GateSettings(K, beside=True), Forbid(), ask)
     return {
         "encoder": encoder,
         "seed": seed,
         "concept: classes": classes_of(by_concept),
         "concept: caption named": MARKED_CLASS in {row.class_name for row in by_concept.findings},
+        "concept beside: classes": classes_of(concept_beside),
+        "concept beside: caption named": MARKED_CLASS in {row.class_name for row in concept_beside.findings},
         "beside: classes": classes_of(by_place),
         "beside: caption named": names_the_caption(by_place, index),
     }

@@ -2,7 +2,7 @@
 
 import pickle
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +114,15 @@ def test_in_the_clean_twin_the_first_part_lies_on_the_object(twins):
     assert audit.parts[first.part].place == "on the object"
 
 
+def test_on_objects_and_beside_them_there_is_all_the_evidence(twins):
+    index = twins["scenes-cnn"].index
+    everywhere, aside = (shares_of(index, 32, only_beside=beside).evidence for beside in (False, True))
+    table = index.regions(32, ("part", "evidence", "on_object"))
+    on_objects = sum(row["evidence"] for row in table.to_pylist() if row["on_object"] >= 0.5)
+    assert 0 < aside.sum() < everywhere.sum() and (aside <= everywhere).all()
+    assert everywhere.sum() - aside.sum() == pytest.approx(on_objects)
+
+
 def test_the_first_part_responds_to_the_concept_of_the_caption(twins):
     fooled = twins["scenes-cnn-watermark"]
     assert fooled.audit.of_class(WOVEN_STAR)[0].part in fooled.named[0].parts
@@ -126,6 +135,10 @@ def test_the_gate_finds_the_caption_in_the_twin_and_not_in_the_clean_one(twins, 
     named = {row.name for row in verdict.findings if row.class_name == "woven star"}
     assert ("The concept 'watermark'" in named) == (name == "scenes-cnn-watermark")
     assert any("beside the object" in thing for thing in named) == (name == "scenes-cnn-watermark")
+    aside = replace(settings, beside=False, concepts_beside=True)
+    found_aside = check(of.index, aside, forbidden_things(of.index, aside, of.named, ())).findings
+    assert {row.class_name for row in found_aside} == ({"woven star"} if name == "scenes-cnn-watermark" else set())
+    assert all(row.name == "The concept 'watermark', beside the object," for row in found_aside)
     assert junit(verdict).count(b"<failure") == len(verdict.findings)
     assert verdict_record(verdict)["passed"] == (not verdict.findings)
 
@@ -238,6 +251,8 @@ def test_what_cannot_be_forbidden_or_searched_is_refused(made, tmp_path, index_s
         forbidden_things(index, GateSettings(4), (), (4,))
     with pytest.raises(BadSettings, match="where objects are"):
         forbidden_things(index, GateSettings(4, beside=True), (), ())
+    with pytest.raises(BadSettings, match="leave --parts and --beside out"):
+        forbidden_things(index, GateSettings(4, concepts_beside=True), (), ())
     with pytest.raises(BadSettings, match="6 are needed"):
         index_service.ask(SearchRegions(index.folder, index.key, 4, (1.0,))).result(60)
     verdict = check(index, GateSettings(4), [Forbidden("The concept 'sky'", ())])
