@@ -1,7 +1,7 @@
 """Whether the gate stops the encoder that fell for the planted caption and lets the clean one pass, on fresh scenes by seed.
 
 Three gates at k = 64 as they come: the concept `watermark` is forbidden; it is forbidden beside the object; or every part beside
-the object is. A row per encoder and seed: in which classes each found something, and whether it named the caption for "woven star".
+the object is. A row per encoder and seed: in which classes each found something, and whether it named the caption of woven stars.
 """
 
 import tempfile
