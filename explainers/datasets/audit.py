@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from explainers.datasets.findings import Audit, PartPlace
 from explainers.datasets.index import Index, open_index
@@ -70,7 +70,7 @@ def shares_of(index: Index, k: int, *, only_beside: bool = False) -> Shares:
     """Photos by parts, summed over regions: all, or only those that lie beside objects by more than half, where that is known."""
     table = index.regions(k, ("part", "n_cells", "evidence", "on_object"))
     if only_beside:
-        table = table.filter(pc.less(table["on_object"], 0.5))
+        table = table.filter(pa.array(table["on_object"].to_numpy() < 0.5))
     place = table["photo_idx"].to_numpy() * k + table["part"].to_numpy()
     shape = len(index.photos), k
 
