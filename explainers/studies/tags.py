@@ -164,7 +164,7 @@ def _methods_table(rows: Rows) -> Table:
     columns = [
         Column("encoder", "Encoder"),
         Column("method", "Method"),
-        Column("n_informed", "Classes with an effect", "That the tag truly speaks for, over the scenes of all seeds."),
+        Column("n_informed", "Classes with an effect", "That the tag truly speaks for, over the scenes of all seeds.", digits=0),
         *measure("ordered", "Ordered", "Somers' D over classes given the true effects: 1 all in the right order.", digits=2),
         *measure("first", "Class with an effect first", "Share of seeds in which it is put before all others.", digits=2),
         *measure("noticed", "Noticed", "Of classes with an effect, the share that is credited: p at most 0.05.", digits=2),

@@ -20,7 +20,7 @@ def chart(figure: Figure) -> go.Figure:
     layout = {
         "height": _HEIGHT,
         "margin": theme.MARGIN,
-        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
+        "legend": theme.LEGEND_ABOVE if figure.kind == "bars" else {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"},
         "xaxis": {"title": {"text": escape(figure.x_title)}, "fixedrange": True, "automargin": True},
         "yaxis": {"title": {"text": escape(figure.y_title)}, "fixedrange": True},
         "barmode": "group",
@@ -100,7 +100,7 @@ def _intervals(series: Series) -> dict[str, Any] | None:
 
 def _bars(series: Series, colour: str) -> go.Bar:
     return go.Bar(
-        x=[escape(str(x)) for x in series.xs],
+        x=[escape(str(x)).replace(", ", ",<br>") for x in series.xs],  # long names do not run into each other
         y=series.ys,
         name=escape(series.name),
         marker={"color": theme.faint(colour, 0.35) if series.oracle else colour, "line": {"color": colour, "width": 1}},
