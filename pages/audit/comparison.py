@@ -62,7 +62,10 @@ def _draw_form(index: Index) -> None:
     if not access.may("indexes"):
         st.caption(f"{access.WHOSE['indexes']} {access.remedy()}")
         return
-    entries = [entry for entry in jobs.service().catalog.entries() if entry.name != index.encoder_name]
+    listed = jobs.service().catalog.entries()
+    learnt_from = next((entry.learnt_from for entry in listed if entry.name == index.encoder_name), "")
+    others = (entry for entry in listed if entry.name != index.encoder_name)
+    entries = sorted(others, key=lambda entry: entry.learnt_from != learnt_from)  # those that may have its classes first
     titles = {entry.name: f"{entry.title} ↓" if entry.state == "needs download" else entry.title for entry in entries}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         help_text = "Both look at all photos of this index; it needs the same classes."
