@@ -14,7 +14,7 @@ from explainers.datasets.runs import ComparisonRuns
 from explainers.datasets.thumbnails import read_thumbnail
 from models.errors import EncoderscopeError
 from pages.audit import wall
-from pages.common import access, jobs, thread, trail
+from pages.common import access, door, jobs, thread, trail
 from pages.common.downloads import Download, draw_downloads, file_stem
 from pages.common.runs import draw as draw_all
 from pages.common.text import escaped
@@ -62,9 +62,9 @@ def _draw_form(index: Index) -> None:
     if not access.may("indexes"):
         st.caption(f"{access.WHOSE['indexes']} {access.remedy()}")
         return
-    listed = jobs.service().catalog.entries()
-    learnt_from = next((entry.learnt_from for entry in listed if entry.name == index.encoder_name), "")
-    others = (entry for entry in listed if entry.name != index.encoder_name)
+    catalog = jobs.service().catalog
+    learnt_from = door.learnt_from(catalog, index.encoder_name)
+    others = (entry for entry in catalog.entries() if entry.name != index.encoder_name)
     entries = sorted(others, key=lambda entry: entry.learnt_from != learnt_from)  # those that may have its classes first
     titles = {entry.name: f"{entry.title} ↓" if entry.state == "needs download" else entry.title for entry in entries}
     with st.container(horizontal=True, vertical_alignment="bottom"):

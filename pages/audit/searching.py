@@ -65,7 +65,7 @@ def _by_region(index: Index) -> tuple[tuple[float, ...] | None, bool]:
     """Draws the choice of a region of a photo; what looks for such, if there is one, and whether the photo is private."""
     left, right = st.columns([1, 1], gap="large")
     with left:
-        photo, refusals = photos.choose(jobs.service().catalog.entry(index.encoder_name).learnt_from)
+        photo, refusals = photos.choose(door.learnt_from(jobs.service().catalog, index.encoder_name))
         door.draw_refusals(st.container(), refusals)
         by = choices.choose("Region", "by", _BYS, _BY_HELP)
     if photo is None:

@@ -32,6 +32,14 @@ def choose_encoder(catalog: Catalog) -> EncoderChoice:
     return EncoderChoice(name, catalog.entry(name).learnt_from if name else "", st.empty())
 
 
+def learnt_from(catalog: Catalog, name: str) -> LearntFrom:
+    """What an encoder learnt from; "" also where it is not there any more, as that of an old index may be."""
+    try:
+        return catalog.entry(name).learnt_from
+    except EncoderscopeError:
+        return ""
+
+
 def opened_encoder(catalog: Catalog, choice: EncoderChoice) -> EncoderInfo:
     """The encoder once it is open, with its facts in the sidebar; the page ends where there is none, or it is refused."""
     name = choice.name
