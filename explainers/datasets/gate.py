@@ -123,10 +123,7 @@ def check(index: Index, settings: GateSettings, things: Sequence[Forbidden], pro
     if settings.k not in index.ks:
         raise BadSettings(f"This index has no {settings.k} parts. Choose among {', '.join(map(str, index.ks))}.")
     at_hand = [thing for thing in things if thing.parts]
-    shares = {beside: shares_of(index, settings.k, only_beside=beside) for beside in {thing.only_beside for thing in at_hand}}
-    columns = [(shares[thing.only_beside], thing.parts) for thing in at_hand]
-    evidence = np.stack([of.evidence[:, parts].sum(1) for of, parts in columns], 1) if at_hand else np.zeros((0, 0))
-    present = np.stack([of.present[:, parts].any(1) for of, parts in columns], 1) if at_hand else np.zeros((0, 0))
+    evidence, present = _columns(index, settings.k, at_hand)
     predicted = index.photos["predicted"].to_numpy()
     classes = classes_to_test(predicted)
     rows = rank_parts(evidence, present, predicted, classes, settings.seed, progress) if at_hand else []
@@ -134,6 +131,14 @@ def check(index: Index, settings: GateSettings, things: Sequence[Forbidden], pro
     silent = tuple(thing.name for thing in things if not thing.parts)
     key = dictionary_key((index.folder / DICTIONARY).read_bytes())
     return Verdict(index.key, index.manifest["encoder"], settings, checked, silent, key)
+
+
+def _columns(index: Index, k: int, things: Sequence[Forbidden]) -> tuple[np.ndarray, np.ndarray]:
+    """Share of the evidence, and whether the photo has any, for each of some things, (n, n_things) each."""
+    shares = {beside: shares_of(index, k, only_beside=beside) for beside in {thing.only_beside for thing in things}}
+    each = [shares[thing.only_beside].together([thing.parts]) for thing in things]
+    evidence, present = ([column for column, _ in each], [column for _, column in each])
+    return (np.hstack(evidence), np.hstack(present)) if each else (np.zeros((0, 0)), np.zeros((0, 0), dtype=bool))
 
 
 def _checked(thing: Forbidden, class_name: str, row: PartEvidence, settings: GateSettings) -> Checked:

@@ -3,13 +3,10 @@
 On a busy machine the clock says more of the others; the processor's seconds are of this process, all threads together.
 """
 
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 
-from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.index import Index
 from explainers.datasets.making import Making, make_index
 from explainers.datasets.questions import (
@@ -21,15 +18,15 @@ from explainers.datasets.questions import (
     ReplaceParts,
     SearchRegions,
 )
-from explainers.datasets.scene_photos import FIRST_SEED, MARKED_CLASS, OBJECTS, PHOTOS, write_scenes
+from explainers.datasets.scene_photos import MARKED_CLASS, OBJECTS, PHOTOS
 from explainers.datasets.settings import IndexSettings
 from explainers.datasets.sources import list_items
 from explainers.datasets.truths import objects_in
-from explainers.library.library import ConceptLibrary
 from explainers.library.regions import box_region
 from explainers.service.service import ExplainerService
 from models.photo import photo_from_array
 from models.scenes.scenes import CLASS_NAMES, render, sample_scene
+from tests.benchmarks.audit_truth import scenes_and_service
 
 N_SCENES, K, ENCODER = 2000, 64, "scenes-cnn-watermark"
 CONCEPTS = ("watermark", "striped", "dotted", "chequered", "zigzag", "red")
@@ -39,13 +36,7 @@ def question_table(seeds: Sequence[int], n_scenes: int = N_SCENES) -> list[dict]
     """One row per question, on an index of fresh scenes; of each seed."""
     rows = []
     for seed in seeds:
-        with (
-            tempfile.TemporaryDirectory() as name,
-            closing(ExplainerService(library=ConceptLibrary(Path(name) / "home"), more_answers=INDEX_ANSWERS)) as service,
-        ):
-            folder = Path(name)
-            first = FIRST_SEED + seed * n_scenes
-            write_scenes(folder, range(first, first + n_scenes))
+        with scenes_and_service(seed, n_scenes) as (folder, service):
             rows += _of_questions(service, folder)
     return rows
 

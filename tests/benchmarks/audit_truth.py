@@ -7,8 +7,8 @@ more is covered.
 
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +30,22 @@ N_SCENES, K, COVERED = 480, 64, 0.25
 TWINS = ("scenes-cnn-watermark", "scenes-cnn")
 
 
+@contextmanager
+def scenes_and_service(seed: int, n_scenes: int) -> Iterator[tuple[Path, ExplainerService]]:
+    """A folder of scenes that belong to the seed, and a service with a library of its own."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        closing(ExplainerService(library=ConceptLibrary(Path(name) / "home"), more_answers=INDEX_ANSWERS)) as service,
+    ):
+        write_scenes(Path(name), range(FIRST_SEED + seed * n_scenes, FIRST_SEED + (seed + 1) * n_scenes))
+        yield Path(name), service
+
+
 def audit_table(seeds: Sequence[int], n_scenes: int = N_SCENES) -> list[dict]:
     """One row per seed and twin; every seed has other scenes."""
     rows = []
     for seed in seeds:
-        with (
-            tempfile.TemporaryDirectory() as name,
-            closing(ExplainerService(library=ConceptLibrary(Path(name) / "home"), more_answers=INDEX_ANSWERS)) as service,
-        ):
-            folder = Path(name)
-            write_scenes(folder, range(FIRST_SEED + seed * n_scenes, FIRST_SEED + (seed + 1) * n_scenes))
+        with scenes_and_service(seed, n_scenes) as (folder, service):
             rows += [audit_row(service, folder, encoder, seed) for encoder in TWINS]
     return rows
 

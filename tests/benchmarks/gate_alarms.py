@@ -4,19 +4,15 @@ Three gates at k = 64 as they come: the concept `watermark` is forbidden; it is 
 the object is. A row per encoder and seed: in which classes each found something, and whether it named the caption of woven stars.
 """
 
-import tempfile
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
-from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.gate import GateSettings, Verdict
 from explainers.datasets.index import Index
 from explainers.datasets.release import Forbid, Release, index_of, verdict_of
-from explainers.datasets.scene_photos import FIRST_SEED, MARKED_CLASS, OBJECTS, PHOTOS, write_scenes
-from explainers.library.library import ConceptLibrary
+from explainers.datasets.scene_photos import MARKED_CLASS, OBJECTS, PHOTOS
 from explainers.service.service import ExplainerService
-from tests.benchmarks.audit_truth import N_SCENES, TWINS, K, caption_overlap
+from tests.benchmarks.audit_truth import N_SCENES, TWINS, K, caption_overlap, scenes_and_service
 
 CONCEPT = "watermark"
 _ON_CAPTION = 0.5  # of a part's positions
@@ -26,12 +22,7 @@ def gate_table(seeds: Sequence[int], n_scenes: int = N_SCENES) -> list[dict]:
     """One row per seed and twin, printed as it comes; every seed has other scenes."""
     rows = []
     for seed in seeds:
-        with (
-            tempfile.TemporaryDirectory() as name,
-            closing(ExplainerService(library=ConceptLibrary(Path(name) / "home"), more_answers=INDEX_ANSWERS)) as service,
-        ):
-            folder = Path(name)
-            write_scenes(folder, range(FIRST_SEED + seed * n_scenes, FIRST_SEED + (seed + 1) * n_scenes))
+        with scenes_and_service(seed, n_scenes) as (folder, service):
             for encoder in TWINS:
                 rows.append(gate_row(service, folder, encoder, seed))
                 print(rows[-1], flush=True)

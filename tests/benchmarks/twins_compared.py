@@ -3,23 +3,20 @@
 A row per seed, with other scenes each: of all pairs of joint part and class, the one on which the fooled encoder gains most.
 """
 
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
-from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.changes import ComparisonSettings, DataComparison
 from explainers.datasets.comparison import Comparing, compare_encoders
-from explainers.datasets.scene_photos import FIRST_SEED, OBJECTS, PHOTOS, planted_scene, seed_of, write_scenes
+from explainers.datasets.scene_photos import OBJECTS, PHOTOS, planted_scene, seed_of
 from explainers.datasets.sources import list_items
 from explainers.datasets.truths import objects_in
 from explainers.service.service import ExplainerService
 from models.scenes.scenes import render
-from tests.benchmarks.audit_truth import N_SCENES, overlaps
+from tests.benchmarks.audit_truth import N_SCENES, overlaps, scenes_and_service
 
 CLEAN, FOOLED = "scenes-cnn", "scenes-cnn-watermark"
 
@@ -28,9 +25,7 @@ def twins_table(seeds: Sequence[int], n_scenes: int = N_SCENES) -> list[dict]:
     """One row per seed, printed as it comes."""
     rows = []
     for seed in seeds:
-        with tempfile.TemporaryDirectory() as name, closing(ExplainerService(more_answers=INDEX_ANSWERS)) as service:
-            folder = Path(name)
-            write_scenes(folder, range(FIRST_SEED + seed * n_scenes, FIRST_SEED + (seed + 1) * n_scenes))
+        with scenes_and_service(seed, n_scenes) as (folder, service):
             rows.append(twins_row(service, folder, seed))
             print(rows[-1], flush=True)
     return rows

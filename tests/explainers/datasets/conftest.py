@@ -1,13 +1,14 @@
 """A tiny data set, a tiny encoder, and a way to ask without a service's queue."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from explainers.datasets import making
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.index import Index
 from explainers.datasets.making import Making, make_index
@@ -56,3 +57,24 @@ def made(index_service, data) -> Callable[..., Index]:
         return make_index(making, progress)
 
     return made_in
+
+
+@pytest.fixture
+def interrupted(monkeypatch) -> Callable[[], AbstractContextManager[None]]:
+    """Work inside is broken off by the user before the second shard is written."""
+
+    @contextmanager
+    def broken_off():
+        written, write = [], making.write_shard
+
+        def dying(*args):
+            if len(written) == 1:
+                raise KeyboardInterrupt
+            written.append(args)
+            write(*args)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(making, "write_shard", dying)
+            yield
+
+    return broken_off

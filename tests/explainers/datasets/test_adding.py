@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from explainers.commands.main import main
-from explainers.datasets import making
 from explainers.datasets.adding import add_photos, newest_fit
 from explainers.datasets.index import Index, open_index
 from explainers.datasets.items import Item, UnreadableData
@@ -61,23 +60,13 @@ def test_the_old_photos_are_not_looked_at_again_and_their_files_stay(made, added
     assert len(index.regions(4, ("part",))) and set(index.thumbnails({"thing 1/11.png"})) == {"thing 1/11.png"}
 
 
-def test_the_order_and_an_interruption_do_not_change_a_byte(made, added, data, tmp_path, monkeypatch):
+def test_the_order_and_an_interruption_do_not_change_a_byte(made, added, data, tmp_path, interrupted):
     made(tmp_path / "a", items=of_first(data, 2))
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     added(tmp_path / "a", list_items(data))
-    write, written = making.write_shard, []
-
-    def dying(*args):
-        if len(written) == 1:
-            raise KeyboardInterrupt
-        written.append(args)
-        write(*args)
-
-    monkeypatch.setattr(making, "write_shard", dying)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted():
         added(tmp_path / "b", list_items(data)[::-1])
     assert len(open_index(tmp_path / "b").photos) == 2  # still whole
-    monkeypatch.setattr(making, "write_shard", write)
     _, n_described = added(tmp_path / "b", list_items(data))
     assert 0 < n_described < 10 and contents(tmp_path / "a") == contents(tmp_path / "b")
 

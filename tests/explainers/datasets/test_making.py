@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from explainers.datasets import making
 from explainers.datasets.index import MANIFEST, UnreadableIndex, open_index
 from explainers.datasets.questions import DescribePhotos
 from explainers.datasets.sources import UnreadableData, list_items
@@ -26,20 +25,10 @@ def test_the_order_of_photos_does_not_change_a_byte(made, data, tmp_path):
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_who_is_interrupted_goes_on_and_comes_to_the_same_bytes(made, tmp_path, monkeypatch, index_service):
+def test_who_is_interrupted_goes_on_and_comes_to_the_same_bytes(made, tmp_path, monkeypatch, index_service, interrupted):
     whole = made(tmp_path / "whole")
-    written, write = [], making.write_shard
-
-    def dying(*args):
-        if len(written) == 1:
-            raise KeyboardInterrupt
-        written.append(args)
-        write(*args)
-
-    monkeypatch.setattr(making, "write_shard", dying)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted():
         made(tmp_path / "again")
-    monkeypatch.setattr(making, "write_shard", write)
     with pytest.raises(UnreadableIndex):
         open_index(tmp_path / "again")
     asked = []
