@@ -59,6 +59,10 @@ class OfSeed:
 def run(question: RunStudy, observatory: Observatory, progress: Progress) -> Findings:
     """The findings for every encoder, on scenes that are rendered for it."""
     settings = question.settings
+    if settings.n_scenes * settings.n_seeds < 2:
+        raise BadSettings(
+            "One scene of every class has no scatter, so no effect is distinguished from nothing. Take more scenes or seeds."
+        )
     classes: Rows = []
     methods: Rows = []
     for n, name in enumerate(settings.encoders):

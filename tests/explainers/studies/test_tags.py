@@ -59,7 +59,12 @@ def test_every_scene_has_the_tag_and_other_seeds_other_scenes():
 
 def test_an_encoder_without_the_classes_is_refused(service):
     with pytest.raises(BadSettings, match="does not have the classes of scenes"):
-        service.ask(RunStudy("tags", StudySettings((CNN,), n_scenes=1, n_seeds=1, input_size=64))).result(240)
+        service.ask(RunStudy("tags", StudySettings((CNN,), n_scenes=2, n_seeds=1, input_size=64))).result(240)
+
+
+def test_one_scene_of_every_class_is_refused(service):
+    with pytest.raises(BadSettings, match="has no scatter"):
+        service.ask(RunStudy("tags", StudySettings(("scenes-cnn-watermark",), n_scenes=1, n_seeds=1, input_size=64))).result(240)
 
 
 def test_a_run_stands_beside_the_truth(service, monkeypatch):
