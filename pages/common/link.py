@@ -151,6 +151,12 @@ def name(key: str) -> None:
     st.session_state[_NAMED].add(key)
 
 
+def is_chosen(key: str) -> bool:
+    """Whether somebody chose this value, by hand or by a link; False where it is only what a page begins with, or not there."""
+    state = st.session_state
+    return key in state and (key in state[_GRANTED] or state[key] != state[_DEFAULTS].get(key))
+
+
 def write() -> None:
     """The address bar shows the settled values; a value at its default is left out, unless it is to be named."""
     state, defaults = st.session_state, st.session_state[_DEFAULTS]

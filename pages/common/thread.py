@@ -95,10 +95,10 @@ def resume(page: str, address: Mapping[str, str]) -> None:
 
 
 def remember(page: str, address: Mapping[str, str]) -> None:
-    """Keeps what is chosen now, and the address at which it is seen."""
+    """Keeps what somebody has chosen, and the address at which it is seen; what a page begins with is for this page alone."""
     kept = shelf()
     kept.address = page, dict(address)
-    kept.choices = {key: st.session_state[key] for key in _FOLLOWING if key in st.session_state}
+    kept.choices = {key: st.session_state[key] for key in _FOLLOWING if link.is_chosen(key)}
 
 
 def photo(item: Item, max_px: int | None = None) -> Photo | str:
