@@ -1,5 +1,6 @@
 """The page without a browser: AppTest over tiny encoders, and one service for all tests."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,13 +12,14 @@ from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.nave import composite
 from explainers.nave import kmeans as clustering
 from explainers.nave import segmentation as nave
-from explainers.service.service import ExplainerService
+from explainers.service.service import ExplainerService, Job
 from explainers.studies.answers import STUDY_ANSWERS
 from models.catalog.catalog import Catalog
 from pages.common import jobs, trail
 from tests.pages.tiny_encoders import VIT, write_tiny_encoders
 
 APP = Path(__file__).parents[2] / "app.py"
+PATIENCE_SECONDS = 240
 
 
 def app_at(address: str) -> AppTest:
@@ -25,6 +27,25 @@ def app_at(address: str) -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=300)
     app._page_hash = calc_hash(address)
     return app
+
+
+def settled(app: AppTest) -> AppTest:
+    """The page once all is answered that it asks for: it runs again where a timer of the browser would make it."""
+    ends, drawn = time.monotonic() + PATIENCE_SECONDS, []
+    while (asked := _asked(app)) != drawn:
+        while not all(job.done for job in asked):
+            assert time.monotonic() < ends, [job.message for job in asked if not job.done]
+            time.sleep(0.02)
+        drawn = asked
+        app.run()
+    assert not app.exception
+    return app
+
+
+def _asked(app: AppTest) -> list[Job]:
+    if "jobs" not in app.session_state:
+        return []
+    return [inquiry.job for inquiry in app.session_state["jobs"].values()]
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from pages.compare.charts import Contribution
 from pages.compare.kept import Kept
 from pages.compare.panes import COLOURS, Opening
 from pages.compare.sections import SECTIONS
-from tests.pages.conftest import app_at
+from tests.pages.conftest import app_at, settled
 from tests.pages.hand_made import ENCODER, SEGMENTATION, grey_photo, provenance
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
 
@@ -43,18 +43,6 @@ def first_run(**link: str) -> AppTest:
     app = app_at("compare")
     app.query_params.update(PAIR | link)
     return app.run()
-
-
-def settled(app: AppTest) -> AppTest:
-    """The page once nothing is waited for; a test has no timer that would ask again."""
-    calm = 0
-    for _ in range(400):
-        calm = 0 if app.get("progress") else calm + 1
-        if calm == 2:  # an answer may come between two looks of one run
-            break
-        app.run()
-    assert not app.exception
-    return app
 
 
 def captions(app: AppTest) -> str:
@@ -130,9 +118,6 @@ def test_one_encoder_is_not_enough(compare):
 
 def test_agreement_depths_and_cost_have_figures(compare):
     app = compare(view="agreement", n_scenes="2")
-    for _ in range(20):  # without a timer, the answers of the set may be drawn a run later than those of the photo
-        if len(app.get("plotly_chart")) < 2:
-            settled(app.run())
     assert len(app.get("plotly_chart")) == 2, [error.value for error in app.error]
     app = compare(view="depths", n_scenes="2")
     assert "depth 0 of" in captions(app) and "The deepest of" in captions(app)

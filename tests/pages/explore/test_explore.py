@@ -17,7 +17,7 @@ from models.errors import OutOfMemory
 from pages.common import uploads
 from pages.common.text import escaped
 from pages.explore import collection_views, controls, views
-from tests.pages.conftest import APP, FAST
+from tests.pages.conftest import APP, FAST, settled
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT
 
 
@@ -90,7 +90,7 @@ def test_a_page_that_runs_again_as_it_is_draws_no_tile_again(explore, monkeypatc
     drawn = []
     monkeypatch.setattr(views, "overlay", lambda *args, **options: drawn.append(1) or overlay(*args, **options))
     views._TILES.discard(lambda key: True)
-    app = explore(k="5").run()
+    app = settled(explore(k="5"))
     n_drawn = len(drawn)
     app.run()
     assert n_drawn > 1 and len(drawn) == n_drawn
