@@ -19,6 +19,7 @@ python -m tests.benchmarks similar    similarity from a few bytes beside the cos
 python -m tests.benchmarks choice     how the rule of the suggested k was chosen, photos left out, with ../shared/fixtures
 python -m tests.benchmarks studies    the studies of the Study page, on photographs with ground truth and on scenes
 python -m tests.benchmarks audit      the planted caption among the parts of whole data sets of scenes, and in the clean twin
+python -m tests.benchmarks audit_photographs  photographs with a text across them, with ../shared/fixtures
 python -m tests.benchmarks audit_questions  what the questions of the Audit page cost on an index of 2,000 scenes
 python -m tests.benchmarks gate       whether the gate stops the fooled encoder and lets the clean one pass, over seeds of scenes
 python -m tests.benchmarks twins      clean and fooled encoder compared over data sets of scenes: the caption among all pairs
@@ -48,6 +49,7 @@ from models.photo import Photo, read_photo_file
 from models.photo.samples import read_sample
 from tests.benchmarks import (
     attribution_speed,
+    audit_photographs,
     audit_questions,
     audit_truth,
     classification,
@@ -89,7 +91,8 @@ GROUPS = {
 }
 # Photographs with ground truth, or real weights.
 NEEDS_FIXTURES = {
-    "accuracy", "agreement", "bsds", "choice", "covering", "davis", "domains", "names_video", "path", "precision", "stream",
+    "accuracy", "agreement", "audit_photographs", "bsds", "choice", "covering", "davis", "domains", "names_video", "path",
+    "precision", "stream",
 }  # fmt: skip
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
@@ -169,6 +172,9 @@ TABLES = {
     **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIES},
     "audit_questions": lambda seeds: audit_questions.question_table(seeds),
     "audit": lambda seeds: audit_truth.audit_table(seeds),
+    "audit_photographs": lambda _: audit_photographs.photographs_table(
+        SHARED_FIXTURES / "weights", SHARED_FIXTURES / "images/imagenet_sample"
+    ),
     "gate": lambda seeds: gate_alarms.gate_table(seeds),
     "twins": lambda seeds: twins_compared.twins_table(seeds),
     "decoding": lambda _: decoding_cost.decoding_table(),
