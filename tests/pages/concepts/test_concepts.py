@@ -25,7 +25,7 @@ from models.errors import OutOfMemory
 from pages.common import jobs, uploads
 from pages.common.text import escaped
 from pages.concepts import charts, health, health_views, library_views
-from tests.pages.conftest import app_at
+from tests.pages.conftest import app_at, settled
 from tests.pages.hand_made import provenance
 from tests.pages.tiny_encoders import CNN, NO_CLASSES, VIT, write_tiny_encoders
 
@@ -139,7 +139,7 @@ def test_the_page_shows_a_concept_with_its_health_without_a_click(concepts):
     app = compared_fully(concepts())
     assert not app.exception and not app.error
     assert (app.get_by_key("concept").value, app.get_by_key("random").value) == ("striped", "scenes")
-    assert has_similarity_in_time(app)  # health over depth, responses, similarity
+    assert n_figures(settled(app)) == 3  # health over depth, responses, similarity
     assert f"{VIT} " in sentences(app) and "stability" in sentences(app)
     assert app.multiselect("compared").value == ["dotted", "striped"]
     assert app.query_params == {"encoder": VIT}
@@ -167,7 +167,7 @@ def test_a_bad_link_gives_one_sentence_and_the_default(concepts, key, wish, word
     told = escaped(f"The link asks for {word} “{wish}”, which is not possible here; the default is shown instead.")
     assert told in [warning.value for warning in app.warning]
     assert key not in app.query_params
-    assert has_similarity_in_time(app)
+    assert n_figures(settled(app)) == 3
 
 
 def test_another_concept_is_checked_when_it_is_chosen(concepts):
@@ -179,19 +179,10 @@ def test_another_concept_is_checked_when_it_is_chosen(concepts):
     assert app.multiselect("compared").value == ["dotted", "striped"]
 
 
-def has_similarity_in_time(app) -> bool:
-    """Whether the third figure comes: a fragment asks for it, and draws it as soon as the worker has fitted the others."""
-    for _ in range(40):
-        if n_figures(app) == 3:
-            return True
-        app.run()
-    return False
-
-
 def test_an_encoder_without_classes_has_cavs_too(concepts):
     app = concepts(encoder=NO_CLASSES)
     assert not app.exception and not app.error
-    assert has_similarity_in_time(app)
+    assert n_figures(settled(app)) == 3
 
 
 def test_small_or_repeating_sets_are_warned_of(concepts, library):
@@ -215,7 +206,7 @@ def test_a_refusal_while_computing_is_a_sentence(concepts, one_service, monkeypa
     assert not app.exception
     assert app.error[0].value == "Too large for this machine."
     app.run()
-    assert not app.error and has_similarity_in_time(app)
+    assert not app.error and n_figures(settled(app)) == 3
 
 
 def test_without_any_concept_the_page_says_what_to_do(concepts, library):
@@ -299,7 +290,7 @@ def test_what_cannot_be_made_is_a_sentence_and_changes_nothing(concepts, library
     assert not app.exception
     assert len(app.error) == 1 and told in app.error[0].value.replace("\\", "")
     assert names(library) == ["dotted", "striped"]
-    assert has_similarity_in_time(app)
+    assert n_figures(settled(app)) == 3
 
 
 def test_a_file_beyond_the_limit_is_refused_by_the_server(concepts, library, monkeypatch):

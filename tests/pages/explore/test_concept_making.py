@@ -9,6 +9,7 @@ from explainers.visual_tcav.settings import ExplainSettings
 from pages.common import made_concepts
 from pages.common.concept_controls import opened
 from pages.explore import concept_making
+from tests.pages.conftest import settled
 from tests.pages.explore.test_explore import sentences
 
 FEW = ExplainSettings(n_null=3, n_bootstrap=5)  # a page needs figures, not good ones
@@ -57,11 +58,7 @@ def test_clusters_of_one_photo_become_a_concept_with_the_rest_as_counterpart(exp
 
 
 def test_what_was_made_is_judged_leads_to_explain_and_is_undone(explore, library):
-    app = made(explore(photo="coffee", k="6", only="0"), "cup")
-    for _ in range(100):
-        if "Held-out AUC" in said(app) or "badge" in said(app):
-            break
-        app.run()
+    app = settled(made(explore(photo="coffee", k="6", only="0"), "cup"))
     assert "Few images" in said(app) or "badge" in said(app)
     (to_explain,) = [link.proto for link in app.get("page_link") if link.proto.label == "Explain with it"]
     assert "concepts=cup" in to_explain.query_string and "random=not+cup" in to_explain.query_string
