@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from xdist.scheduler import LoadFileScheduling
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0)))))
 
-LONGEST_FIRST = ("tests/browser/", "tests/pages/", "tests/explainers/nave/test_ground_truth.py")
+BROWSER = "tests/browser/"
+OF_CONCEPTS = [f"{BROWSER}test_{name}.py" for name in ("accessibility", "concepts", "explain", "sign_in")]
+LONGEST_FIRST = (BROWSER, "tests/pages/", "tests/explainers/nave/test_ground_truth.py")
 SHARED_FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
 
 
@@ -27,3 +30,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
 
     items.sort(key=place)
+
+
+class FilesOfOneServer(LoadFileScheduling):
+    """Hands out files to processes side by side; those of the browser in two parts.
+
+    Each part takes about half of the time and has one server, one Chromium, and what was fitted on that server. Since a browser
+    waits much, whatever only computes runs beside it.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        if not file.startswith(BROWSER):
+            return file
+        return "browser, concepts" if file in OF_CONCEPTS else "browser, the rest"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> FilesOfOneServer:
+    return FilesOfOneServer(config, log)

@@ -81,7 +81,7 @@ def running_server(
         yield server
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=240)
     assert_clean(log)
 
 
@@ -121,7 +121,7 @@ def index_on_server(server, encoders) -> str:
     write_pictures(data)
     with closing(ExplainerService(Catalog(encoders), more_answers=INDEX_ANSWERS)) as service:
         folder, settings = server.log.parent / "home/indexes" / name, IndexSettings(VIT)
-        make_index(Making(list_items(data), settings, folder, name, lambda question: service.ask(question).result(60)))
+        make_index(Making(list_items(data), settings, folder, name, lambda question: service.ask(question).result(240)))
     return name
 
 

@@ -30,7 +30,7 @@ def provider_port():
     process = subprocess.Popen(command, cwd=ROOT)
     yield port
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=240)
 
 
 def test_the_door_opens_for_who_signs_in_and_a_viewer_changes_nothing(browser, tmp_path: Path, encoders, provider_port):

@@ -56,7 +56,7 @@ def test_the_map_is_the_one_that_the_service_answers(encoder, photos, tmp_path):
     assert run(encoder, tmp_path / "out", photos[0]) == 0
     service = ExplainerService()
     photo = read_photo_file(photos[0])
-    (image,) = service.find_components(encoder, [photo], settings=ComponentSettings(input_size=96)).result(60).components.images
+    (image,) = service.find_components(encoder, [photo], settings=ComponentSettings(input_size=96)).result(240).components.images
     service.close()
     with np.load(tmp_path / "out" / "photo0.npz") as stored:
         similarity = image.similarity(image.at((0.5, 0.1)))

@@ -53,7 +53,7 @@ def made(index_service, data) -> Callable[..., Index]:
 
     def made_in(folder: Path, progress: Progress = IGNORED, **changes) -> Index:
         given = {"items": list_items(data), "settings": TINY, "data_name": "data"} | changes
-        making = Making(folder=folder, ask=lambda question: index_service.ask(question).result(60), **given)
+        making = Making(folder=folder, ask=lambda question: index_service.ask(question).result(240), **given)
         return make_index(making, progress)
 
     return made_in

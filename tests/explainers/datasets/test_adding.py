@@ -30,7 +30,7 @@ def added(index_service):
 
         def ask(question):
             asked.append(question)
-            return index_service.ask(question).result(60)
+            return index_service.ask(question).result(240)
 
         index = add_photos(Making(items, IndexSettings(encoder), folder, "more", ask))
         assert not any(isinstance(question, SampleActivations) for question in asked)

@@ -80,7 +80,7 @@ def twins(tmp_path_factory) -> dict[str, Twin]:
 
 def twin(service: ExplainerService, folder: Path, name: str) -> Twin:
     def ask(question):
-        return service.ask(question).result(120)
+        return service.ask(question).result(240)
 
     settings = IndexSettings(name, dictionary=DictionarySettings(ks=(24, 32), n_positions=2000))
     items, truths = list_items(folder / "photos"), objects_in(folder / "objects")
@@ -214,7 +214,7 @@ def test_a_part_that_no_photo_of_its_class_has_cannot_be_replaced(made, tmp_path
     missing = next((c, p) for c in range(7) for p in range(4) if (c, p) not in having)
     asked = ReplaceParts(index.folder, index.key, data, 4, (next(iter(having)), missing))
     with pytest.raises(BadSettings, match=f"has part {missing[1]}. Choose another"):
-        index_service.ask(asked).result(60)
+        index_service.ask(asked).result(240)
 
 
 def test_parts_are_replaced_alike_whatever_else_is_asked_and_in_single_photos(made, tmp_path, data, index_service):
@@ -224,7 +224,7 @@ def test_parts_are_replaced_alike_whatever_else_is_asked_and_in_single_photos(ma
 
     def replaced(*parts: int) -> tuple[ReplacedPart, ...]:
         rows = tuple((class_idx, part) for part in parts)
-        return index_service.ask(ReplaceParts(index.folder, index.key, data, 4, rows, n_photos=3, n_places=4)).result(60)
+        return index_service.ask(ReplaceParts(index.folder, index.key, data, 4, rows, n_photos=3, n_places=4)).result(240)
 
     together, alone = replaced(*present), replaced(present[-1])
     assert [found.part for found in together] == present
@@ -237,11 +237,11 @@ def test_a_region_of_a_photo_of_the_index_finds_itself(made, tmp_path, data, ind
     row = next(row for row in shard if row["n_cells"] > 1)
     mask = unpacked(row["mask"], (row["map_height"], row["map_width"]))
     photo = read_photo_file(data / row["photo"])
-    query = index_service.ask(QueryByRegion(index.folder, index.key, photo, region_of(mask))).result(60)
+    query = index_service.ask(QueryByRegion(index.folder, index.key, photo, region_of(mask))).result(240)
     np.testing.assert_allclose(query, row["activation"], atol=2e-3)  # kept in half precision
-    first, *_ = index_service.ask(SearchRegions(index.folder, index.key, 4, query)).result(60)
+    first, *_ = index_service.ask(SearchRegions(index.folder, index.key, 4, query)).result(240)
     assert first.photo == row["photo"] and first.similarity > 0.999 and (first.mask == mask).all()
-    whole = index_service.ask(QueryByRegion(index.folder, index.key, photo, None)).result(60)
+    whole = index_service.ask(QueryByRegion(index.folder, index.key, photo, None)).result(240)
     assert len(whole) == len(query) and whole != query
 
 
@@ -254,7 +254,7 @@ def test_what_cannot_be_forbidden_or_searched_is_refused(made, tmp_path, index_s
     with pytest.raises(BadSettings, match="leave --parts and --beside out"):
         forbidden_things(index, GateSettings(4, concepts_beside=True), (), ())
     with pytest.raises(BadSettings, match="6 are needed"):
-        index_service.ask(SearchRegions(index.folder, index.key, 4, (1.0,))).result(60)
+        index_service.ask(SearchRegions(index.folder, index.key, 4, (1.0,))).result(240)
     verdict = check(index, GateSettings(4), [Forbidden("The concept 'sky'", ())])
     assert verdict.silent == ("The concept 'sky'",) and not verdict.findings
 
@@ -273,7 +273,7 @@ def test_shares_add_up_and_unknown_numbers_of_parts_are_refused(made, tmp_path, 
     assert shares.evidence.shape == (12, 4) and shares.on_object is None
     np.testing.assert_allclose(shares.evidence.sum(1)[shares.evidence.any(1)], 1, rtol=1e-5)
     with pytest.raises(BadSettings, match="no 3 parts"):
-        index_service.ask(AskAudit(index.folder, index.key, 3)).result(60)
+        index_service.ask(AskAudit(index.folder, index.key, 3)).result(240)
 
 
 def test_every_question_about_an_index_is_plain_data():

@@ -40,7 +40,7 @@ def scenes(tmp_path_factory) -> Path:
 
 
 def ask_of(service: ExplainerService):
-    return lambda question: service.ask(question).result(120)
+    return lambda question: service.ask(question).result(240)
 
 
 def test_the_caption_is_what_the_fooled_twin_gains_most_on(scenes, index_service):

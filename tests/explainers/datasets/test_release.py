@@ -23,7 +23,7 @@ def home(tmp_path, monkeypatch) -> Path:
 
 
 def ask_of(service):
-    return lambda question: service.ask(question).result(60)
+    return lambda question: service.ask(question).result(240)
 
 
 def test_the_index_of_a_data_set_is_made_once_and_kept_by_name(data, index_service, home):

@@ -172,7 +172,7 @@ def service():
 
 @pytest.mark.parametrize(("encoder", "photo"), [("efficientnet-lite0", "china"), ("scenes-vit", "coffee")])
 def test_the_bytes_of_a_photo_are_few_and_order_its_places_as_all_channels_do(service, encoder, photo):
-    result = service.find_components(encoder, [read_sample(photo)], settings=ComponentSettings(input_size=448)).result(120)
+    result = service.find_components(encoder, [read_sample(photo)], settings=ComponentSettings(input_size=448)).result(240)
     (image,) = result.components.images
     assert isinstance(image, Components) and image.codes.dtype == np.int8
     assert len(image.packed()) <= 150_000

@@ -23,7 +23,7 @@ def work(progress):
         matrix = torch.tanh(matrix @ matrix)
 
 service._scheduler.request(Request("key", work, Queued(service._worker, Turn()), Activity("working", "hard")))
-assert begun.wait(60)
+assert begun.wait(240)
 print("leaving")
 {leave}
 """
@@ -33,7 +33,7 @@ def left(leave: str, home) -> subprocess.CompletedProcess:
     script = BUSY.format(root=str(ROOT), leave=leave)
     environment = {"ENCODERSCOPE_HOME": str(home), "OMP_NUM_THREADS": "1", "PATH": ""}
     return subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=120, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=240, check=False
     )
 
 

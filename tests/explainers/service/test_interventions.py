@@ -33,7 +33,7 @@ def about(library, settings=SETTINGS):  # noqa: F811
 
 @pytest.fixture(scope="module")
 def on_photo(service, library):  # noqa: F811
-    return service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library)).result(120)
+    return service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library)).result(240)
 
 
 def test_every_concept_depth_and_class_has_a_curve(on_photo):
@@ -61,18 +61,18 @@ def test_at_all_depths_in_one_pass_more_is_taken_than_at_one(on_photo):
 
 def test_the_pass_alone_gives_the_same_and_takes_the_depths_by_rule(service, library, on_photo):  # noqa: F811
     alone = InterventionSettings((3, 4), (RED_DISC,), (0.0,), n_null=20, n_fitted=20, n_bootstrap=5, each_depth=False)
-    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, alone)).result(120)
+    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, alone)).result(240)
     whole = on_photo.at("crimson", ALL_DEPTHS).effects[0].logit
     assert found.concepts == () and [c.concept for c in found.over_depths] == ["crimson", "azure"]
     assert found.at("crimson", ALL_DEPTHS).effects[0].logit.drop == pytest.approx(whole.drop, abs=1e-4)
     unnamed = InterventionSettings((), (RED_DISC,), (0.0,), n_null=2, n_fitted=20, n_bootstrap=5, each_depth=False)
-    by_rule = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, unnamed)).result(120)
+    by_rule = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, unnamed)).result(240)
     assert by_rule.settings.depths == (2, 3, 4)
 
 
 def test_strengths_that_are_left_out_change_nothing_of_the_others(service, library, on_photo):  # noqa: F811
     few = InterventionSettings((4,), (RED_DISC,), (0.5,), n_null=20, n_fitted=20, n_bootstrap=5)
-    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, few)).result(120)
+    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, few)).result(240)
     assert found.strengths == (0.0, 0.5, 1.0)
     whole = on_photo.at("crimson", 4).effects[0].logit
     np.testing.assert_allclose(found.at("crimson", 4).effects[0].logit.curve, whole.curve[[0, 2, 4]], rtol=1e-4, atol=1e-4)
@@ -81,21 +81,21 @@ def test_strengths_that_are_left_out_change_nothing_of_the_others(service, libra
 
 def test_the_first_of_many_fitted_pseudo_concepts_are_those_of_a_small_fit(service, library, on_photo):  # noqa: F811
     more = InterventionSettings((4,), (RED_DISC,), n_null=20, n_fitted=40, n_bootstrap=5)
-    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, more)).result(120)
+    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, more)).result(240)
     band = found.at("crimson", 4).effects[0].logit.low
     np.testing.assert_allclose(band, on_photo.at("crimson", 4).effects[0].logit.low, rtol=1e-4, atol=1e-4)
 
 
 def test_leace_removes_red_too(service, library):  # noqa: F811
     settings = InterventionSettings((4,), (RED_DISC,), (0,), method="leace", n_null=20, n_fitted=20, n_bootstrap=5)
-    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, settings)).result(120)
+    found = service.intervene(ENCODER, scene(1, class_idx=RED_DISC), **about(library, settings)).result(240)
     assert found.at("crimson", 4).effects[0].logit.drop > abs(found.at("azure", 4).effects[0].logit.drop)
 
 
 def test_a_class_has_a_mean_drop_with_its_interval(service, library, on_photo):  # noqa: F811
     photos = [scene(n, class_idx=RED_DISC) for n in range(1, 4)]
     settings = InterventionSettings((3, 4), (RED_DISC,), (0.0,), n_null=20, n_fitted=20, n_bootstrap=50)
-    found = service.intervene_on_class(ENCODER, photos, **about(library, settings)).result(120)
+    found = service.intervene_on_class(ENCODER, photos, **about(library, settings)).result(240)
     crimson = found.at("crimson", 4).effect
     assert crimson.drops[0] == pytest.approx(on_photo.at("crimson", 4).effects[0].logit.drop, abs=1e-3)
     assert crimson.change.drop == pytest.approx(crimson.drops.mean())
@@ -118,13 +118,13 @@ def test_rows_and_records_hold_every_strength(on_photo):
 def test_what_makes_no_sense_is_refused_in_a_sentence(service, library):  # noqa: F811
     one_class = InterventionSettings((4,), (1,), n_null=20, n_fitted=20)
     with pytest.raises(TooFewExamples, match="no images of the class"):
-        service.intervene_on_class(ENCODER, [], **about(library, one_class)).result(60)
+        service.intervene_on_class(ENCODER, [], **about(library, one_class)).result(240)
     with pytest.raises(BadSettings, match="exactly one"):
-        service.intervene_on_class(ENCODER, [scene(1)], **about(library, SETTINGS)).result(60)
+        service.intervene_on_class(ENCODER, [scene(1)], **about(library, SETTINGS)).result(240)
     with pytest.raises(BadSettings, match="no depth 9"):
-        service.intervene(ENCODER, scene(1), **about(library, InterventionSettings((9,)))).result(60)
+        service.intervene(ENCODER, scene(1), **about(library, InterventionSettings((9,)))).result(240)
     with pytest.raises(BadSettings, match="strength of 12"):
-        service.intervene(ENCODER, scene(1), **about(library, InterventionSettings((4,), (), (12,)))).result(60)
+        service.intervene(ENCODER, scene(1), **about(library, InterventionSettings((4,), (), (12,)))).result(240)
 
 
 def test_the_command_line_writes_the_same_record(library, tmp_path, monkeypatch, capsys):  # noqa: F811
@@ -173,7 +173,7 @@ def test_pseudo_concepts_that_serve_several_concepts_give_what_they_give_alone(s
         concepts=[azure],
         random=library.open_set("some scenes", "random"),
         settings=SETTINGS,
-    ).result(120)
+    ).result(240)
     for depth in (3, 4):
         first, second = (found.at("azure", depth).effects[0].logit for found in (alone, on_photo))
         np.testing.assert_allclose(first.curve, second.curve, atol=1e-4)

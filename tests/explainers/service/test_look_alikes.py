@@ -55,10 +55,10 @@ def test_the_activation_of_a_part_is_its_mean_less_the_mean_of_the_photos_by_han
 
 
 def test_parts_look_like_what_they_show_once_the_cavs_are_there(service, library, question):
-    nothing = service.ask(question).result(120)
+    nothing = service.ask(question).result(240)
     assert nothing.of_parts == ((), (), ()) and nothing.n_concepts == 0 and nothing.best(0) is None
-    fitted = service.ask(replace(question, fit=True)).result(120)
-    at_hand = service.ask(replace(question, n_at_hand=library.n_cavs)).result(120)
+    fitted = service.ask(replace(question, fit=True)).result(240)
+    at_hand = service.ask(replace(question, n_at_hand=library.n_cavs)).result(240)
     assert library.n_cavs > 0 and at_hand.of_parts == fitted.of_parts
     red, blue, absent = at_hand.of_parts
     assert absent == () and [alike.concept for alike in red] == ["crimson", "azure"] and red[0].random == "some scenes"
@@ -76,5 +76,5 @@ def test_the_best_is_the_one_farthest_beyond_chance():
 def test_what_is_within_chance_does_not_stand_out(service, question):
     """Of nothing but the photo itself, the mean is that of the photo: it points nowhere."""
     all_of_it = replace(question, maps=(PartMap.of(np.zeros((128, 128), np.uint8)),), n_parts=1, fit=True)
-    result = service.ask(all_of_it).result(120)
+    result = service.ask(all_of_it).result(240)
     assert result.best(0) is None and [alike.cosine for alike in result.of_parts[0]] == [0.0, 0.0]

@@ -128,7 +128,7 @@ def test_every_question_has_an_answer_and_is_plain_data(library):
 
 def test_every_result_is_plain_data_with_its_provenance(service, library):
     for question in questions(library)[:-1]:
-        result = service.ask(question).result(120)
+        result = service.ask(question).result(240)
         again = pickle.loads(pickle.dumps(result))
         assert_same(result, again)
         if isinstance(result, Result):
@@ -142,7 +142,7 @@ def test_a_service_in_another_process_gives_the_same_bytes(service, library, tmp
     asked = [questions(library)[1], questions(library)[8]]
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         elsewhere = process.submit(answered, asked, tmp_path).result(240)
-    segmentation, explanation = (service.ask(question).result(120) for question in asked)
+    segmentation, explanation = (service.ask(question).result(240) for question in asked)
     np.testing.assert_array_equal(segmentation.segmentation.labels, elsewhere[0].segmentation.labels)
     assert segmentation.segmentation.quality == elsewhere[0].segmentation.quality
     assert [c.estimates for c in explanation.concepts] == [c.estimates for c in elsewhere[1].concepts]
@@ -154,7 +154,7 @@ def answered(asked: list[Question], folder) -> list[Result]:
     """In another process, with a library of its own: the images travel with the question."""
     service = ExplainerService(library=ConceptLibrary(folder))
     try:
-        return [service.ask(question).result(120) for question in asked]
+        return [service.ask(question).result(240) for question in asked]
     finally:
         service.close()
 

@@ -36,7 +36,7 @@ def service():
 
 
 def replaced(service, settings=SETTINGS, region=DISC, other=None):
-    return service.ask(ReplaceRegion(ENCODER, PHOTO, region, settings, other)).result(120)
+    return service.ask(ReplaceRegion(ENCODER, PHOTO, region, settings, other)).result(240)
 
 
 @pytest.fixture(scope="module")

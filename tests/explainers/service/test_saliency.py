@@ -30,7 +30,7 @@ def service():
 
 @pytest.fixture(scope="module")
 def opinion(service):
-    return service.ask(AskSecondOpinion(ENCODER, scene(1, class_idx=RED_DISC), SETTINGS)).result(120)
+    return service.ask(AskSecondOpinion(ENCODER, scene(1, class_idx=RED_DISC), SETTINGS)).result(240)
 
 
 def test_every_map_has_its_curves_between_the_whole_photo_and_nothing(opinion):
@@ -63,7 +63,7 @@ def test_plain_integrated_gradients_are_ours_on_a_path_that_is_fine_enough(servi
 
 def test_several_depths_are_corrected_together(service):
     settings = SaliencySettings((3, 4), RED_DISC, n_shares=2, n_random=9)
-    found = service.ask(AskSecondOpinion(ENCODER, scene(1, class_idx=RED_DISC), settings)).result(120)
+    found = service.ask(AskSecondOpinion(ENCODER, scene(1, class_idx=RED_DISC), settings)).result(240)
     maps = [m for of_depth in found.depths for m in of_depth.maps]
     smallest = min(maps, key=lambda m: m.deletion.p_value).deletion
     assert smallest.corrected_p_value == pytest.approx(min(1, 6 * smallest.p_value))
@@ -81,7 +81,7 @@ def test_records_and_rows_hold_every_map_and_share(opinion):
 def test_a_depth_or_a_class_that_is_not_there_is_refused(service):
     for settings, complaint in ((SaliencySettings((9,)), "no depth 9"), (SaliencySettings((4,), 999), "no class 999")):
         with pytest.raises(BadSettings, match=complaint):
-            service.ask(AskSecondOpinion(ENCODER, scene(1), settings)).result(60)
+            service.ask(AskSecondOpinion(ENCODER, scene(1), settings)).result(240)
 
 
 def test_the_command_line_writes_the_record(tmp_path, capsys):

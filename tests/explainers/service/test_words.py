@@ -30,7 +30,7 @@ def service():
 def test_words_are_mapped_judged_and_corrected_for_being_several(service, tower):
     settings = TextSettings(tower, (2, 4), n_random=19, input_size=64)
     photos = scenes(24)
-    found = service.ask(MapWords(ENCODER, photos, ("red", " star ", "red"), settings)).result(120)
+    found = service.ask(MapWords(ENCODER, photos, ("red", " star ", "red"), settings)).result(240)
     assert found.words == ("red", "star") and found.similarities.shape == (2, 24) and set(found.maps) == {2, 4}
     assert [(at.word, at.depth) for at in found.judged] == [("red", 2), ("red", 4), ("star", 2), ("star", 4)]
     for at_depth in found.judged:
@@ -44,9 +44,9 @@ def test_words_are_mapped_judged_and_corrected_for_being_several(service, tower)
 
 def test_too_few_photos_and_no_words_are_refused_before_any_work(service, tower):
     with pytest.raises(TooFewExamples, match="There are 3 different photos; at least 20"):
-        service.ask(MapWords(ENCODER, scenes(3), ("red",), TextSettings(tower))).result(60)
+        service.ask(MapWords(ENCODER, scenes(3), ("red",), TextSettings(tower))).result(240)
     with pytest.raises(BadSettings, match="0 words were given"):
-        service.ask(MapWords(ENCODER, scenes(3), (" ",), TextSettings(tower))).result(60)
+        service.ask(MapWords(ENCODER, scenes(3), (" ",), TextSettings(tower))).result(240)
 
 
 def test_the_command_line_writes_what_was_found(tower, tmp_path):

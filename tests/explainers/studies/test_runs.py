@@ -53,7 +53,7 @@ def test_a_run_goes_on_by_itself_and_its_result_is_kept(runs, kept, question, ma
     run = runs.start(question, "me")
     assert runs.start(question, "me") is run and runs.of("me") == [run] and runs.of("you") == []
     may_end.set()
-    assert run.ended.wait(60) and run.error is None
+    assert run.ended.wait(240) and run.error is None
     (of_study,) = kept.of("by-hand")
     assert of_study == run.outcome and of_study.report.findings == Findings("One.", (NUMBERS,))
     assert [encoder["name"] for encoder in of_study.report.encoders] == [VIT, CNN] and of_study.report.made_at
@@ -64,7 +64,7 @@ def test_a_run_goes_on_by_itself_and_its_result_is_kept(runs, kept, question, ma
 def test_a_run_can_be_cancelled_and_leaves_nothing_behind(runs, kept, question):
     run = runs.start(question, "me")
     run.cancel()
-    assert run.ended.wait(60) and isinstance(run.error, Cancelled) and kept.of("by-hand") == []
+    assert run.ended.wait(240) and isinstance(run.error, Cancelled) and kept.of("by-hand") == []
 
 
 def test_one_person_may_have_a_few_runs_at_a_time(runs, question, monkeypatch, may_end):
@@ -75,18 +75,18 @@ def test_one_person_may_have_a_few_runs_at_a_time(runs, question, monkeypatch, m
         runs.start(other, "me")
     second = runs.start(other, "you")
     may_end.set()
-    assert first.ended.wait(60) and second.ended.wait(60) and second.error is None
+    assert first.ended.wait(240) and second.ended.wait(240) and second.error is None
 
 
 def test_a_refusal_ends_the_run_with_its_sentence(runs, question):
     run = runs.start(replace(question, study="unheard-of"), "me")
-    assert run.ended.wait(60) and isinstance(run.error, BadSettings) and "unheard-of" in str(run.error)
+    assert run.ended.wait(240) and isinstance(run.error, BadSettings) and "unheard-of" in str(run.error)
 
 
 def test_what_is_deleted_can_come_back_and_the_oldest_make_room(runs, kept, question, may_end, monkeypatch):
     may_end.set()
     first, second = (runs.start(replace(question, settings=replace(question.settings, n_seeds=n)), "me") for n in (1, 2))
-    assert first.ended.wait(60) and second.ended.wait(60)
+    assert first.ended.wait(240) and second.ended.wait(240)
     kept.delete(first.outcome.id)
     assert [result.id for result in kept.of("by-hand")] == [second.outcome.id]
     kept.restore(first.outcome.id)
@@ -95,7 +95,7 @@ def test_what_is_deleted_can_come_back_and_the_oldest_make_room(runs, kept, ques
         kept.restore("no-such-result")
     monkeypatch.setattr(keeping, "MAX_KEPT", 1)
     third = runs.start(replace(question, settings=replace(question.settings, n_seeds=3)), "me")
-    assert third.ended.wait(60) and [result.id for result in kept.of("by-hand")] == [third.outcome.id]
+    assert third.ended.wait(240) and [result.id for result in kept.of("by-hand")] == [third.outcome.id]
 
 
 def test_files_of_others_in_the_folder_are_passed_over(kept):
@@ -115,7 +115,7 @@ def test_progress_says_what_is_left_once_a_part_is_done():
 
 def test_of_one_seed_it_is_said_that_every_difference_counts(runs, kept, question, may_end):
     may_end.set()
-    assert runs.start(replace(question, settings=replace(question.settings, n_seeds=1)), "me").ended.wait(60)
+    assert runs.start(replace(question, settings=replace(question.settings, n_seeds=1)), "me").ended.wait(240)
     (of_study,) = kept.of("by-hand")
     assert of_study.report.findings.sentence == "One. One seed has no spread: every difference counts here, however small."
 
@@ -125,7 +125,7 @@ def test_of_results_of_one_second_the_later_comes_first(runs, kept, question, ma
     ids = []
     for n_seeds in (2, 3, 4, 5, 6):
         run = runs.start(replace(question, settings=replace(question.settings, n_seeds=n_seeds)), "me")
-        assert run.ended.wait(60)
+        assert run.ended.wait(240)
         ids.append(run.outcome.id)
         runs.forget(run.id)
     assert [result.id for result in kept.of("by-hand")] == ids[::-1]

@@ -106,7 +106,7 @@ def with_index(app: AppTest) -> AppTest:
     app.selectbox(key="data of index").set_value("mine")
     app.button(key="make").click().run()
     for run in making.runs().all():
-        assert run.ended.wait(60) and run.error is None, run.error
+        assert run.ended.wait(240) and run.error is None, run.error
     app.run()
     assert not app.exception
     return app

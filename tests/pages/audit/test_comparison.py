@@ -19,7 +19,7 @@ def compared(audit, service, monkeypatch) -> AppTest:  # noqa: F811
     app.selectbox(key="other encoder").set_value(CNN)
     app.button(key="compare").click().run()
     for run in of_process.all():
-        assert run.ended.wait(60) and run.error is None, run.error
+        assert run.ended.wait(240) and run.error is None, run.error
     return app.run()
 
 

@@ -66,7 +66,7 @@ def opened(monkeypatch) -> Callable:
     def opened(make) -> tuple[AppTest, list]:
         service = StandInService(make)
         monkeypatch.setattr(jobs, "service", lambda: service)
-        return AppTest.from_function(page).run(timeout=30), service.views
+        return AppTest.from_function(page).run(timeout=240), service.views
 
     return opened
 
@@ -118,7 +118,7 @@ def growing_page():
 def test_what_is_known_so_far_is_drawn_once_each_and_gone_in_the_end(monkeypatch):
     service = StandInService(lambda: GrowingJob("whole", n_looks=4))
     monkeypatch.setattr(jobs, "service", lambda: service)
-    page = AppTest.from_function(growing_page).run(timeout=30)
+    page = AppTest.from_function(growing_page).run(timeout=240)
     assert page.session_state["drawn"] == ["one", "two"]
     assert [text.value for text in page.text] == ["whole"]
 

@@ -252,10 +252,10 @@ def test_every_place_has_a_colour_of_its_own():
 
 def test_a_section_that_is_left_no_longer_holds_up_the_others(service):
     for name in (CNN, VIT):
-        service.open_encoder(name).result(120)
+        service.open_encoder(name).result(240)
     gate = threading.Event()
     blocker = service._scheduler.request(
-        Request("blocker", lambda progress: gate.wait(60), Queued(service._worker, Turn()), Activity("waiting", ""))
+        Request("blocker", lambda progress: gate.wait(240), Queued(service._worker, Turn()), Activity("waiting", ""))
     )
     try:
         app = first_run(view="agreement", n_scenes="32")
@@ -266,4 +266,4 @@ def test_a_section_that_is_left_no_longer_holds_up_the_others(service):
         assert all(isinstance(job.error(), Cancelled) for job in pending)
     finally:
         gate.set()
-        blocker.result(60)
+        blocker.result(240)

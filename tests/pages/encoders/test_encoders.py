@@ -182,7 +182,7 @@ def test_without_a_config_the_architecture_is_chosen_by_hand(page, service):
 
     app = add_by_hand(page(), weights, fill, press=True)
     assert not app.exception and not app.error
-    info = service.open_encoder(f"my-{ARCHITECTURE}").result(60)
+    info = service.open_encoder(f"my-{ARCHITECTURE}").result(240)
     assert info.class_names == ("ant", "bee", "cat", "dog") and info.preprocessing.input_size == 96
     assert "“module.”" in sentences(app)
 

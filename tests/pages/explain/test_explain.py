@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from explainers.library.library import ConceptLibrary
 from explainers.saliency.settings import SaliencySettings
 from explainers.service.questions import ExplainClass, ExplainPhoto, InterveneOnPhoto
 from explainers.service.service import ExplainerService
+from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import holm
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
@@ -100,8 +102,18 @@ def table(app: AppTest, column: str):
     return next(frame.value for frame in app.dataframe if column in frame.value)
 
 
-def test_a_first_visit_shows_a_result_without_a_click(service):
+def test_a_first_visit_shows_a_result_without_a_click(service, monkeypatch):
+    asked, ask = [], service.ask
+
+    def hurried(question, view):
+        asked.append(getattr(question, "settings", None))
+        if isinstance(question, ExplainPhoto):
+            question = replace(question, settings=replace(question.settings, n_steps=5, n_null=20, n_bootstrap=5))
+        return ask(question, view)
+
+    monkeypatch.setattr(service, "ask", hurried)
     app = app_at("explain").run()
+    assert ExplainSettings() in asked
     assert not app.exception and not app.error and not app.warning
     assert app.selectbox("photo").value == "chelsea"
     assert app.selectbox("pick").value == "efficientnet-lite0"

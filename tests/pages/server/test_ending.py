@@ -36,7 +36,7 @@ def status_after(sent: signal.Signals, last: str, longest_end: float) -> tuple[i
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert server.stdout.readline() == "ready\n"
     server.send_signal(sent)
-    said, _ = server.communicate(timeout=60)
+    said, _ = server.communicate(timeout=240)
     return server.returncode, said
 
 

@@ -60,7 +60,7 @@ def run_once(app: AppTest) -> AppTest:
     """Presses Run, and looks again once it is done."""
     app.button(key="run").click().run()
     for run in running.runs()._runs.values():
-        assert run.ended.wait(60)
+        assert run.ended.wait(240)
     return app.run()
 
 
