@@ -11,7 +11,7 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", len(os.sched_getaffi
 
 BROWSER = "tests/browser/"
 OF_CONCEPTS = [f"{BROWSER}test_{name}.py" for name in ("accessibility", "concepts", "explain", "sign_in")]
-LONGEST_FIRST = (BROWSER, "tests/pages/", "tests/explainers/nave/test_ground_truth.py")
+FIRST = (f"{BROWSER}test_explain.py", BROWSER, "tests/explainers/nave/test_ground_truth.py", "tests/pages/")
 SHARED_FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures"
 
 
@@ -24,10 +24,13 @@ def fixtures_dir() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take minutes begin, so that processes side by side end at about the same time."""
+    """Files that take minutes begin, so that processes side by side end at about the same time.
+
+    The first of all wants a server that nobody has asked for a page.
+    """
 
     def place(item: pytest.Item) -> int:
-        return next((n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
+        return next((n for n, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
 
     items.sort(key=place)
 

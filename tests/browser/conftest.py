@@ -20,6 +20,8 @@ from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.making import Making, make_index
 from explainers.datasets.settings import IndexSettings
 from explainers.datasets.sources import list_items
+from explainers.library.library import STARTERS_FOLDER
+from explainers.library.starters import CAVS
 from explainers.service.service import ExplainerService
 from models.catalog.catalog import Catalog
 from tests.pages.audit.test_audit import write_pictures
@@ -30,8 +32,12 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"))), None)
 FAST = f"encoder={VIT}&size=224"
 START_SECONDS, PICTURE_SECONDS, PATIENCE_SECONDS = 240, 400, 120  # for a busy machine; nothing waits longer than it must
+FEW_STARTERS = ("concept-striped", "concept-dotted", "concept-red", "random-scenes")  # of 18, which take a minute to fit
 HURRIED = """
+import os, pathlib
+from explainers.library.library import ConceptLibrary
 from explainers.nave import kmeans, segmentation
+ConceptLibrary.__init__.__defaults__ = None, pathlib.Path(os.environ["FEW_STARTERS"])
 segmentation.N_SWEEPS, segmentation.GRID_STRIDE, kmeans.MAX_ITERATIONS = 2, 16, 5  # a page needs maps, not good ones
 from streamlit.web.cli import main
 main()
@@ -68,12 +74,17 @@ def running_server(
     options: Sequence[str] = (),
     **more_variables: str,
 ) -> Iterator[Server]:
-    """The dashboard, offline: started as `make app` does, or with clusters made in a hurry. Its log must be clean in the end."""
+    """The dashboard, offline: started as `make app` does, or with clusters made in a hurry and few starters.
+
+    Its log must be clean in the end.
+    """
     port, log = port or free_port(), folder / "server.log"
     streamlit = ["-c", HURRIED] if hurried else ["-m", "streamlit"]
     command = [sys.executable, "-W", "error::DeprecationWarning", *streamlit, "run", script, "--server.port", str(port), *options]
     variables = os.environ | {"ENCODERSCOPE_ENCODERS": str(encoders), "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder)}
     variables |= {"ENCODERSCOPE_HOME": str(folder / "home")} | more_variables
+    if hurried:
+        variables["FEW_STARTERS"] = str(few_starters(folder))
     process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log.open("w"), stderr=subprocess.STDOUT)
     server = Server(f"http://localhost:{port}", log)
     try:
@@ -83,6 +94,15 @@ def running_server(
         process.terminate()
         process.wait(timeout=240)
     assert_clean(log)
+
+
+def few_starters(folder: Path) -> Path:
+    """A folder of a few starters, with the CAVs that come with them."""
+    few = folder / "starters"
+    few.mkdir()
+    for name in (*(f"{name}.zip" for name in FEW_STARTERS), CAVS):
+        (few / name).symlink_to(STARTERS_FOLDER / name)
+    return few
 
 
 def free_port() -> int:
@@ -169,10 +189,12 @@ class Contexts:
 
     def __init__(self, browser: Browser):
         self._browser = browser
+        self.n_taken = 0
         self._free: dict[str, list[BrowserContext]] = {}
 
     def take(self, options: dict) -> BrowserContext:
         """A session that nobody uses."""
+        self.n_taken += 1
         free = self._free.setdefault(repr(sorted(options.items())), [])
         return free.pop() if free else self._browser.new_context(**options)
 

@@ -90,7 +90,7 @@ def test_a_first_visit_shows_a_concept_and_its_health_without_a_click(server, op
 
 def expect_a_concept(page: Page, url: str) -> None:
     """The starter that comes first, while the others are still being checked."""
-    expect(page.get_by_text("efficientnet-lite0 sees “striped” best at depth")).to_be_visible()
+    expect(page.get_by_text("efficientnet-lite0 sees “striped” best at depth")).to_be_visible(timeout=WAIT_MS)
     expect(tiles(page)).to_have_count(48)
     expect(page.locator(".st-key-health .js-plotly-plot")).to_be_visible()
     expect(page).to_have_url(f"{url}/concepts?encoder=efficientnet-lite0")
@@ -98,9 +98,9 @@ def expect_a_concept(page: Page, url: str) -> None:
 
 def test_a_link_brings_back_encoder_concept_and_depth(server, open_page):
     page = open_page(f"{server.url}/concepts?encoder={CNN}&concept=red&depth=1")  # similarities of all are not waited for
+    expect(page.get_by_text(re.compile(f"{CNN} .*“red”"))).to_be_visible(timeout=WAIT_MS)
     expect(concept_pills(page).and_(page.get_by_role("radio", checked=True))).to_have_text("red")
     expect(page.get_by_role("radiogroup", name="Depth").get_by_role("radio", checked=True)).to_have_text("1")
-    expect(page.get_by_text(re.compile(f"{CNN} .*“red”"))).to_be_visible()
 
 
 def test_a_concept_is_uploaded_gets_a_verdict_and_is_undone(page):

@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +69,10 @@ def archive_of_images(n: int) -> bytes:
     return packed.getvalue()
 
 
-def test_a_deep_link_as_the_first_request_after_start_shows_the_whole_app(encoders, contexts, tmp_path):
-    with running_server(tmp_path, encoders, hurried=True) as server, watched_pages(contexts) as open_page:
-        page = settled(open_page(address(server, f"{SPARING}&depth=2&heat_opacity=30")))
+def test_a_deep_link_as_the_first_request_after_start_shows_the_whole_app(server, encoders, contexts, tmp_path):
+    fresh = running_server(tmp_path, encoders, hurried=True) if contexts.n_taken else nullcontext(server)
+    with fresh as unasked, watched_pages(contexts) as open_page:
+        page = settled(open_page(address(unasked, f"{SPARING}&depth=2&heat_opacity=30")))
         expect(page.get_by_role("link", name="Explore")).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)  # such as "Page not found"
         expect(concept_maps(page, "striped")).to_have_attribute("alt", "striped at depth 2")

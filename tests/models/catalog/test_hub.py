@@ -2,13 +2,15 @@
 
 The hub is a stand-in on loopback. What opens encoders runs in processes of their own, because huggingface_hub reads
 its address and its folders once, when it is imported: first with the hub, then with the hub gone, then set to be
-offline; all three share one cache folder.
+offline; all three share one cache folder. They are forks of a process that has imported torch, which takes longest.
 """
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +26,23 @@ TINY, TIMM, PARTS = "hf-hub:team/tiny", "test_resnet.r160_in1k", "hf-hub:team/pa
 INDEX = "model.safetensors.index.json"
 MODEL_ARGS = {"embed_dim": 24, "depth": 3, "num_heads": 3, "img_size": 64, "num_classes": 3}
 OPEN_ALL = """
-import json, sys, torch
+import json, os, sys, torch, torchvision
 torch.set_num_threads(1)
+assert "huggingface_hub" not in sys.modules
+for line in sys.stdin:
+    names, environment = json.loads(line)
+    process = os.fork()
+    if process == 0:
+        break
+    os.waitpid(process, 0)
+else:
+    sys.exit()
+os.environ.update(environment)
 from models.errors import EncoderscopeError
 from models.catalog import Catalog
 from models.progress import Progress
 catalog, answers = Catalog(), {}
-for name in sys.argv[1:]:
+for name in names:
     steps = []
     try:
         encoder = catalog.open(name, progress=Progress(lambda share, doing: steps.append((share, doing))))
@@ -106,25 +118,34 @@ def runs(tmp_path_factory) -> Runs:
     resnet = {"model.safetensors": save(seeded("test_resnet").state_dict())}
     repositories = {"team/tiny": repository(), "team/parts": in_parts(), f"timm/{TIMM}": resnet}
     repositories |= {f"team/{name}": files for name, (files, _, _) in REFUSED.items()}
-    with StandInHub(repositories) as hub:
-        refused = [f"hf-hub:team/{name}" for name in REFUSED]
-        online = open_all(cache, hub.url, TINY, TIMM, PARTS, *refused, "hf-hub:team/none", "hf-hub:no/such/name")
-        n_requests = sum("/team/tiny/" in request for request in hub.requests)
-    stopped = open_all(cache, hub.url, TINY, TIMM, PARTS, "hf-hub:team/absent")
-    offline = open_all(cache, hub.url, TINY, TIMM, PARTS, "hf-hub:team/absent", HF_HUB_OFFLINE="1")
+    with forking(cache) as open_all:
+        with StandInHub(repositories) as hub:
+            refused = [f"hf-hub:team/{name}" for name in REFUSED]
+            online = open_all(hub.url, TINY, TIMM, PARTS, *refused, "hf-hub:team/none", "hf-hub:no/such/name")
+            n_requests = sum("/team/tiny/" in request for request in hub.requests)
+        stopped = open_all(hub.url, TINY, TIMM, PARTS, "hf-hub:team/absent")
+        offline = open_all(hub.url, TINY, TIMM, PARTS, "hf-hub:team/absent", HF_HUB_OFFLINE="1")
     return Runs(online, stopped, offline, n_requests)
 
 
-def open_all(cache: Path, endpoint: str, *names: str, **environment: str) -> dict:
-    """Opens the names in a fresh process that has this cache and this hub."""
+@contextmanager
+def forking(cache: Path) -> Iterator[Callable[..., dict]]:
+    """Opens names in fresh processes that have this cache, each with the hub at an address and further variables."""
     hub_variables = ("HF_", "HUGGINGFACE_", "ENCODERSCOPE_", "TRANSFORMERS_")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(hub_variables)}
-    clean |= {"HF_HOME": str(cache), "HF_ENDPOINT": endpoint, "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"}
-    clean |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1", **environment}
-    command = [sys.executable, "-c", OPEN_ALL, *names]
-    done = subprocess.run(command, env=clean, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    clean |= {"HF_HOME": str(cache), "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"}
+    clean |= {"HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", OPEN_ALL], env=clean, cwd=ROOT, **pipes)
+
+    def open_all(endpoint: str, *names: str, **environment: str) -> dict:
+        process.stdin.write(json.dumps([names, {"HF_ENDPOINT": endpoint, **environment}]) + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+
+    yield open_all
+    process.communicate()
+    assert process.returncode == 0
 
 
 def test_an_encoder_opens_from_the_hub_by_name(runs):
