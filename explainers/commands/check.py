@@ -11,7 +11,9 @@ from explainers.commands.index import STEPS, on_bar
 from explainers.commands.run import ALL_DONE, Run, require_writable, running_with
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.gate import GateSettings, Verdict, junit, verdict_record
-from explainers.datasets.release import Forbid, Release, index_of, verdict_of
+from explainers.datasets.index import Index
+from explainers.datasets.originals import originals_of
+from explainers.datasets.release import Forbid, Release, index_of, verdict_of, with_replaced
 from explainers.results.files import as_json, write_bytes
 from explainers.service import ExplainerService
 from models.errors import BadSettings
@@ -39,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-share", type=float, default=default.max_share, help="of the evidence (default: %(default)s)")
     parser.add_argument("--level", type=float, default=default.level, help="of significance, after Holm (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed, help="of permutations (default: %(default)s)")
+    parser.add_argument("--replace", action="store_true", help="of what is found: replace its parts, and predict anew")
+    parser.add_argument("--photos", type=Path, metavar="DATA", help="of an index, for --replace: the photos it was made of")
     parser.add_argument("--json", type=Path, metavar="FILE", help="all that was measured")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="a test case for each thing and class")
 
@@ -57,8 +61,18 @@ def run(parsed: argparse.Namespace) -> int:
             parsed.k or index.middle_k, parsed.max_share, parsed.level, parsed.parts, parsed.beside, parsed.seed
         )
         verdict = verdict_of(index, settings, _forbid(work, parsed), work.answer, parsed.baseline)
+        if parsed.replace:
+            verdict = with_replaced(verdict, index, _photos(index, parsed), work.answer)
     _write(verdict, parsed)
     return FOUND if verdict.findings else ALL_DONE
+
+
+def _photos(index: Index, parsed: argparse.Namespace) -> Path:
+    """Where the photos of the index lie: the data set that it was made of just now, the folder that is named, or where a server
+    would look for them."""
+    if parsed.photos is not None:
+        return parsed.photos
+    return parsed.index if parsed.encoder else originals_of(index).data
 
 
 def _forbid(work: Run, parsed: argparse.Namespace) -> Forbid:

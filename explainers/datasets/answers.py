@@ -13,7 +13,7 @@ from explainers.datasets.audit import audit
 from explainers.datasets.causes import replace_parts
 from explainers.datasets.concepts import name_parts
 from explainers.datasets.looking import GROUP_PIXELS, Looked, look_at, numpys_threads
-from explainers.datasets.queries import query_by_concept, query_by_region
+from explainers.datasets.queries import query_by_concept, query_by_region, query_by_word
 from explainers.datasets.questions import (
     AskAudit,
     ChooseDepth,
@@ -26,6 +26,7 @@ from explainers.datasets.questions import (
     PhotosAtDepth,
     QueryByConcept,
     QueryByRegion,
+    QueryByWord,
     RankConcepts,
     ReplaceParts,
     SampleActivations,
@@ -133,6 +134,7 @@ INDEX_ANSWERS: dict[type, Answer] = {
     ReplaceParts: replace_parts,
     QueryByRegion: query_by_region,
     QueryByConcept: query_by_concept,
+    QueryByWord: query_by_word,
     SearchRegions: search_regions,
     MapRegions: map_regions,
     **TOGETHER_ANSWERS,

@@ -1,5 +1,8 @@
-"""Conditions on what is known of photos: for which photos of an index they hold, and as SQL that DuckDB reads over its files."""
+"""Conditions on what is known of photos: for which photos of an index they hold, as SQL that DuckDB reads over its files, and
+as a text that a link can carry.
+"""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,6 +60,34 @@ def holding(conditions: Sequence[Condition], photos: pa.Table) -> np.ndarray:
     for condition in conditions:
         holds &= condition.holds(photos)
     return holds
+
+
+def as_text(conditions: Sequence[Condition]) -> str:
+    """Conditions as JSON, by column; empty where there are none."""
+    by_column = {
+        condition.column: list(condition.values)
+        if isinstance(condition, OneOf)
+        else {"from": condition.low, "to": condition.high}
+        for condition in conditions
+    }
+    return json.dumps(by_column, separators=(",", ":"), ensure_ascii=False) if by_column else ""
+
+
+def read_conditions(text: str) -> tuple[Condition, ...]:
+    """What `as_text` wrote; ValueError where it is anything else."""
+    try:
+        by_column = json.loads(text) if text else {}
+        return tuple(_read_condition(column, value) for column, value in by_column.items())
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{text[:60]!r} holds no conditions") from error
+
+
+def _read_condition(column: str, value: list | dict) -> Condition:
+    if isinstance(value, dict):
+        return Between(column, float(value["from"]), float(value["to"]))
+    if not value or not all(isinstance(one_of, Value) for one_of in value):
+        raise ValueError(f"{column!r} has no values")
+    return OneOf(column, tuple(value))
 
 
 def as_sql(conditions: Sequence[Condition], k: int) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
 from explainers.interventions.replaced_parts import PartDrop
+from explainers.visual_tcav.text import MapWorth
 
 ON = 0.5  # of a part's positions: from here on it lies on objects
 
@@ -101,6 +102,15 @@ class RegionMap:
     parts: np.ndarray  # (n,)
     evidence: np.ndarray  # (n,)
     places: np.ndarray  # (n, 2)
+
+
+@dataclass(frozen=True)
+class WordQuery:
+    """A word in the space of an index, and what the map is worth that took it there."""
+
+    coordinates: tuple[float, ...]
+    worth: MapWorth
+    n_photos: int  # on which the map was fitted
 
 
 @dataclass(frozen=True, eq=False)

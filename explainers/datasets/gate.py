@@ -3,7 +3,8 @@
 What is forbidden is a concept (by the parts that respond to it; everywhere, or beside the object only), a part by its number, or
 any part beside the object. It is found
 where it carries a larger share of the evidence for a class than is allowed, and more than in other photos by more than chance
-(permutations, Holm over everything that is checked together).
+(permutations, Holm over everything that is checked together). What the class loses without the parts that are found
+(release.py, on demand) stands beside it, and decides nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from explainers.datasets.audit import places_of, shares_of
-from explainers.datasets.findings import NamedByConcept
+from explainers.datasets.findings import NamedByConcept, ReplacedPart
 from explainers.datasets.index import DICTIONARY, Index, dictionary_key
 from explainers.dictionaries.ranking import PartEvidence, classes_to_test, rank_parts
 from models.errors import BadSettings
@@ -66,6 +67,7 @@ class Checked:
     is_finding: bool
     kind: Kind
     before: Before | None = None  # None: there is no baseline, or it has no such row
+    replaced: tuple[ReplacedPart, ...] = ()  # its parts that carry most for the class, where that was asked for
 
     @property
     def sentence(self) -> str:
@@ -75,7 +77,19 @@ class Checked:
         return (
             f"{self.name} carries {row.share:.0%} of the evidence for '{self.class_name}' "
             f"({row.share_elsewhere:.0%} in other photos; p = {row.corrected_p_value:.2g} after Holm).{earlier}"
+            + "".join(f" {replaced_sentence(of_part)}" for of_part in self.replaced)
         )
+
+
+def replaced_sentence(of_part: ReplacedPart) -> str:
+    """What the class loses without a part, in words."""
+    drop = of_part.drop
+    value, low, high, elsewhere = (round(number, 2) + 0.0 for number in (drop.drop, *drop.interval, drop.elsewhere))
+    return (
+        f"Without part {of_part.part} its logit falls by {value:.2f} [{low:.2f}, {high:.2f}], without other places by "
+        f"{elsewhere:.2f} (p = {drop.corrected_p_value:.2g} after Holm), and {of_part.changed:.0%} of {drop.n_images} photos are "
+        "predicted otherwise."
+    )
 
 
 @dataclass(frozen=True)

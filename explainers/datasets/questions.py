@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from explainers.datasets.findings import Audit, Hit, NamedByConcept, RankedConcepts, RegionMap, ReplacedPart
+from explainers.datasets.findings import Audit, Hit, NamedByConcept, RankedConcepts, RegionMap, ReplacedPart, WordQuery
 from explainers.dictionaries.clustering import Dictionary
 from explainers.dictionaries.regions import Regions
 from explainers.dictionaries.settings import DictionarySettings
@@ -116,6 +116,24 @@ class QueryByConcept(Question[tuple[float, ...]]):
     @property
     def activity(self) -> Activity:
         return Activity("fitting", f"the concept '{self.concept.name}'")
+
+
+@dataclass(frozen=True)
+class QueryByWord(Question[WordQuery]):
+    """What looks for regions that respond to a word: its CAV in the space of an index, by way of a text tower and of photos of
+    the index that tower and encoder have both seen."""
+
+    folder: Path
+    index_key: str
+    data: Path  # where the photos lie
+    word: str
+    tower: str
+    n_photos: int = 120  # on which the map between the two is fitted, at most
+    seed: int = 0
+
+    @property
+    def activity(self) -> Activity:
+        return Activity("mapping", f"the word '{self.word}'")
 
 
 @dataclass(frozen=True)

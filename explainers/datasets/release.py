@@ -8,16 +8,19 @@ def test_the_checkpoint_does_not_rest_on_captions():
 
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from explainers.datasets.answers import INDEX_ANSWERS
+from explainers.datasets.audit import Shares, shares_of
 from explainers.datasets.baselines import against, read_baseline
-from explainers.datasets.gate import GateSettings, Verdict, check, forbidden_things
+from explainers.datasets.gate import Checked, GateSettings, Verdict, check, forbidden_things
 from explainers.datasets.index import Index, open_index
 from explainers.datasets.kept import is_whole, own_folder
 from explainers.datasets.making import Ask, Making, make_index, nothing_known
-from explainers.datasets.questions import NameParts
+from explainers.datasets.questions import NameParts, ReplaceParts
 from explainers.datasets.settings import IndexSettings
 from explainers.datasets.shards import hash_of
 from explainers.datasets.sources import list_items
@@ -27,6 +30,8 @@ from explainers.service.questions import Answer, Question
 from explainers.service.service import ExplainerService
 from models.errors import BadSettings, EncoderscopeError
 from models.progress import IGNORED, Progress
+
+MOST_REPLACED = 3  # parts of a finding
 
 
 class NotPassed(EncoderscopeError, AssertionError):
@@ -85,6 +90,28 @@ def verdict_of(index: Index, settings: GateSettings, forbid: Forbid, ask: Ask, b
         named = ask(NameParts(index.folder, index.key, settings.k, forbid.concepts, forbid.random))
     verdict = check(index, settings, forbidden_things(index, settings, named, forbid.parts))
     return verdict if earlier is None else against(verdict, earlier)
+
+
+def with_replaced(verdict: Verdict, index: Index, data: Path, ask: Ask) -> Verdict:
+    """The verdict with what the class of every finding loses if its parts that carry most for it are replaced, in the photos that
+    lie in ``data``; raises MissingPhotos where they are gone."""
+    shares, predicted = shares_of(index, verdict.settings.k), index.photos["predicted"].to_numpy()
+    rows_of = {row: _most_carrying(row, shares, predicted) for row in verdict.findings}
+    wanted = tuple(dict.fromkeys(pair for pairs in rows_of.values() for pair in pairs))
+    if not wanted:
+        return verdict
+    answer = ask(ReplaceParts(index.folder, index.key, data, verdict.settings.k, wanted, seed=verdict.settings.seed))
+    replaced = {(of_part.class_idx, of_part.part): of_part for of_part in answer}
+    each = {row: tuple(replaced[pair] for pair in pairs if pair in replaced) for row, pairs in rows_of.items()}
+    return replace(verdict, checked=tuple(replace(row, replaced=each.get(row, ())) for row in verdict.checked))
+
+
+def _most_carrying(row: Checked, shares: Shares, predicted: np.ndarray) -> list[tuple[int, int]]:
+    """Class and part of those parts of a finding that carry most in photos (n,) predicted as its class."""
+    class_idx = row.evidence.class_idx
+    carried = shares.evidence[predicted == class_idx].mean(0)
+    parts = sorted((part for part in row.parts if carried[part] > 0), key=lambda part: -carried[part])
+    return [(class_idx, part) for part in parts[:MOST_REPLACED]]
 
 
 def require_passing(

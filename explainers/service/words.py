@@ -32,6 +32,7 @@ from explainers.visual_tcav.text import (
 )
 from models.encoder import EncoderInfo
 from models.errors import BadSettings, TooFewExamples
+from models.photo import Photo
 from models.progress import Progress
 from models.text import TextTower, open_tower
 
@@ -48,7 +49,7 @@ def map_words(question: MapWords, observatory: Observatory, progress: Progress) 
     encoder = observatory.encoder(question.encoder_name, progress)
     settings = _resolved(question.settings, encoder.info)
     started = time.perf_counter()
-    embeddings, offsets = _embedded(question, words, tower, progress)
+    embeddings, offsets = embedded(photos, words, tower, progress)
     similarities = (offsets @ torch.nn.functional.normalize(embeddings - embeddings.mean(0), dim=1).T).numpy()
     looking = partial(observatory.feature_maps, encoder, photos, settings.input_size, settings.depths, progress.silent())
     means = _by_depth([pooled(depth_map[None])[0] for depth_map in of_photo] for of_photo in looking())
@@ -94,11 +95,11 @@ def _resolved(settings: TextSettings, info: EncoderInfo) -> TextSettings:
     return replace(settings, depths=tuple(sorted(set(settings.depths))) or every, input_size=size)
 
 
-def _embedded(question: MapWords, words: Sequence[str], tower: TextTower, progress: Progress) -> tuple[Tensor, Tensor]:
+def embedded(photos: Sequence[Photo], words: Sequence[str], tower: TextTower, progress: Progress) -> tuple[Tensor, Tensor]:
     """The photos (n, E), and the words relative to plain ones (n_words, E), as the tower embeds them."""
     embeddings = []
-    for n, photo in enumerate(question.photos):
-        progress.report(EMBEDDED * n / len(question.photos), "Showing the photos to the text tower")
+    for n, photo in enumerate(photos):
+        progress.report(EMBEDDED * n / len(photos), "Showing the photos to the text tower")
         embeddings.append(tower.embed_images([photo]))
     texts = [PROMPT.format(word) for word in (*words, *PLAIN_WORDS)]
     embedded = tower.embed_text(texts)

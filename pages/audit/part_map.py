@@ -1,13 +1,20 @@
 """The map of parts: a sample of regions on a plane. A click on a dot chooses its part above; filters say which photos count, and
 how to ask the files of the index the same.
+
+    map      whether it is shown
+    filters  the conditions as JSON, by column: {"label": ["cat"], "probability": {"from": 0, "to": 0.5}}
+
+Both are part of the link.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 import pyarrow as pa
 import streamlit as st
 
-from explainers.datasets.filters import Between, Condition, OneOf, as_sql, holding
+from explainers.datasets.filters import Between, Condition, OneOf, as_sql, as_text, holding, read_conditions
 from explainers.datasets.findings import Audit, RegionMap
 from explainers.datasets.index import Index
 from explainers.datasets.questions import MapRegions
@@ -22,6 +29,7 @@ _FILTER_HELP = "Only photos for which all of it holds count; the regions of othe
 _COLUMNS = ("label", "split", "predicted", "probability", "height", "width")
 _MOST_VALUES = 200  # of a column from which some are chosen; more numbers are a range
 _CHART = "map of parts"
+_COLUMNS_KEY = "filter by"
 
 
 def draw(index: Index, audit: Audit, part: int) -> None:
@@ -86,31 +94,66 @@ def chart(index: Index, audit: Audit, region_map: RegionMap, counts: np.ndarray,
 
 
 def _conditions(index: Index, audit: Audit) -> list[Condition]:
-    """Draws the choice of columns, and of values of each."""
-    photos = index.photos
+    """Draws the choice of columns, and of values of each; the link keeps what they leave out as `filters`."""
+    photos, state = index.photos, st.session_state
     columns = [column for column in (*_COLUMNS, *index.columns) if column in photos.column_names and _values(photos, column)]
-    chosen = st.multiselect("Filter by", columns, key="filter by", placeholder="Choose columns", help=_FILTER_HELP)
-    conditions = [_condition(photos, column, audit) for column in chosen]
-    return [condition for condition in conditions if condition is not None]
+    is_new = link.wish("filters") is not None or _COLUMNS_KEY not in state
+    text = link.settle("filters", "", lambda text: _are_possible(text, photos, columns), word="filters")
+    if is_new:
+        _choose_values(read_conditions(text))
+    chosen = st.multiselect("Filter by", columns, key=_COLUMNS_KEY, placeholder="Choose columns", help=_FILTER_HELP)
+    conditions = [condition for column in chosen if (condition := _condition(photos, column, audit)) is not None]
+    state["filters"] = as_text(conditions)
+    return conditions
+
+
+def _are_possible(text: str, photos: pa.Table, columns: Sequence[str]) -> bool:
+    """Whether a text holds conditions that the controls of these columns can show."""
+    try:
+        return all(condition.column in columns and _is_possible(condition, photos) for condition in read_conditions(text))
+    except ValueError:
+        return False
+
+
+def _is_possible(condition: Condition, photos: pa.Table) -> bool:
+    values = _values(photos, condition.column)
+    if isinstance(condition, Between):
+        return _is_range(condition.column, values) and min(values) <= condition.low <= condition.high <= max(values)
+    return not _is_range(condition.column, values) and set(condition.values) <= set(values[:_MOST_VALUES])
+
+
+def _choose_values(conditions: Sequence[Condition]) -> None:
+    """The controls show these conditions."""
+    st.session_state[_COLUMNS_KEY] = [condition.column for condition in conditions]
+    for condition in conditions:
+        value = list(condition.values) if isinstance(condition, OneOf) else (condition.low, condition.high)
+        st.session_state[f"filter {condition.column}"] = value
 
 
 def _condition(photos: pa.Table, column: str, audit: Audit) -> Condition | None:
     """Draws the choice of values of one column; None while it leaves out nothing."""
-    values = _values(photos, column)
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if column != "predicted" and len(numbers) == len(values) and len(values) > 2:
-        low, high = float(min(numbers)), float(max(numbers))
-        chosen = st.slider(column, low, high, (low, high), key=f"filter {column}", help="Both ends count.")
+    values, key = _values(photos, column), f"filter {column}"
+    if _is_range(column, values):
+        low, high = float(min(values)), float(max(values))
+        first, last = st.session_state.get(key, (low, high))
+        chosen = st.session_state[key] = (float(np.clip(first, low, high)), float(np.clip(last, low, high)))  # of another index
+        st.slider(column, low, high, key=key, help="Both ends count.")
         return None if chosen == (low, high) else Between(column, *chosen)
     wanted = st.multiselect(
         column,
         values[:_MOST_VALUES],
         format_func=lambda value: audit.class_names[value] if column == "predicted" else str(value) or "(none)",
-        key=f"filter {column}",
+        key=key,
         placeholder="Choose values",
         help="Photos with any of these count.",
     )
     return OneOf(column, tuple(wanted)) if wanted else None
+
+
+def _is_range(column: str, values: Sequence) -> bool:
+    """Whether the values of a column are chosen as a range: more than two, all of them numbers."""
+    are_numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return column != "predicted" and are_numbers and len(values) > 2
 
 
 def _values(photos: pa.Table, column: str) -> list:

@@ -1,12 +1,12 @@
-"""Search: a region of any photo, or a concept of the library, finds the most alike regions of the whole index.
+"""Search: a region of any photo, a concept of the library or a word finds the most alike regions of the whole index.
 
-    find        "region" or "concept"
+    find        "region", "concept" or "word"
     by          "box" or "cluster": how the region is chosen
     box         its sides as shares of the photo's, such as "0.1,0.2,0.5,0.6"; "" while none is drawn
     n_clusters  into how many clusters the photo is divided
     cluster     the index of one of them
 
-All of it is part of the link, and so are the photo and the concept.
+All of it is part of the link, and so are the photo, the concept and the word.
 """
 
 from collections import Counter
@@ -16,30 +16,37 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 
-from explainers.datasets.findings import Hit
+from explainers.datasets.findings import Hit, WordQuery
 from explainers.datasets.index import Index
-from explainers.datasets.questions import QueryByConcept, QueryByRegion, SearchRegions
+from explainers.datasets.originals import originals_of
+from explainers.datasets.questions import QueryByConcept, QueryByRegion, QueryByWord, SearchRegions
 from explainers.drawing import overlay
 from explainers.library.regions import Region, box_region, region_of
 from explainers.library.sets import ImageSet
 from explainers.nave.settings import NaveSettings
 from explainers.service.questions import Segment
+from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
+from models.errors import EncoderscopeError
 from models.photo import Photo
 from pages.audit import wall
-from pages.common import choices, door, jobs, link, photos, region_drawing
+from pages.common import choices, door, jobs, link, photos, region_drawing, towers
 from pages.common.concept_controls import opened
 from pages.common.pictures import address_of, on_screen
 from pages.common.region_drawing import Box, Drawn
 from pages.common.text import escaped
 
-Find = Literal["region", "concept"]
+Find = Literal["region", "concept", "word"]
 By = Literal["box", "cluster"]
-_FINDS: dict[Find, str] = {"region": "A region of a photo", "concept": "A concept"}
+_FINDS: dict[Find, str] = {"region": "A region of a photo", "concept": "A concept", "word": "A word"}
 _BYS: dict[By, str] = {"box": "Draw a box", "cluster": "A cluster"}
 _FIND_HELP = "The regions of the whole index that are most alike, all of them compared: at most one of each photo."
 _BY_HELP = "A box is drawn with the pointer or the arrow keys. A cluster is one that Explore shows of this photo."
 _CLUSTER_HELP = "The clusters of this photo at the granularity above."
 _CONCEPT_HELP = "A concept of the library: what its CAV at the depth of this index points to."
+_WORD_HELP = (
+    "A text tower (CLIP) embeds pictures and words in one space. A linear map from that space into this encoder is fitted on "
+    "photos of the index, and takes the word along. It is a guess at the word's CAV, not a CAV made of examples."
+)
 _SIDE_PX = 480
 _GRID_SIDE = 512  # of the longer side of the grid on which a box is kept
 
@@ -50,6 +57,8 @@ def draw(index: Index, k: int, parts: Sequence[int]) -> bool:
     find = choices.choose("Search for", "find", _FINDS, _FIND_HELP)
     if find == "concept":
         query, is_private = _by_concept(index), False
+    elif find == "word":
+        query, is_private = _by_word(index), False
     else:
         query, is_private = _by_region(index)
     if query:
@@ -151,6 +160,51 @@ def _choice(label: str, key: str, sets: Sequence[ImageSet], meaning: str) -> Ima
         return None
     link.settle(key, next(iter(by_name)), by_name.__contains__, word=label.lower(), kind=str)
     return by_name[st.selectbox(label, list(by_name), key=key, persist_state="session", width=280, help=meaning)]
+
+
+# --- a word ---------------------------------------------------------------------------------------------------------------
+
+
+def _by_word(index: Index) -> tuple[float, ...] | None:
+    """Draws the choice of a word and a text tower; what looks for such, once there is a word and it can be mapped."""
+    if not towers.are_possible():
+        st.info(towers.MISSING, icon=":material/extension:")
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        link.settle("find_word", "", word="word")
+        word = st.text_input("Word", key="find_word", persist_state="session", width=280, placeholder="caption", help=_WORD_HELP)
+        link.settle("tower", next(iter(towers.TOWERS)), towers.TOWERS.__contains__, word="text tower")
+        names = list(towers.TOWERS)
+        st.selectbox(
+            "Text tower",
+            names,
+            key="tower",
+            persist_state="session",
+            width=280,
+            format_func=towers.TOWERS.__getitem__,
+            help=towers.HELP,
+        )
+    if not word.strip():
+        return None
+    try:
+        data = originals_of(index).data
+    except EncoderscopeError as refusal:
+        st.warning(escaped(str(refusal)), icon=":material/no_photography:")
+        return None
+    question = QueryByWord(index.folder, index.key, data, word, st.session_state["tower"])
+    query = jobs.answer_or_stop("audit query", question)
+    st.caption(word_worth(query))
+    return query.coordinates
+
+
+def word_worth(query: WordQuery) -> str:
+    """What the map is worth that took a word to the encoder, in words."""
+    worth = query.worth
+    doubt = "" if worth.p_value <= SIGNIFICANCE_LEVEL else " The map is no better than chance, so what is found means nothing."
+    return (
+        f"Mapped by {query.n_photos} photos of the index: R² {worth.r2:.2f} on photos left out, {worth.chance:.2f} by chance "
+        f"(p = {worth.p_value:.2g}).{doubt}"
+    )
 
 
 # --- what was found -------------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """Words as concepts: what an encoder makes of a word, by way of a text tower and photos that both have seen."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 import pandas as pd
 import streamlit as st
@@ -14,23 +13,18 @@ from explainers.service.photo_questions import MapWords
 from explainers.visual_tcav.text import MIN_PHOTOS, TextSettings
 from models.catalog import EncoderInfo
 from models.photo import Photo
-from pages.common import jobs, photos
+from pages.common import jobs, photos, towers
 from pages.common.pictures import address_of, on_screen
 from pages.common.text import escaped
 from pages.concepts import health
 from pages.concepts.tiles import SIDE_PX, Tile, draw_tiles
 
 VIEW = "words"
-TOWERS = {"clip-vit-b-32": "CLIP ViT-B/32 · about 600 MB", "clip-vit-b-16": "CLIP ViT-B/16 · about 600 MB"}
 _OWN = "own"
 _N_RESPONDING = 6
 HELP = (
     "A text tower (CLIP) embeds pictures and words in one space. A linear map from that space into this encoder is fitted on "
     "photos that both have seen, and takes the word along. It is a guess at the word's CAV, not a CAV made of examples."
-)
-_MISSING = (
-    "Words need the package open_clip_torch, which is not installed on this server: `pip install -r requirements-text.txt`. "
-    "It fetches the weights of a text tower from the hub when it is first asked."
 )
 _WHAT_IT_IS_NOT = (
     "What this is not: the map is linear, fitted on {n} photos and no others, and knows of a word what the text tower knows. "
@@ -46,8 +40,8 @@ def draw(library: ConceptLibrary, info: EncoderInfo, random: ImageSet) -> None:
     st.toggle("Ask in words", key="ask_words", persist_state="session", help="Needs an optional package and a text tower.")
     if not st.session_state["ask_words"]:
         return
-    if find_spec("open_clip") is None:
-        st.info(_MISSING, icon=":material/extension:")
+    if not towers.are_possible():
+        st.info(towers.MISSING, icon=":material/extension:")
         return
     wanted = _form(library, random)
     if wanted is not None:
@@ -70,9 +64,7 @@ def _form(library: ConceptLibrary, random: ImageSet) -> tuple[tuple[str, ...], s
         words = st.text_input(
             "Words", key="words typed", placeholder="striped, blue sky, water", help="One or several, separated by commas."
         )
-        tower = st.selectbox(
-            "Text tower", list(TOWERS), format_func=TOWERS.__getitem__, help="Its weights are fetched once, from the hub."
-        )
+        tower = st.selectbox("Text tower", list(towers.TOWERS), format_func=towers.TOWERS.__getitem__, help=towers.HELP)
         source = st.selectbox(
             "Photos",
             list(sources),

@@ -35,3 +35,15 @@ def test_an_index_is_made_and_checked(data, capsys, tmp_path):
     assert main(["check", out]) == main(["check", str(tmp_path), "--forbid-part", "0"]) == 2
     assert main(["check", out, "--forbid-part", "9"]) == 2
     assert "Nothing is forbidden" in capsys.readouterr().err
+
+
+def test_what_is_found_is_replaced_where_the_photos_are(data, capsys, tmp_path):
+    out, encoder = str(tmp_path / "index"), str(data / "encoders" / CNN)
+    file, everything = tmp_path / "check.json", ["--forbid-part", "0", "--max-share", "0", "--level", "1", "--replace"]
+    made = ["check", str(data / "photos"), "--encoder", encoder, "--out", out, "--json", str(file)]
+    assert main([*made, *everything]) == 3
+    found = [row for row in json.loads(file.read_text())["checked"] if row["is_finding"]]
+    assert all(row["replaced"][0]["drop"]["n_images"] > 0 for row in found) and "its logit falls by" in capsys.readouterr().out
+    assert main(["check", out, *everything]) == 2
+    assert "The photos of this index are not here" in capsys.readouterr().err
+    assert main(["check", out, *everything, "--photos", str(data / "photos")]) == 3

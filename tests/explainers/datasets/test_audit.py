@@ -26,12 +26,13 @@ from explainers.datasets.questions import (
     PhotosAtDepth,
     QueryByConcept,
     QueryByRegion,
+    QueryByWord,
     RankConcepts,
     ReplaceParts,
     SampleActivations,
     SearchRegions,
 )
-from explainers.datasets.release import NotPassed, Release, require_passing
+from explainers.datasets.release import NotPassed, Release, require_passing, with_replaced
 from explainers.datasets.scene_photos import FIRST_SEED, write_scenes
 from explainers.datasets.search import activations_of, query_of_part, regions_of_part, similarities
 from explainers.datasets.settings import IndexSettings
@@ -41,6 +42,7 @@ from explainers.datasets.truths import objects_in
 from explainers.dictionaries.clustering import Dictionary, Space
 from explainers.dictionaries.regions import unpacked
 from explainers.dictionaries.settings import DictionarySettings
+from explainers.interventions.replaced_parts import PartDrop
 from explainers.library.library import ConceptLibrary
 from explainers.library.regions import box_region, region_of
 from explainers.library.sets import ImageSet, OpenSet
@@ -170,6 +172,24 @@ def test_a_release_that_rests_on_the_caption_fails_a_test_with_a_sentence(twins)
         require_passing(Release(twins[FOOLED].index.folder), beside=True)
 
 
+def test_beside_a_finding_stands_what_its_class_loses_without_it(twins):
+    of, settings = twins[FOOLED], GateSettings(32)
+    things = [Forbidden("Both", (of.audit.of_class(WOVEN_STAR)[1].part, of.audit.of_class(WOVEN_STAR)[0].part))]
+    verdict = check(of.index, settings, things)
+
+    def ask(question):
+        drop = PartDrop(9, 2.171, (1.8, 2.5), -0.001, 0.001, 0.002)
+        return tuple(ReplacedPart(*row, drop, 0.4) for row in question.rows)
+
+    with_figures = with_replaced(verdict, of.index, Path("photos"), ask)
+    (found,) = [row for row in with_figures.findings if row.evidence.class_idx == WOVEN_STAR]
+    first = of.audit.of_class(WOVEN_STAR)[0].part
+    assert found.replaced[0].part == first and found.replaced[0].class_idx == WOVEN_STAR  # what carries most comes first
+    lost = "its logit falls by 2.17 [1.80, 2.50], without other places by 0.00 (p = 0.002 after Holm), and 40% of 9 photos"
+    assert f"Without part {first} {lost}" in found.sentence
+    assert not any(row.replaced for row in with_figures.checked if not row.is_finding)
+
+
 def test_search_finds_what_a_product_over_all_regions_finds(twins):
     of = twins["scenes-cnn-watermark"]
     part = of.audit.of_class(WOVEN_STAR)[0].part
@@ -293,6 +313,7 @@ def test_every_question_about_an_index_is_plain_data():
         MapRegions(Path("mine"), "key", 32),
         QueryByRegion(Path("mine"), "key", photo, box_region((0, 0, 0.5, 1), (4, 4))),
         QueryByConcept(Path("mine"), "key", *2 * (OpenSet(ImageSet("scenes", "random", (), False), ()),)),
+        QueryByWord(Path("mine"), "key", Path("photos"), "sky", "tower"),
         SearchRegions(Path("mine"), "key", 32, (1.0, 0.0)),
     ]
     assert {type(question) for question in asked} == set(INDEX_ANSWERS) - set(TOGETHER_ANSWERS)

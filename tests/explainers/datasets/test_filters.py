@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from explainers.datasets.filters import Between, OneOf, as_sql, holding
+from explainers.datasets.filters import Between, OneOf, as_sql, as_text, holding, read_conditions
 from explainers.datasets.region_map import places_of
 
 PHOTOS = {
@@ -56,3 +56,21 @@ def test_alike_regions_lie_near_each_other_and_the_seed_decides():
     nearest = np.linalg.norm(places[:, None] - middles[None], axis=2).argmin(1)
     assert (nearest == np.repeat(np.arange(3), 20)).all()
     assert (places == places_of(activations, seed=0)).all()
+
+
+def test_conditions_go_through_a_link():
+    conditions = (OneOf("label", ('a, "b"', None, True, 3)), Between("probability", 0.1, 1 / 3))
+    assert read_conditions(as_text(conditions)) == conditions and as_text(()) == "" and read_conditions("") == ()
+    for wrong in (
+        "[]x",
+        "[1]",
+        "3",
+        '{"a": 3}',
+        '{"a": []}',
+        '{"a": {"from": 1}}',
+        '{"a": [[1]]}',
+        '{"a": {"from": "x", "to": 2}}',
+        "[" * 10**5,
+    ):
+        with pytest.raises(ValueError):
+            read_conditions(wrong)

@@ -1,5 +1,7 @@
 """The Audit page without a browser, and its rows by hand."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 
@@ -8,15 +10,17 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explainers.datasets.findings import Audit, NamedByConcept, PartPlace, RankedConcepts, ReplacedPart
+from explainers.datasets.findings import Audit, NamedByConcept, PartPlace, RankedConcepts, ReplacedPart, WordQuery
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
 from explainers.interventions.replaced_parts import PartDrop
 from explainers.library.library import ConceptLibrary
 from explainers.visual_tcav.settings import ExplainSettings
+from explainers.visual_tcav.text import MapWorth
 from pages.audit import making, rows, searching, wall
-from pages.common import made_concepts
+from pages.common import made_concepts, towers
 from pages.common import runs as shown_runs
+from tests.models.text.test_towers import write_tiny_tower
 from tests.pages.conftest import app_at
 from tests.pages.tiny_encoders import CLASS_NAMES, VIT
 
@@ -90,9 +94,9 @@ def audit(service, tmp_path, monkeypatch) -> AppTest:
     return app_at("audit")
 
 
-def write_pictures(folder: Path) -> None:
-    """Eight dark and eight light pictures, in the folders of two classes."""
-    for n in range(16):
+def write_pictures(folder: Path, n_pictures: int = 16) -> None:
+    """Dark and light pictures in turn, in the folders of two classes."""
+    for n in range(n_pictures):
         path = folder / CLASS_NAMES[n % 2] / f"{n}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         noise = np.random.default_rng(n).integers(0, 56, (64, 64, 3), dtype=np.uint8)
@@ -147,6 +151,45 @@ def test_a_box_from_the_link_a_cluster_and_a_concept_find_the_regions_most_alike
     app.segmented_control(key="find").set_value("concept").run()
     assert not app.exception and "16 most alike regions" in said_by(app)
     assert app.query_params["find"] == "concept"
+
+
+def test_filters_are_part_of_the_link_and_a_link_with_others_says_so(audit):
+    wanted = json.dumps({"label": [CLASS_NAMES[1]], "probability": {"from": 0.0, "to": 1.0}})
+    audit.query_params.update(map="1", filters=wanted)
+    app = with_index(audit.run())
+    assert "which is not possible here" in app.warning[0].value and "filters" not in app.query_params  # no probability is 0
+    app.multiselect(key="filter by").set_value(["label"]).run()
+    app.multiselect(key="filter label").set_value([CLASS_NAMES[1]]).run()
+    assert app.query_params["filters"] == f'{{"label":["{CLASS_NAMES[1]}"]}}'
+    shared = app_at("audit")
+    shared.query_params.update(map="1", filters=app.query_params["filters"])
+    shared.run()
+    assert not shared.exception and shared.multiselect(key="filter label").value == [CLASS_NAMES[1]]
+    assert f"""p."label" IN ('{CLASS_NAMES[1]}')""" in shared.code[0].value and "filters" in shared.query_params
+    shared.multiselect(key="filter by").set_value([]).run()
+    assert not shared.exception and "filters" not in shared.query_params
+
+
+def test_a_word_of_the_link_finds_regions_where_the_package_and_the_photos_are(audit, tmp_path, monkeypatch):
+    write_pictures(tmp_path / "data" / "mine", 24)
+    audit.query_params.update(find="word", find_word="blue")
+    with monkeypatch.context() as without:
+        without.setattr(towers, "find_spec", lambda name: None)
+        app = with_index(audit.run())
+        assert "Words need the package open_clip_torch" in "\n".join(info.value for info in app.info)
+    monkeypatch.setattr(towers, "TOWERS", {str(write_tiny_tower(tmp_path / "tiny")): "tiny"})
+    app.run()
+    assert not app.exception and not app.error and app.text_input(key="find_word").value == "blue"
+    assert "of the 18 most alike regions are of part" in said_by(app) and "Mapped by 24 photos of the index" in said_by(app)
+    rmtree(tmp_path / "data" / "mine")
+    app.text_input(key="find_word").set_value("red").run()
+    assert "The photos of this index are not here" in "\n".join(warning.value for warning in app.warning)
+
+
+def test_a_map_no_better_than_chance_says_that_nothing_found_means_anything():
+    worth = MapWorth(0.02, 0.1, 0.4, 1.0)
+    assert "no better than chance" in searching.word_worth(WordQuery((1.0,), worth, 30))
+    assert "chance," not in searching.word_worth(WordQuery((1.0,), replace(worth, p_value=0.01), 30))
 
 
 def test_a_box_in_the_link_is_read_and_written():
