@@ -20,7 +20,7 @@ python -m tests.benchmarks choice     how the rule of the suggested k was chosen
 python -m tests.benchmarks studies    the studies of the Study page, on photographs with ground truth and on scenes
 python -m tests.benchmarks audit      the planted caption among the parts of whole data sets of scenes, and in the clean twin
 python -m tests.benchmarks audit_photographs  photographs with a text across them, with ../shared/fixtures
-python -m tests.benchmarks shortcuts  other planted shortcuts (border, texture) among the parts, beside clusters of heatmaps (SpRAy)
+python -m tests.benchmarks shortcuts  other planted shortcuts among the parts, beside clusters of heatmaps (SpRAy)
 python -m tests.benchmarks audit_questions  what the questions of the Audit page cost on an index of 2,000 scenes
 python -m tests.benchmarks gate       whether the gate stops the fooled encoder and lets the clean one pass, over seeds of scenes
 python -m tests.benchmarks twins      clean and fooled encoder compared over data sets of scenes: the caption among all pairs
