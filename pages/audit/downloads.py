@@ -10,7 +10,17 @@ from explainers.datasets.index import Index
 from explainers.datasets.search import regions_of_part
 from explainers.results.files import as_csv, as_json
 from pages.audit import wall
-from pages.audit.rows import Row, concept_row, evidence_row, evidence_rows, failure_rows, replaced_rows, sentence, standing_out
+from pages.audit.rows import (
+    Row,
+    as_text,
+    concept_row,
+    evidence_row,
+    evidence_rows,
+    failure_rows,
+    replaced_rows,
+    sentence,
+    standing_out,
+)
 from pages.common import html_report
 from pages.common.downloads import Download, file_stem
 
@@ -63,7 +73,7 @@ def as_html(taken: Taken) -> bytes:
     rows = standing_out(audit)
     named = [{"Class": audit.class_names[row.class_idx]} | evidence_row(audit, row, taken.concepts) for row in rows]
     parts = [f"<p>{escape(sentence(audit))}</p>", html_report.facts(_facts(index, audit))]
-    parts += ["<h2>Parts that carry more than chance</h2>", html_report.table(named)] if named else []
+    parts += ["<h2>Parts that carry more than chance</h2>", _table(named)] if named else []
     for row in rows[:_MOST]:
         hits = regions_of_part(index, audit.k, row.part, row.class_idx, _PICTURES)
         tiles = [
@@ -74,12 +84,17 @@ def as_html(taken: Taken) -> bytes:
         parts.append(f"<div class='tiles'>{''.join(tiles)}</div>")
     if replaced:
         parts.append(f"<h2>What {escape(audit.class_names[replaced[0].class_idx])} loses without its first parts</h2>")
-        parts += [f"<p>{_REPLACED}</p>", html_report.table(replaced_rows(audit, replaced))]
+        parts += [f"<p>{_REPLACED}</p>", _table(replaced_rows(audit, replaced))]
     if taken.concepts is not None and (of_concepts := _concept_rows(audit, taken.concepts)):
-        parts += ["<h2>Concepts that carry more than chance</h2>", html_report.table(of_concepts)]
+        parts += ["<h2>Concepts that carry more than chance</h2>", _table(of_concepts)]
     if failures := failure_rows(audit, taken.concepts):
-        parts += ["<h2>Where it fails</h2>", html_report.table(failures)]
+        parts += ["<h2>Where it fails</h2>", _table(failures)]
     return html_report.page(f"Audit of {index.manifest['data']} by {index.encoder_name}", [*parts, _LIMITS])
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """Rows as people read them."""
+    return html_report.table([as_text(row) for row in rows])
 
 
 def _concept_rows(audit: Audit, concepts: RankedConcepts) -> list[Row]:

@@ -44,7 +44,7 @@ def draw(index: Index, audit: Audit, part: int) -> None:
     figure = chart(index, audit, region_map, counts, part)
     plots.draw_selectable(figure, _CHART, f"{len(counts)} regions on a plane, part {part} marked", _choose)
     st.caption(
-        f"{len(counts)} of all regions; orange: part {part}."
+        f"{len(counts)} of all regions; orange: part {part}, {(counts & (region_map.parts == part)).sum()} of them."
         + (f" {counts.sum()} lie in the {holding(conditions, index.photos).sum()} photos that are chosen." if conditions else "")
     )
     with st.expander("The same as SQL", icon=":material/database:", key="sql"):

@@ -8,6 +8,10 @@ from explainers.dictionaries.ranking import PartEvidence
 STAR = " ★"
 RESPONDS_TO = "Responds to"
 MOST_REPLACED = 5  # parts of a class
+SHARES = ("Evidence", "Elsewhere", "In the class", "In others", "Changed")
+NUMBERS = ("Superiority", "Other places")
+P_VALUES = ("p", "p, Holm")
+_UNBROKEN = ("Part", "Difference", "Drop", "Risk ratio", "Lies")  # in a report, each on a line of its own
 Row = dict[str, str | float | int]
 _IN_A_SENTENCE = {"beside it": "beside the object"}
 
@@ -124,6 +128,15 @@ def failure_rows(audit: Audit, concepts: RankedConcepts | None = None) -> list[R
         for row, name, place in sorted(rows, key=lambda named: -named[0].interval[0])
         if row.n_errors_with
     ]
+
+
+def as_text(row: Row) -> Row:
+    """A row for people who cannot point at a figure for more digits: whole percents, two digits of a p-value."""
+    percents = {name: f"{row[name]:.0%}" for name in SHARES if name in row}
+    p_values = {name: f"{row[name]:.2g}" for name in P_VALUES if name in row}
+    numbers = {name: f"{row[name]:.2f}" for name in NUMBERS if name in row}
+    kept_together = {name: str(row[name]).replace(" ", "\N{NO-BREAK SPACE}") for name in _UNBROKEN if name in row}
+    return row | percents | p_values | numbers | kept_together
 
 
 def sentence(audit: Audit) -> str:

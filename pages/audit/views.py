@@ -1,19 +1,18 @@
 """An audit on the screen: what stands out, the parts of a class, a wall of their regions, and where the network fails."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 import streamlit as st
 
 from explainers.datasets.findings import Audit, RankedConcepts
 from explainers.datasets.index import Index
 from pages.audit import causes, choice, concept_making, concepts_beside, downloads, part_map, searching, wall
-from pages.audit.rows import Row, evidence_rows, failure_rows, replaced_rows, sentence, standing_out
+from pages.audit.rows import NUMBERS, P_VALUES, SHARES, Row, evidence_rows, failure_rows, replaced_rows, sentence, standing_out
 from pages.common import access
 from pages.common.downloads import draw_downloads
 from pages.common.text import escaped
 
-_SHARES = ("Evidence", "Elsewhere", "In the class", "In others", "Changed")
-_NUMBERS = ("Superiority", "Other places")
-_P_VALUES = ("p", "p, Holm")
 _MEANINGS = {
     "Part": "Its number, or the name of a concept; a star where it is more than chance, over everything tested together: parts "
     "with parts, concepts with concepts.",
@@ -36,6 +35,7 @@ _MEANINGS = {
     "Risk ratio": "Share of errors with the part over the share without it, with its 95 % interval.",
 }
 _ROWS = 8  # of a table at first
+_WIDEST_PX = 240  # of a column of names
 
 
 def draw_nothing() -> None:
@@ -100,18 +100,24 @@ def _draw_failures(audit: Audit, concepts: RankedConcepts | None) -> None:
 
 
 def _draw_table(key: str, rows: list[Row], alt: str) -> None:
-    shares = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="percent") for name in _SHARES}
-    numbers = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2f") for name in _NUMBERS}
-    p_values = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2g") for name in _P_VALUES}
+    shares = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="percent") for name in SHARES}
+    numbers = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2f") for name in NUMBERS}
+    p_values = {name: st.column_config.NumberColumn(help=_MEANINGS[name], format="%.2g") for name in P_VALUES}
     others = {name: st.column_config.Column(help=meaning) for name, meaning in _MEANINGS.items()}
+    names = {"Part": st.column_config.Column(help=_MEANINGS["Part"], width=_width(str(row["Part"]) for row in rows))}
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
-        height=36 * (min(_ROWS, len(rows)) + 1),
+        height=36 * (_ROWS + 1) if len(rows) > _ROWS else "content",
         alt=alt,
         key=f"table {key}",
-        column_config=others | shares | numbers | p_values,
+        column_config=others | shares | numbers | p_values | names,
     )
+
+
+def _width(texts: Iterable[str]) -> int:
+    """Of a column, in pixels: its longest text is seen whole, up to a limit."""
+    return min(_WIDEST_PX, 24 + 8 * max(map(len, texts)))
 
 
 def _made(index: Index) -> str:

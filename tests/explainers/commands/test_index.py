@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from explainers.commands.main import main
-from tests.pages.tiny_encoders import CNN, write_tiny_encoders
+from tests.pages.tiny_encoders import CNN, VIT, write_tiny_encoders
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,18 @@ def test_an_index_is_made_and_checked(data, capsys, tmp_path):
 
 
 def test_what_is_found_is_replaced_where_the_photos_are(data, capsys, tmp_path):
-    out, encoder = str(tmp_path / "index"), str(data / "encoders" / CNN)
-    file, everything = tmp_path / "check.json", ["--forbid-part", "0", "--max-share", "0", "--level", "1", "--replace"]
-    made = ["check", str(data / "photos"), "--encoder", encoder, "--out", out, "--json", str(file)]
-    assert main([*made, *everything]) == 3
+    photos, out, encoder = tmp_path / "photos", str(tmp_path / "index"), str(data / "encoders" / VIT)
+    photos.mkdir()
+    for n in range(16):  # dark and light in turn, so that two classes are predicted
+        noise = np.random.default_rng(n).integers(0, 56, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise + np.uint8(200 * (n % 2))).save(photos / f"{n}.png")
+    file, everything = (
+        tmp_path / "check.json",
+        ["--forbid-part", *map(str, range(8)), "--max-share", "0", "--level", "1", "--replace"],
+    )
+    assert main(["check", str(photos), "--encoder", encoder, "--out", out, "--json", str(file), *everything]) == 3
     found = [row for row in json.loads(file.read_text())["checked"] if row["is_finding"]]
     assert all(row["replaced"][0]["drop"]["n_images"] > 0 for row in found) and "its logit falls by" in capsys.readouterr().out
     assert main(["check", out, *everything]) == 2
     assert "The photos of this index are not here" in capsys.readouterr().err
-    assert main(["check", out, *everything, "--photos", str(data / "photos")]) == 3
+    assert main(["check", out, *everything, "--photos", str(photos)]) == 3

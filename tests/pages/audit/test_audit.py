@@ -74,6 +74,12 @@ def test_parts_that_were_replaced_stand_beside_what_they_carry():
     assert [part.part for part in rows.top_parts(AUDIT, 0)] == [0, 1, 2]
 
 
+def test_a_report_has_whole_percents_and_no_broken_intervals():
+    row = rows.as_text(rows.evidence_rows(AUDIT, 0)[1])
+    assert row["Evidence"] == "31%" and row["p, Holm"] == "0.01" and row["Superiority"] == "0.90"
+    assert row["Part"] == "1\N{NO-BREAK SPACE}★" and " " not in str(row["Difference"])
+
+
 def test_what_is_outside_of_a_region_is_faded():
     picture = np.full((20, 20, 3), 50, np.uint8)
     mask = np.array([[True, False], [False, False]])
