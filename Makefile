@@ -10,8 +10,8 @@ UV_PACKAGES := uv==0.13.9
 MATRIX ?=
 BENCH_PACKAGES := grad-cam==1.5.7 matplotlib
 BIN := $(VENV)/bin
-# Processes that `make test` runs side by side, with one thread each; it begins with the browser tests, which take longest and
-# wait for the browser a quarter of the time: three keep two cores busy.
+# Processes that `make test` runs side by side, with one thread each. Two of them begin with the browser tests, which take longest
+# and wait for the browser a quarter of the time, the third with what only computes (tests/conftest.py): three keep two cores busy.
 WORKERS ?= 3
 # One pool of threads per process: two pools on the same cores slow torch down many times over.
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
