@@ -86,9 +86,9 @@ def replaced_sentence(of_part: ReplacedPart) -> str:
     drop = of_part.drop
     value, low, high, elsewhere = (round(number, 2) + 0.0 for number in (drop.drop, *drop.interval, drop.elsewhere))
     return (
-        f"Without part {of_part.part} its logit falls by {value:.2f} [{low:.2f}, {high:.2f}], without other places by "
-        f"{elsewhere:.2f} (p = {drop.corrected_p_value:.2g} after Holm), and {of_part.changed:.0%} of {drop.n_images} photos are "
-        "predicted otherwise."
+        f"Without part {of_part.part} its logit falls by {value:.2f} [{low:.2f}, {high:.2f}]; the same shape at other "
+        f"places takes {elsewhere:.2f} (p = {drop.corrected_p_value:.2g} after Holm). {of_part.changed:.0%} of "
+        f"{drop.n_images} photos are predicted otherwise then."
     )
 
 
