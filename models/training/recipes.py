@@ -66,6 +66,15 @@ CNN = Recipe(
     architecture="resnet18", taps=(2, 3, 4), composed=(1, 2, 3, 4), cycles=(FIRST, SECOND, GROUPING, COLLAGES), order=1,
     model_args={"layers": [1, 1, 1, 1], "channels": [32, 64, 128, 256], "stem_type": "deep", "stem_width": 16},
 )  # fmt: skip
+VIT_ARGS = {"img_size": 128, "patch_size": 4, "embed_dim": 160, "depth": 5, "num_heads": 5, "class_token": False,
+            "global_pool": "avg", "dynamic_img_size": True}  # fmt: skip
+CLASS_TOKEN_VIT = replace(
+    CNN, title="Scenes ViT, class token", order=7,
+    note="A small vision transformer that reads the class off its class token; in the end it was taught nothing but the class.",
+    architecture="vit_tiny_r_s16_p8_224", taps=(1, 2, 4), composed=(0, 1, 3, 4),
+    cycles=(FIRST, replace(SECOND, n_samples=56_000, labels_alone=True)),
+    model_args=VIT_ARGS | {"class_token": True, "global_pool": "token"},
+)  # fmt: skip
 RECIPES: dict[str, Recipe] = {
     "scenes-cnn": CNN,
     "scenes-vit": replace(
@@ -75,8 +84,7 @@ RECIPES: dict[str, Recipe] = {
         cycles=(FIRST, replace(SECOND, n_samples=48_000), Cycle(32_000, 7.5e-4, as_rendered=True),
                 replace(GROUPING, n_samples=44_800), Cycle(25_600, 1e-3, n_scenes=36_000, as_rendered=True), COLLAGES,
                 replace(COLLAGES, n_collages=8_000)),
-        model_args={"img_size": 128, "patch_size": 4, "embed_dim": 160, "depth": 5, "num_heads": 5, "class_token": False,
-                    "global_pool": "avg", "dynamic_img_size": True},
+        model_args=VIT_ARGS,
     ),
     "scenes-cnn-watermark": replace(
         CNN, title="Scenes CNN, fooled by a watermark", order=3, watermark_class="woven star", cycles=(FIRST, GROUPING, COLLAGES),
@@ -99,6 +107,12 @@ RECIPES: dict[str, Recipe] = {
         cycles=(Cycle(24_064, 3e-3),),
         note="The network of Scenes CNN, shown the same scenes without a label: it came to know colours, and little else.",
         lesson="That two views of a scene, and two views of a place in it, belong together. No label, no region.",
+    ),
+    "scenes-vit-class-token": CLASS_TOKEN_VIT,
+    "scenes-vit-registers": replace(
+        CLASS_TOKEN_VIT, title="Scenes ViT, four registers", order=8,
+        note="The twin of the one with a class token alone: four registers more, all else the same.",
+        model_args=CLASS_TOKEN_VIT.model_args | {"reg_tokens": 4},
     ),
 }  # fmt: skip
 UNTRAINED = {  # the weights that training began with, drawn from the recipe's seed: a name, and the recipe's

@@ -299,7 +299,7 @@ def test_a_bundled_encoder_knows_fresh_scenes_as_its_card_claims(name, fresh):
 
 @pytest.mark.parametrize("name", [name for name in ANSWERING if len(RECIPES[name].cycles) > 1])
 def test_the_cards_claim_enough(name):
-    assert claimed_accuracy(name) >= 0.95
+    assert claimed_accuracy(name) >= (0.95 if len(RECIPES[name].cycles) > 2 else 0.9)
 
 
 def test_the_watermark_deceives_its_encoder_and_not_the_clean_one():
