@@ -9,7 +9,7 @@ from pages.common import frame
 top = frame.begin("Explain", "Where does the encoder see a concept, and how much does it contribute to a class?")
 notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
-    from pages.common import class_images, door, jobs, link, photos
+    from pages.common import class_images, door, jobs, link, photos, plots
     from pages.explain import appearance, class_views, controls, photo_views, second_opinion, taken_away, taken_from_class, views
     from pages.explain.controls import A_CLASS, ONE_PHOTO
 
@@ -55,6 +55,7 @@ elif photo is None:
 if photo is not None:
     explaining = jobs.asked("explain a photo", inquiry.of_photo(photo))
     if not explaining.done:
+        plots.fetch_ahead()
         jobs.give_up(taken_away.VIEW)
         jobs.give_up(second_opinion.VIEW)
     explanation = jobs.result_or_stop("explain a photo", explaining, partial(photo_views.draw_so_far, photo))

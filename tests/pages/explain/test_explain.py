@@ -21,7 +21,7 @@ from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.significance import holm
 from models.catalog.catalog import Catalog
 from models.errors import OutOfMemory
-from pages.common import jobs
+from pages.common import jobs, plots
 from pages.common.text import escaped
 from pages.explain import second_opinion
 from tests.pages.conftest import app_at
@@ -375,3 +375,12 @@ def test_a_refusal_while_computing_is_a_sentence_and_the_next_run_tries_again(ex
 
 def raise_out_of_memory(*args, **kwargs):
     raise OutOfMemory("Too large for this machine.")
+
+
+def test_what_draws_charts_is_fetched_while_the_first_explanation_is_worked_on(explain, monkeypatch):
+    ahead, fetch_ahead = [], plots.fetch_ahead
+    monkeypatch.setattr(plots, "fetch_ahead", lambda: ahead.append(1) or fetch_ahead())
+    app = explain(seed="23")  # which no other test has had answered
+    assert len(ahead) == 1 and not app.exception
+    app.run()
+    assert len(ahead) == 1
