@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from scipy import ndimage
 
-from tests.browser.conftest import FAST, PICTURE_SECONDS, ROOT, watched_pages
+from tests.browser.conftest import FAST, PATIENCE_SECONDS, PICTURE_SECONDS, ROOT, watched_pages
 from tests.pages.tiny_encoders import NO_CLASSES
 
 pytestmark = pytest.mark.browser
@@ -155,7 +155,7 @@ def page_on_line(shared_page_on_line) -> Iterator[tuple[Page, Line]]:
     page, line = shared_page_on_line
     if "only=" in settled(page).url:
         settled(page.goto(re.sub(r"&only=\d+", "", page.url)) and page)
-    expect(pills(page)).to_have_count(n_clusters(page))
+    wait_until(page, lambda: pills(page).count() == n_clusters(page))  # the picture may still follow the last test's slider
     yield page, line
     line.is_cut = False
 
@@ -242,7 +242,7 @@ def test_blinking_shows_the_photo_and_its_clusters_in_turn(page):
 
 
 def wait_until(page: Page, condition: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(20 * PATIENCE_SECONDS):
         if condition():
             return
         page.wait_for_timeout(50)
