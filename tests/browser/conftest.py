@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 # Without windows first: it does the same with an eighth less work.
 CHROMIUM = next(filter(None, map(which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"))), None)
 FAST = f"encoder={VIT}&size=224"
-START_SECONDS, PICTURE_SECONDS, PATIENCE_SECONDS = 240, 400, 120  # for a busy machine; nothing waits longer than it must
+START_SECONDS, PICTURE_SECONDS, PATIENCE_SECONDS = 240, 200, 120  # for a busy machine; nothing waits longer than it must
 FEW_STARTERS = ("concept-striped", "concept-dotted", "concept-red", "random-scenes")  # of 18, which take a minute to fit
 HURRIED = """
 import os, pathlib
