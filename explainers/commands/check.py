@@ -12,7 +12,7 @@ from explainers.commands.run import ALL_DONE, Run, require_writable, running_wit
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.gate import GateSettings, Verdict, junit, verdict_record
 from explainers.datasets.index import Index
-from explainers.datasets.originals import originals_of
+from explainers.datasets.originals import MissingPhotos, originals_of
 from explainers.datasets.release import Forbid, Release, index_of, verdict_of, with_replaced
 from explainers.results.files import as_json, write_bytes
 from explainers.service import ExplainerService
@@ -62,7 +62,10 @@ def run(parsed: argparse.Namespace) -> int:
         )
         verdict = verdict_of(index, settings, _forbid(work, parsed), work.answer, parsed.baseline)
         if parsed.replace:
-            verdict = with_replaced(verdict, index, _photos(index, parsed), work.answer)
+            try:
+                verdict = with_replaced(verdict, index, _photos(index, parsed), work.answer)
+            except MissingPhotos as refusal:  # what was found stands, whatever becomes of the rest
+                work.complain(f"Nothing was replaced. {refusal}")
     _write(verdict, parsed)
     return FOUND if verdict.findings else ALL_DONE
 

@@ -78,7 +78,7 @@ def read_conditions(text: str) -> tuple[Condition, ...]:
     try:
         by_column = json.loads(text) if text else {}
         return tuple(_read_condition(column, value) for column, value in by_column.items())
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{text[:60]!r} holds no conditions") from error
 
 

@@ -43,10 +43,8 @@ _FIND_HELP = "The regions of the whole index that are most alike, all of them co
 _BY_HELP = "A box is drawn with the pointer or the arrow keys. A cluster is one that Explore shows of this photo."
 _CLUSTER_HELP = "The clusters of this photo at the granularity above."
 _CONCEPT_HELP = "A concept of the library: what its CAV at the depth of this index points to."
-_WORD_HELP = (
-    "A text tower (CLIP) embeds pictures and words in one space. A linear map from that space into this encoder is fitted on "
-    "photos of the index, and takes the word along. It is a guess at the word's CAV, not a CAV made of examples."
-)
+_SEARCHED = "find_word searched"
+_LONGEST_WORD = 80
 _SIDE_PX = 480
 _GRID_SIDE = 512  # of the longer side of the grid on which a box is kept
 
@@ -171,27 +169,28 @@ def _by_word(index: Index) -> tuple[float, ...] | None:
         st.info(towers.MISSING, icon=":material/extension:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        link.settle("find_word", "", word="word")
-        word = st.text_input("Word", key="find_word", persist_state="session", width=280, placeholder="caption", help=_WORD_HELP)
-        link.settle("tower", next(iter(towers.TOWERS)), towers.TOWERS.__contains__, word="text tower")
-        names = list(towers.TOWERS)
-        st.selectbox(
-            "Text tower",
-            names,
-            key="tower",
+        link.settle("find_word", "", lambda word: len(word) <= _LONGEST_WORD, word="word")
+        word = st.text_input(
+            "Word",
+            key="find_word",
+            max_chars=_LONGEST_WORD,
             persist_state="session",
             width=280,
-            format_func=towers.TOWERS.__getitem__,
-            help=towers.HELP,
+            placeholder="caption",
+            help=towers.WORDS_HELP,
         )
-    if not word.strip():
+        link.settle("tower", next(iter(towers.TOWERS)), towers.TOWERS.__contains__, word="text tower")
+        wanted = word.strip(), towers.choose("tower", width=280)
+        if st.button("Search", key="find_word now", disabled=not wanted[0], help="A link alone fetches no weights."):
+            st.session_state[_SEARCHED] = wanted
+    if not wanted[0] or st.session_state.get(_SEARCHED) != wanted:
         return None
     try:
         data = originals_of(index).data
     except EncoderscopeError as refusal:
         st.warning(escaped(str(refusal)), icon=":material/no_photography:")
         return None
-    question = QueryByWord(index.folder, index.key, data, word, st.session_state["tower"])
+    question = QueryByWord(index.folder, index.key, data, *wanted)
     query = jobs.answer_or_stop("audit query", question)
     st.caption(word_worth(query))
     return query.coordinates

@@ -22,10 +22,6 @@ from pages.concepts.tiles import SIDE_PX, Tile, draw_tiles
 VIEW = "words"
 _OWN = "own"
 _N_RESPONDING = 6
-HELP = (
-    "A text tower (CLIP) embeds pictures and words in one space. A linear map from that space into this encoder is fitted on "
-    "photos that both have seen, and takes the word along. It is a guess at the word's CAV, not a CAV made of examples."
-)
 _WHAT_IT_IS_NOT = (
     "What this is not: the map is linear, fitted on {n} photos and no others, and knows of a word what the text tower knows. "
     "The quarter of the photos that the tower finds nearest to the word stand for its examples; nobody has looked whether they "
@@ -36,7 +32,7 @@ _WHAT_IT_IS_NOT = (
 @st.fragment(key="words section")
 def draw(library: ConceptLibrary, info: EncoderInfo, random: ImageSet) -> None:
     """The section: a switch, the form, and what came out."""
-    st.header("Words", anchor=False, help=HELP)
+    st.header("Words", anchor=False, help=towers.WORDS_HELP)
     st.toggle("Ask in words", key="ask_words", persist_state="session", help="Needs an optional package and a text tower.")
     if not st.session_state["ask_words"]:
         return
@@ -64,7 +60,7 @@ def _form(library: ConceptLibrary, random: ImageSet) -> tuple[tuple[str, ...], s
         words = st.text_input(
             "Words", key="words typed", placeholder="striped, blue sky, water", help="One or several, separated by commas."
         )
-        tower = st.selectbox("Text tower", list(towers.TOWERS), format_func=towers.TOWERS.__getitem__, help=towers.HELP)
+        tower = towers.choose()
         source = st.selectbox(
             "Photos",
             list(sources),

@@ -50,6 +50,6 @@ def test_what_is_found_is_replaced_where_the_photos_are(data, capsys, tmp_path):
     assert main(["check", str(photos), "--encoder", encoder, "--out", out, "--json", str(file), *everything]) == 3
     found = [row for row in json.loads(file.read_text())["checked"] if row["is_finding"]]
     assert all(row["replaced"][0]["drop"]["n_images"] > 0 for row in found) and "its logit falls by" in capsys.readouterr().out
-    assert main(["check", out, *everything]) == 2
-    assert "The photos of this index are not here" in capsys.readouterr().err
+    assert main(["check", out, *everything]) == 3  # what was found stands without the photos, too
+    assert "Nothing was replaced. The photos of this index are not here" in capsys.readouterr().err
     assert main(["check", out, *everything, "--photos", str(photos)]) == 3

@@ -70,6 +70,7 @@ def test_conditions_go_through_a_link():
         '{"a": {"from": 1}}',
         '{"a": [[1]]}',
         '{"a": {"from": "x", "to": 2}}',
+        f'{{"a": {{"from": 0, "to": {10**400}}}}}',
         "[" * 10**5,
     ):
         with pytest.raises(ValueError):

@@ -186,9 +186,12 @@ def test_a_word_of_the_link_finds_regions_where_the_package_and_the_photos_are(a
     monkeypatch.setattr(towers, "TOWERS", {str(write_tiny_tower(tmp_path / "tiny")): "tiny"})
     app.run()
     assert not app.exception and not app.error and app.text_input(key="find_word").value == "blue"
+    assert "most alike regions" not in said_by(app)  # a link alone fetches no weights
+    app.button(key="find_word now").click().run()
     assert "of the 18 most alike regions are of part" in said_by(app) and "Mapped by 24 photos of the index" in said_by(app)
     rmtree(tmp_path / "data" / "mine")
     app.text_input(key="find_word").set_value("red").run()
+    app.button(key="find_word now").click().run()
     assert "The photos of this index are not here" in "\n".join(warning.value for warning in app.warning)
 
 
