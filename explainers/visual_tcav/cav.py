@@ -193,9 +193,10 @@ def concept_attributions(class_attributions: Tensor, maps: Tensor, feature_map: 
 
     Attributions (n_classes, C, H, W), concept maps (J, H, W), the feature map (C, H, W) and the CAVs' vectors (J, C).
     """
-    seen = maps.flatten(1).T  # (P, J)
-    per_channel = class_attributions.flatten(2) @ seen  # (n_classes, C, J)
-    return torch.einsum("kcj,jc->kj", per_channel, channel_weights(vectors, maps, feature_map))
+    n_classes, n_channels = class_attributions.shape[:2]
+    per_channel = maps.flatten(1) @ class_attributions.flatten(2).flatten(0, 1).T  # (J, n_classes * C)
+    weights = channel_weights(vectors, maps, feature_map)
+    return torch.einsum("jkc,jc->kj", per_channel.view(-1, n_classes, n_channels), weights)
 
 
 def channel_weights(vectors: Tensor, maps: Tensor, feature_map: Tensor) -> Tensor:

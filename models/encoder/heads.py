@@ -9,7 +9,8 @@ to what they returned, and the tapped one to the activation; everything after it
     cut point  a depth whose activation alone decides the logits, because nothing in the network bypasses it
 
 Whether a depth is a cut point is tried, not assumed: finishing from the activation of image B while everything else is
-that of image A must give the logits of B. So is whether a short-cut after the tap (models/encoder/token_heads.py) gives them too.
+that of image A must give the logits of B. So is whether short-cuts after the tap (models/encoder/token_heads.py,
+models/encoder/folding.py) give them too.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -22,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoder.building import MODEL_ERRORS, Depth
+from models.encoder.folding import Folded, folded_norms
 from models.encoder.token_heads import short_cuts
 from models.errors import NotACutPoint
 
@@ -121,7 +123,7 @@ def head_for(model: nn.Module, tap: Tap, image: Tensor) -> Head:
     recording = _record(model, tap, image)
     activation = recording.tapped if tap.slot is None else recording.tapped[tap.slot]
     grid = _grid_of(activation, tap, image.shape[-2])
-    return Head(tap.depth, activation, grid, tap.layout, partial(_finish, model, tap, recording))
+    return Head(tap.depth, activation, grid, tap.layout, partial(_finish, model, tap, recording, {}))
 
 
 class CutPointTrials:
@@ -157,7 +159,7 @@ class CutPointTrials:
         """The tap with the short-cut, if there is one and it gives the logits ``crossed`` (1, n_classes) too; else as it was."""
         shorter = replace(tap, short_cut=True)
         try:
-            if not short_cuts(self.model):
+            if not _short_cuts(self.model):
                 return tap
             with torch.no_grad():
                 answer = head_for(self.model, shorter, self.image_a).logits_of(activation_b)
@@ -246,14 +248,19 @@ def _record(model: nn.Module, tap: Tap, image: Tensor) -> Recording:
     return Recording(image, recording, reached[0])
 
 
-def _finish(model: nn.Module, tap: Tap, recording: Recording, activation: Tensor) -> Tensor:
-    """Logits (N, n_classes) for activations (N, *own layout)."""
+def _short_cuts(model: nn.Module, made: Folded | None = None) -> dict[nn.Module, Callable[[Tensor], Tensor]]:
+    """What modules after a tap may compute instead."""
+    return folded_norms(model, made) | short_cuts(model)
+
+
+def _finish(model: nn.Module, tap: Tap, recording: Recording, made: Folded, activation: Tensor) -> Tensor:
+    """Logits (N, n_classes) for activations (N, *own layout); ``made`` keeps convolutions that were folded."""
     n_images = activation.shape[0]
     injected = replaced(_expanded(recording.tapped, n_images), tap.slot, activation.clone())  # safe from in-place steps
     answers = {module: [_expanded(output, n_images) for output in calls] for module, calls in recording.outputs.items()}
     answers[model.get_submodule(tap.module_name)] = [injected]
     answering = {module: _first_answering(outputs, module.forward) for module, outputs in answers.items()}
-    with _forwarding((short_cuts(model) if tap.short_cut else {}) | answering):
+    with _forwarding((_short_cuts(model, made) if tap.short_cut else {}) | answering):
         return model(recording.image.expand(n_images, -1, -1, -1)).float()
 
 

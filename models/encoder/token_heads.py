@@ -18,6 +18,8 @@ from timm.models.vision_transformer import Attention, Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.encoder.watching import is_watched
+
 _BLOCK_PARTS = {"norm1", "attn", "ls1", "drop_path1", "norm2", "mlp", "ls2", "drop_path2"}
 _ATTENTION_PARTS = {"qkv", "q_norm", "k_norm", "attn_drop", "norm", "proj", "proj_drop"}
 
@@ -39,12 +41,7 @@ def _known_attention(block: Block) -> Attention | None:
         return None
     if set(dict(block.named_children())) != _BLOCK_PARTS or set(dict(attn.named_children())) != _ATTENTION_PARTS:
         return None
-    return None if any(_is_watched(module) for module in (block, attn, attn.qkv, attn.attn_drop)) else attn
-
-
-def _is_watched(module: nn.Module) -> bool:
-    """Whether somebody hooked the module or gave it another forward."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or "forward" in vars(module))
+    return None if any(is_watched(module) for module in (block, attn, attn.qkv, attn.attn_drop)) else attn
 
 
 def _prefix_of_block(block: Block, attn: Attention, n_prefix_tokens: int, tokens: Tensor) -> Tensor:

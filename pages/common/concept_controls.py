@@ -26,7 +26,7 @@ def opened(library: ConceptLibrary, image_set: ImageSet) -> OpenSet:
 def concepts(sets: Sequence[ImageSet], wanted: Sequence[str]) -> list[ImageSet]:
     """Draws the choice of concepts; at first those that are wanted, as far as the library has them."""
     by_name = {image_set.name: image_set for image_set in sets}
-    default = [name for name in wanted if name in by_name] or list(by_name)[:3]
+    default = [image_set.name for image_set in first_concepts(sets, wanted)]
     link.settle(
         "concepts",
         default,
@@ -43,6 +43,12 @@ def concepts(sets: Sequence[ImageSet], wanted: Sequence[str]) -> list[ImageSet]:
         "and takes your own.",
     )
     return [by_name[name] for name in chosen]
+
+
+def first_concepts(sets: Sequence[ImageSet], wanted: Sequence[str]) -> list[ImageSet]:
+    """What is chosen at first: those that are wanted, as far as they are there; else the first three."""
+    by_name = {image_set.name: image_set for image_set in sets}
+    return [by_name[name] for name in wanted if name in by_name] or list(sets)[:3]
 
 
 def names_in(text: str, known: Container[str]) -> list[str]:

@@ -14,7 +14,6 @@ from models.photo import Photo
 from pages.common import choices, concept_controls, depths, link
 
 ONE_PHOTO, A_CLASS = "photo", "class"
-STARTING_PHOTO = "chelsea"
 STARTING_SCENE = 172  # a chequered square beside a small zigzag star and a red cross
 MAX_CLASSES = 6
 _SCOPES = {ONE_PHOTO: "One photo", A_CLASS: "A whole class"}

@@ -9,7 +9,7 @@ from pages.common import frame
 top = frame.begin("Explain", "Where does the encoder see a concept, and how much does it contribute to a class?")
 notes = top.notes
 with st.spinner("Loading torch. This takes a moment after every start of the server."):
-    from pages.common import class_images, door, jobs, link, photos, plots
+    from pages.common import class_images, door, first_questions, jobs, link, photos, plots
     from pages.explain import appearance, class_views, controls, photo_views, second_opinion, taken_away, taken_from_class, views
     from pages.explain.controls import A_CLASS, ONE_PHOTO
 
@@ -23,7 +23,7 @@ with st.sidebar:
     choice = door.choose_encoder(service.catalog)
 if scope == ONE_PHOTO:
     with above:
-        photo, refusals = photos.choose(choice.learnt_from, controls.STARTING_PHOTO, controls.STARTING_SCENE)
+        photo, refusals = photos.choose(choice.learnt_from, first_questions.STARTING_PHOTO, controls.STARTING_SCENE)
 info = door.opened_encoder(service.catalog, choice)
 top.name(photo.name if photo else "A class", service.catalog.entry(info.name).title)
 views.require_classifier(info)
