@@ -118,4 +118,6 @@ RECIPES: dict[str, Recipe] = {
 UNTRAINED = {  # the weights that training began with, drawn from the recipe's seed: a name, and the recipe's
     "scenes-cnn-random": "scenes-cnn",
     "scenes-vit-random": "scenes-vit",
+    "scenes-vit-class-token-random": "scenes-vit-class-token",
+    "scenes-vit-registers-random": "scenes-vit-registers",
 }

@@ -67,6 +67,9 @@ class Ledger:
                 st.button("Undo", key="undo", icon=":material/undo:", help=meaning, on_click=self._take_back, args=(change, undo))
 
     def _take_back(self, change: Any, undo: Callable[[], None]) -> None:
+        """Undoes the change that is shown; a press that comes twice, as Streamlit may deliver one, undoes it once."""
+        if self.last() is not change:
+            return
         try:
             access.require(self.right)
             undo()
