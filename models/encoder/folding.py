@@ -1,7 +1,7 @@
 """Convolutions that do the normalisation after them as well, for the frozen rest of a network.
 
 Batch normalisation that learns no more is an affine map per channel. Folded into the convolution before it, it costs nothing,
-forward and backward, while the network is finished from a depth:
+forward and backward, while gradients are taken from a depth on:
 
     norm(conv(x)) = s * (W x + b - mean) + beta,   s = gamma / sqrt(variance + eps)   per channel
                   = (s W) x + (s (b - mean) + beta)

@@ -159,10 +159,10 @@ class CutPointTrials:
         """The tap with the short-cut, if there is one and it gives the logits ``crossed`` (1, n_classes) too; else as it was."""
         shorter = replace(tap, short_cut=True)
         try:
-            if not _short_cuts(self.model):
+            if not short_cuts(self.model) and not folded_norms(self.model):
                 return tap
-            with torch.no_grad():
-                answer = head_for(self.model, shorter, self.image_a).logits_of(activation_b)
+            with torch.enable_grad():  # only then norms are folded
+                answer = head_for(self.model, shorter, self.image_a).logits_of(activation_b.clone().requires_grad_()).detach()
         except MODEL_ERRORS:
             return tap
         agree = answer.shape == crossed.shape and self._distance(answer, crossed) <= _ROUNDING * float(crossed.abs().max())
@@ -248,9 +248,10 @@ def _record(model: nn.Module, tap: Tap, image: Tensor) -> Recording:
     return Recording(image, recording, reached[0])
 
 
-def _short_cuts(model: nn.Module, made: Folded | None = None) -> dict[nn.Module, Callable[[Tensor], Tensor]]:
-    """What modules after a tap may compute instead."""
-    return folded_norms(model, made) | short_cuts(model)
+def _short_cuts(model: nn.Module, made: Folded, *, differentiated: bool) -> dict[nn.Module, Callable[[Tensor], Tensor]]:
+    """What modules after a tap may compute instead. Folding costs as much as one image, so it waits for gradients, which are
+    taken at many points."""
+    return short_cuts(model) | (folded_norms(model, made) if differentiated else {})
 
 
 def _finish(model: nn.Module, tap: Tap, recording: Recording, made: Folded, activation: Tensor) -> Tensor:
@@ -260,7 +261,9 @@ def _finish(model: nn.Module, tap: Tap, recording: Recording, made: Folded, acti
     answers = {module: [_expanded(output, n_images) for output in calls] for module, calls in recording.outputs.items()}
     answers[model.get_submodule(tap.module_name)] = [injected]
     answering = {module: _first_answering(outputs, module.forward) for module, outputs in answers.items()}
-    with _forwarding((_short_cuts(model, made) if tap.short_cut else {}) | answering):
+    differentiated = torch.is_grad_enabled() and activation.requires_grad
+    shorter = _short_cuts(model, made, differentiated=differentiated) if tap.short_cut else {}
+    with _forwarding(shorter | answering):
         return model(recording.image.expand(n_images, -1, -1, -1)).float()
 
 

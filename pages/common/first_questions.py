@@ -1,13 +1,14 @@
 """What Explain asks for somebody who has chosen nothing yet, so that the worker can begin before the page is there.
 
-A browser that has seen nothing fetches and starts two megabytes of program first, some two seconds in which the worker would
-wait. The page then asks the same question, and shares the work that is under way.
+A browser that has seen nothing fetches and starts the page's program first, while the worker would wait. The page then asks the
+same question, and shares the work that is under way. Where no page comes, the work is dropped.
 """
 
 from contextlib import suppress
 
 from explainers.library.library import ConceptLibrary
 from explainers.service.questions import ExplainPhoto
+from explainers.service.service import Job
 from explainers.visual_tcav.settings import ExplainSettings
 from models.catalog import EncoderInfo
 from models.errors import EncoderscopeError
@@ -15,6 +16,7 @@ from pages.common import concept_controls, jobs, photos
 from pages.common.encoder_choice import PREFERRED_ENCODER
 
 STARTING_PHOTO = "chelsea"
+PATIENCE_SECONDS = 30.0  # with a page that does not come to ask
 
 
 def begin_explain() -> None:
@@ -24,7 +26,15 @@ def begin_explain() -> None:
     with suppress(EncoderscopeError):  # the page itself says what is wrong
         question = explain_question(service.library, service.open_encoder(PREFERRED_ENCODER).result())
         if question is not None:
-            service.ask(question)
+            _worked_on(service.ask(question))
+
+
+def _worked_on(job: Job) -> None:
+    """Waits for the work, and gives it up after a while; a page that shares it by then goes on with it."""
+    try:
+        job.result(PATIENCE_SECONDS)
+    except TimeoutError:
+        job.cancel()
 
 
 def explain_question(library: ConceptLibrary, info: EncoderInfo) -> ExplainPhoto | None:

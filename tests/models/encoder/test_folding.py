@@ -50,8 +50,16 @@ def test_norms_do_not_run_where_they_are_folded(monkeypatch):
     monkeypatch.setattr(torch.nn.functional, "batch_norm", lambda x, *args, **kwargs: ran.append(x) or x)
     head = encoder.head_from(depth)(torch.zeros(3, *encoder.sizes.trial))
     ran.clear()  # of the part before the depth
-    head.logits_of(head.activation)
+    head.logits_of(head.activation.clone().requires_grad_())
     assert not ran
+
+
+def test_what_is_not_differentiated_runs_as_it_stands():
+    encoder = opened("test_resnet")
+    depth = min(encoder.cut_points())
+    image = torch.randn(3, *encoder.sizes.trial, generator=torch.Generator().manual_seed(1))
+    head = encoder.head_from(depth)(image)
+    assert torch.equal(head.logits_of(head.activation), encoder.logits(image[None]))
 
 
 def test_a_network_is_left_as_it_was():

@@ -1,12 +1,16 @@
 """Work that begins before the page is there."""
 
 import threading
+import time
 
 import pytest
 from starlette.responses import PlainTextResponse
 
+from explainers.runtime.scheduler import Activity, Queued, Request, Scheduler
+from explainers.runtime.worker import Turn, Worker
 from explainers.service.questions import ExplainPhoto
 from explainers.service.service import ExplainerService
+from models.errors import Cancelled
 from pages.common import first_questions, jobs
 from pages.common.encoder_choice import PREFERRED_ENCODER
 from pages.server.ahead import BEGINNINGS, WorksAhead
@@ -14,22 +18,29 @@ from tests.pages.conftest import app_at
 from tests.pages.server.coroutines import outcome_of
 
 
-def begun_by(path: str = "/explain", method: str = "GET", query: bytes = b"", headers: tuple = (), kind: str = "http") -> bool:
+def begun_by(path: str = "/explain", method: str = "GET", query: bytes = b"", headers: tuple = ()) -> bool:
     """Whether a request begins the work; the request itself is answered whatever happens."""
     begun = threading.Event()
-    app = WorksAhead(PlainTextResponse("the page"), {"/explain": begun.set})
+    request(WorksAhead(PlainTextResponse("the page"), {"/explain": begun.set}), path, method, query, headers)
+    wait_for_beginnings()
+    return begun.is_set()
+
+
+def request(app: WorksAhead, path: str = "/explain", method: str = "GET", query: bytes = b"", headers: tuple = ()) -> None:
     sent = []
 
     async def send(message) -> None:
         sent.append(message)
 
-    scope = {"type": kind, "method": method, "path": path, "query_string": query, "headers": headers}
+    scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": headers}
     outcome_of(app(scope, None, send))
     assert sent[0]["status"] == 200
+
+
+def wait_for_beginnings() -> None:
     for thread in threading.enumerate():
         if thread.name == "encoderscope-ahead":
             thread.join()
-    return begun.is_set()
 
 
 def test_a_first_visit_begins_the_work():
@@ -48,6 +59,55 @@ def test_a_first_visit_begins_the_work():
 )
 def test_any_other_request_does_not(other):
     assert not begun_by(**other)
+
+
+def test_however_many_ask_one_begins_at_a_time():
+    begun, go_on = [], threading.Event()
+
+    def begin() -> None:
+        begun.append(threading.current_thread())
+        assert go_on.wait(60)
+
+    app = WorksAhead(PlainTextResponse("the page"), {"/explain": begin})
+    for _ in range(20):
+        request(app)
+    assert len(begun) == 1
+    go_on.set()
+    wait_for_beginnings()
+    request(app)
+    wait_for_beginnings()
+    assert len(begun) == 2
+
+
+def test_what_is_no_request_passes():
+    passed = []
+
+    async def app(scope, receive, send) -> None:
+        passed.append(scope["type"])
+
+    outcome_of(WorksAhead(app)({"type": "lifespan"}, None, None))
+    outcome_of(WorksAhead(app)({"type": "websocket", "path": "/explain", "headers": []}, None, None))
+    assert passed == ["lifespan", "websocket"]
+
+
+def test_work_that_no_page_comes_for_is_given_up(monkeypatch):
+    monkeypatch.setattr(first_questions, "PATIENCE_SECONDS", 0.01)
+    stopped = threading.Event()
+
+    def endless(progress) -> None:
+        while True:
+            try:
+                progress.check()
+            except Cancelled:
+                stopped.set()
+                raise
+            time.sleep(0.01)
+
+    worker = Worker("a test")
+    job = Scheduler().request(Request("key", endless, Queued(worker, Turn()), Activity("testing", "nothing")))
+    first_questions._worked_on(job)
+    assert stopped.wait(60)
+    worker.close(60)
 
 
 @pytest.fixture
