@@ -29,7 +29,7 @@ T = TypeVar("T")
 _JOBS = "jobs"  # view -> what was asked there
 _LET_GO = "jobs.let go"  # view -> hash of the question whose answer had to make room
 _POLL_SECONDS = 0.05
-_PATIENCE_SECONDS = 1.0  # what takes longer can be stopped
+_PATIENCE_SECONDS = 1.0  # what takes longer can be stopped, and is shown as far as it is known
 
 
 @dataclass(eq=False)
@@ -155,17 +155,19 @@ def result_or_stop(view: str, job: Job[T], draw_so_far: Callable[[T], None] | No
 def _watch(view: str, job: Job[T], place: DeltaGenerator, below: DeltaGenerator, draw_so_far: Callable[[T], None] | None) -> None:
     """Shows the progress until the job is done, and below it what is known so far, then clears both places.
 
+    What is known so far waits for what takes long: of two pictures in one second, a browser that has just come shows neither.
     Only what has changed is sent: a browser that draws the same bar anew takes the core that the work needs.
     """
     asked_at = time.monotonic()
     bar, said, drawn = None, None, None
     while not job.done:
-        if bar is None and time.monotonic() - asked_at > _PATIENCE_SECONDS:
+        takes_long = time.monotonic() - asked_at > _PATIENCE_SECONDS
+        if bar is None and takes_long:
             bar, said = _bar_with_stop(view, job, place), None
         if (says := (job.fraction or 0.0, escaped(job.message))) != said:
             said = says
             (bar or place).progress(said[0], text=said[1])
-        if draw_so_far is not None and (so_far := job.so_far) is not None and so_far is not drawn:
+        if draw_so_far is not None and takes_long and (so_far := job.so_far) is not None and so_far is not drawn:
             drawn = so_far
             with below.container():
                 draw_so_far(so_far)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -118,9 +119,22 @@ def growing_page():
 def test_what_is_known_so_far_is_drawn_once_each_and_gone_in_the_end(monkeypatch):
     service = StandInService(lambda: GrowingJob("whole", n_looks=4))
     monkeypatch.setattr(jobs, "service", lambda: service)
+    monkeypatch.setattr(jobs, "_PATIENCE_SECONDS", -1)
     page = AppTest.from_function(growing_page).run(timeout=240)
     assert page.session_state["drawn"] == ["one", "two"]
     assert [text.value for text in page.text] == ["whole"]
+
+
+def test_what_is_whole_within_a_second_is_not_drawn_in_parts(monkeypatch):
+    drawn = []
+    place = MagicMock()
+    monkeypatch.setattr(jobs, "_PATIENCE_SECONDS", 3600)
+    jobs._watch("view", GrowingJob("whole", n_looks=4), place, place, drawn.append)
+    assert not drawn
+    monkeypatch.setattr(jobs, "_PATIENCE_SECONDS", -1)
+    monkeypatch.setattr(jobs, "_bar_with_stop", lambda view, job, place: place)
+    jobs._watch("view", GrowingJob("whole", n_looks=4), place, place, drawn.append)
+    assert drawn == ["one", "two"]
 
 
 def test_a_bar_that_says_the_same_is_not_sent_again(monkeypatch):
