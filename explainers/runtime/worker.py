@@ -2,7 +2,10 @@
 
 Long work gives way: at its every check, what is more urgent runs first, in the same thread and on top of the long work, which
 then goes on where it was. Nothing is lost and nothing is begun anew. Nobody starves: what arrives while others have
-their turn waits for the next check, and after some urgent turns in a row the work that has waited longest gets one.
+their turn waits for the next check, and after some urgent pieces in a row the work that has waited longest gets one.
+
+A turn is one piece of work, or, of the most urgent kind, what its owner waits for when it begins: pages ask for a few short
+pieces at once, and piece by piece all owners' pages would be complete only when the last one's is.
 
     Turn       how urgent a piece of work is, whose it is, and what it costs alike with
     Line       who waits, and in which order: no threads here
@@ -20,7 +23,8 @@ from enum import IntEnum
 log = logging.getLogger(__name__)
 
 WAITING = "Waiting for its turn"
-MOST_IN_A_ROW = 8  # urgent turns, while something less urgent waits
+MOST_IN_A_ROW = 8  # urgent pieces of work, while something less urgent waits
+MOST_AT_A_TIME = 8  # pieces of the most urgent work in one turn of an owner
 NEWEST_SHARE = 0.3  # of the newest duration in what a kind of work is expected to take
 
 
@@ -81,6 +85,7 @@ class Line:
     def __init__(self):
         self._by_urgency: dict[Urgency, OrderedDict[Hashable, deque[Ticket]]] = {u: OrderedDict() for u in Urgency}
         self._n_in_a_row = 0
+        self._turn: tuple[Hashable, int] = None, -1  # whose most urgent work is under way, up to which number
 
     def __len__(self) -> int:
         return sum(len(tickets) for owners in self._by_urgency.values() for tickets in owners.values())
@@ -118,24 +123,38 @@ class Line:
     def before(self, ticket: Ticket) -> Iterator[Ticket]:
         """What will have its turn earlier than this ticket, if nothing more comes."""
         for urgency in Urgency:
-            rounds = [list(tickets) for tickets in self._by_urgency[urgency].values()]
-            for n in range(max(map(len, rounds), default=0)):
-                for tickets in rounds:
-                    if n < len(tickets):
-                        if tickets[n] is ticket:
-                            return
-                        yield tickets[n]
+            owners = OrderedDict((owner, deque(tickets)) for owner, tickets in self._by_urgency[urgency].items())
+            turn = self._turn
+            while owners:
+                following, turn = _next_of(owners, urgency, turn)
+                if following is ticket:
+                    return
+                yield following
 
     def _next_of(self, urgency: Urgency) -> Ticket:
-        owners = self._by_urgency[urgency]
-        owner, tickets = owners.popitem(last=False)
-        ticket = tickets.popleft()
-        if tickets:
-            owners[owner] = tickets  # last: the others' turns come first
+        ticket, turn = _next_of(self._by_urgency[urgency], urgency, self._turn)
+        if urgency is Urgency.NOW:
+            self._turn = turn
         return ticket
 
     def _first_arrival(self, urgency: Urgency) -> int:
         return min(tickets[0].n for tickets in self._by_urgency[urgency].values())
+
+
+def _next_of(
+    owners: OrderedDict[Hashable, deque[Ticket]], urgency: Urgency, turn: tuple[Hashable, int]
+) -> tuple[Ticket, tuple[Hashable, int]]:
+    """Takes the work whose turn it is out of what owners wait for; beside it whose turn is under way, up to which number."""
+    owner, tickets = owners.popitem(last=False)
+    if urgency is not Urgency.NOW:
+        turn = owner, tickets[0].n
+    elif turn[0] != owner or tickets[0].n > turn[1]:
+        turn = owner, tickets[min(len(tickets), MOST_AT_A_TIME) - 1].n
+    ticket = tickets.popleft()
+    if tickets:
+        owners[owner] = tickets  # last: the others' turns come first
+        owners.move_to_end(owner, last=tickets[0].n > turn[1])
+    return ticket, turn
 
 
 class Worker:

@@ -2,7 +2,8 @@
 
 role      explorers look at new scenes, go back to one they have seen, and drag the granularity; uploaders bring photos;
           explainers have concepts explained in new scenes
-alone     seconds that an action of a kind takes (median) while nobody else is there
+alone     seconds that an action of a kind takes (median) while nobody else is there, until the page is complete
+picture   until the picture has come: what stands below it, tables, charts and small maps, comes after it
 work      what the actions that were done would have taken alone, per second that passed: 1 for one person without a pause
 """
 
@@ -24,6 +25,7 @@ ROLES = {  # what people do, one thing after the other
     EXPLAINER: ("explain",),
 }
 PEOPLE = (EXPLORER,) * 10 + (UPLOADER,) * 3 + (EXPLAINER,) * 3
+PICTURE = "picture"  # key of the segmentation on Explore
 A_CLASS = "encoder=scenes-cnn&tab=class&class={}&n=30&null=200"
 
 _numbers = count(1000)  # each is drawn once: scenes and pictures that nobody has seen
@@ -36,6 +38,7 @@ class Person:
     url: str
     role: str
     done: list[tuple[str, float]] = field(default_factory=list)
+    pictures: list[tuple[str, float]] = field(default_factory=list)  # the same until the picture had come, where one did
     errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -50,6 +53,8 @@ class Person:
         try:
             seen = self._upload() if kind == "upload" else self._visitor.look(**self._chosen(kind))
             self.errors += seen.errors
+            if PICTURE in seen.arrived:
+                self.pictures.append((kind, seen.arrived[PICTURE]))
         except Exception as error:  # whatever it is, it is what a person would meet
             self.errors.append(repr(error))
         seconds = time.monotonic() - began
@@ -69,7 +74,7 @@ class Person:
 
     def _upload(self) -> Seen:
         status, seen = self._visitor.upload("uploads", f"{(n := next(_numbers))}.png", picture(n))
-        return seen or Seen(0.0, [f"an upload was answered with {status}"])
+        return seen or Seen(0.0, errors=[f"an upload was answered with {status}"])
 
     def _chosen(self, kind: str) -> dict:
         if kind == "drag":
@@ -90,7 +95,8 @@ class Load:
     n_actions: int
     work: float
     slowest_to_fastest: dict[str, float]  # medians of the people of a role
-    cached_p95: float  # going back, while a class is explained
+    cached_p95: float  # until the picture has come, going back, while a class is explained
+    cached_whole_p95: float  # the same until the page is complete
     new: float  # a new scene, while a class is explained
     new_to_alone: float
     errors: list[str]
@@ -105,7 +111,8 @@ def load(url: str, seconds: float, people: Sequence[str] = PEOPLE, n_alone: int 
     _all_at_once([lambda p=person: p.act_until(began + seconds) for person in together])
     passed = time.monotonic() - began
     done = [action for person in together for action in person.done]
-    beside, errors = _beside_a_class(url, n_alone)
+    explorer, errors = _beside_a_class(url, n_alone)
+    beside = explorer.done
     for person in (*first.values(), *together):
         person.leave()
         errors += person.errors
@@ -115,7 +122,8 @@ def load(url: str, seconds: float, people: Sequence[str] = PEOPLE, n_alone: int 
         n_actions=len(done),
         work=sum(alone[kind] for kind, _ in done) / passed,
         slowest_to_fastest={role: _spread([p for p in together if p.role == role]) for role in dict.fromkeys(people)},
-        cached_p95=_p95([seconds for kind, seconds in beside if kind == "back"]),
+        cached_p95=_p95([seconds for kind, seconds in explorer.pictures if kind == "back"]),
+        cached_whole_p95=_p95([seconds for kind, seconds in beside if kind == "back"]),
         new=_medians(beside)["new"],
         new_to_alone=_medians(beside)["new"] / alone["new"],
         errors=errors,
@@ -131,11 +139,12 @@ def _alone(people: Iterable[Person], n: int) -> dict[str, float]:
     return _medians(done)
 
 
-def _beside_a_class(url: str, n: int) -> tuple[list[tuple[str, float]], list[str]]:
-    """What an explorer does while another session has one class after the other explained; errors of both."""
+def _beside_a_class(url: str, n: int) -> tuple[Person, list[str]]:
+    """An explorer who has gone about while another session had one class after the other explained; errors of both."""
     explorer, end, errors = Person(url, EXPLORER), threading.Event(), []
     explorer.act("new")
     explorer.done.clear()
+    explorer.pictures.clear()
 
     def explain() -> None:
         for class_idx in cycle(range(16)):
@@ -154,7 +163,7 @@ def _beside_a_class(url: str, n: int) -> tuple[list[tuple[str, float]], list[str
     end.set()
     thread.join()
     explorer.leave()
-    return explorer.done, errors + explorer.errors
+    return explorer, errors + explorer.errors
 
 
 def _all_at_once(works: Iterable) -> None:

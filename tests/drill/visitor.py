@@ -23,6 +23,7 @@ class Seen:
     """What a page showed in one run."""
 
     seconds: float
+    arrived: dict[str, float] = field(default_factory=dict)  # seconds until a widget came, by its key
     errors: list[str] = field(default_factory=list)  # exceptions and red boxes
     media: list[str] = field(default_factory=list)  # addresses of pictures
     texts: list[str] = field(default_factory=list)
@@ -134,17 +135,18 @@ class Visitor:
             elif kind == "page_info_changed":
                 self.query = message.page_info_changed.query_string
             elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-                self._note(message.delta.new_element, seen)
+                self._note(message.delta.new_element, seen, time.monotonic() - began)
             elif kind == "script_finished" and message.script_finished in (0, 3):  # whole, or the fragment
                 seen.seconds = time.monotonic() - began
                 return seen
 
-    def _note(self, element: Any, seen: Seen) -> None:
+    def _note(self, element: Any, seen: Seen, seconds: float) -> None:
         kind = element.WhichOneof("type")
         part = getattr(element, kind) if kind else None
         widget = getattr(part, "id", "")
         if match := _KEY.fullmatch(widget if isinstance(widget, str) else ""):
             self._ids[match[1]] = widget
+            seen.arrived.setdefault(match[1], seconds)
         if kind == "exception" or (kind == "alert" and part.format == part.ERROR):
             seen.errors.append(getattr(part, "message", "") or part.body)
         elif kind == "imgs":

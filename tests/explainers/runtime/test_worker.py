@@ -7,7 +7,7 @@ import time
 import pytest
 
 from explainers.runtime import worker as workers
-from explainers.runtime.worker import MOST_IN_A_ROW, Line, Pulse, Ticket, Turn, Urgency, Wait, Worker
+from explainers.runtime.worker import MOST_AT_A_TIME, MOST_IN_A_ROW, Line, Pulse, Ticket, Turn, Urgency, Wait, Worker
 
 NOW, SOON, LATER = Urgency
 PATIENCE = 20
@@ -31,15 +31,26 @@ def test_the_more_urgent_comes_first_and_equals_in_the_order_they_came():
     assert taken(line((LATER, "a"), (SOON, "a"), (NOW, "a"), (SOON, "a"))[0]) == [2, 1, 3, 0]
 
 
-def test_owners_take_turns():
-    assert taken(line((NOW, "a"), (NOW, "a"), (NOW, "a"), (NOW, "b"), (NOW, "c"), (NOW, "b"))[0]) == [0, 3, 4, 1, 5, 2]
+@pytest.mark.parametrize("urgency", [SOON, LATER])
+def test_owners_take_turns(urgency):
+    owners = ["a", "a", "a", "b", "c", "b"]
+    assert taken(line(*((urgency, owner) for owner in owners))[0]) == [0, 3, 4, 1, 5, 2]
+
+
+def test_what_an_owner_waits_for_when_the_turn_begins_is_one_turn_where_it_is_short():
+    assert taken(line((NOW, "a"), (NOW, "b"), (NOW, "a"), (NOW, "c"), (NOW, "b"), (NOW, "a"))[0]) == [0, 2, 5, 1, 4, 3]
+
+
+def test_a_turn_has_an_end():
+    waiting, _ = line(*[(NOW, "a")] * (2 * MOST_AT_A_TIME), (NOW, "b"))
+    assert taken(waiting).index(2 * MOST_AT_A_TIME) == MOST_AT_A_TIME
 
 
 def test_whoever_comes_back_at_once_waits_for_the_others():
     waiting, _ = line((NOW, "a"), (NOW, "a"), (NOW, "b"))
     assert waiting.take().n == 0
     waiting.put(Ticket(lambda: None, Turn(NOW, "a"), 3))
-    assert taken(waiting) == [2, 1, 3]
+    assert taken(waiting) == [1, 2, 3]
 
 
 def test_the_less_urgent_gets_a_turn_among_many_urgent_ones():
