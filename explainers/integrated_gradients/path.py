@@ -123,6 +123,10 @@ class _Path:
         self._gradients: dict[float, Tensor] = {}  # share -> (n_classes, *shape of F), as long as they fit
         self._final = activation
         self.rule: Rule = trapezoids  # how the mean is taken
+        self._judged: tuple[object, Tensor] = (
+            None,
+            activation.new_empty(0),
+        )  # gaps, and the rule and number of points that they are of
 
     @property
     def shares(self) -> list[float]:
@@ -207,7 +211,11 @@ class _Path:
 
     def _interval_gaps(self) -> Tensor:
         """Per interval and class its part of the sum minus the change of the logit between its ends, (n_intervals, n_classes)."""
-        shares = self.shares
+        if self._judged[0] != (self.rule, len(self._logits)):
+            self._judged = (self.rule, len(self._logits)), self._measured_gaps(self.shares)
+        return self._judged[1]
+
+    def _measured_gaps(self, shares: Sequence[float]) -> Tensor:
         slopes = torch.stack([self._slopes[share] for share in shares]).cpu()  # (n, n_classes)
         logits = torch.stack([self._logits[share][list(self._class_idx)] for share in shares]).double().cpu()
         return torch.from_numpy(self.rule(shares)) @ slopes - logits.diff(dim=0)

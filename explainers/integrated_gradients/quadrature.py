@@ -32,10 +32,11 @@ def smooth_curve(shares: Sequence[float]) -> np.ndarray:
     """Weights (n - 1, n) of n >= 2 points from 0 to 1, in order, in every interval; all sum to 1, and some may be negative."""
     at = on_logarithm(np.array(shares))
     nodes, weights = np.polynomial.legendre.leggauss(_N_NODES)
-    halves, middles = np.diff(at) / 2, (at[1:] + at[:-1]) / 2
-    places = middles[:, None] + halves[:, None] * nodes  # (n - 1, _N_NODES)
-    share_per_place = halves[:, None] * weights * NEAR_ZERO * np.exp(places)
-    return np.einsum("ij,ijn->in", share_per_place, CubicSpline(at, np.eye(len(at)))(places))
+    halves = np.diff(at) / 2
+    since = halves[:, None] * (1 + nodes)  # (n - 1, _N_NODES), from the beginning of each interval
+    share_per_place = halves[:, None] * weights * NEAR_ZERO * np.exp(at[:-1, None] + since)
+    powers = np.einsum("ij,pij->pi", share_per_place, since ** np.arange(3, -1, -1)[:, None, None])
+    return np.einsum("pi,pin->in", powers, CubicSpline(at, np.eye(len(at))).c)  # c: (4, n - 1, n), the cube first
 
 
 def evenly_between(low: float, high: float, n: int) -> list[float]:

@@ -7,6 +7,8 @@
 
 Starter concepts are taken, half of their images where a quick look is enough. An observatory of its own looks at the images, so
 that an altered encoder drives nothing out of the cache.
+
+Evidence depends on encoder, photos and classes alone, and is what takes longest: concepts and seeds share it (EvidenceShared).
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -41,6 +44,7 @@ MAP_BYTES = 256 * MB
 
 Array = np.ndarray
 Stacks = Mapping[str, Sequence[CavStack]]  # by concept, one per depth
+OfPhotos = Sequence[Sequence[Evidence]]  # per photo, one per depth
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,7 @@ def concepts_seen(
     With more than one pseudo-concept in the settings, p-values as well.
     """
     stacks = stacks_of(observatory, encoder, examples, settings, progress)
-    return seen_with(encoder, stacks, explained, settings, progress)
+    return seen_with(encoder, stacks, explained, evidence_for(encoder, explained, settings, progress), settings, progress)
 
 
 def stacks_of(
@@ -141,13 +145,35 @@ def stacks_of(
     return fit(apart(observatory), encoder, examples, settings, progress)
 
 
-def seen_with(encoder: Encoder, stacks: Stacks, explained: Explained, settings: ExplainSettings, progress: Progress) -> Seen:
-    """Maps, evidence and attributions of concepts that are fitted already."""
-    images = [encoder.prepare(photo, settings.input_size) for photo in explained.photos]
-    evidence = [
+def evidence_for(encoder: Encoder, explained: Explained, settings: ExplainSettings, progress: Progress) -> OfPhotos:
+    """What speaks for the class of every photo, at every depth of the settings; of no photo where no classes are asked about."""
+    images = (encoder.prepare(photo, settings.input_size) for photo in explained.photos)
+    return [
         [evidence_at(encoder, image, depth, [class_idx], settings.n_steps, progress.silent()) for depth in settings.depths]
         for image, class_idx in zip(images, explained.class_idx, strict=False)
     ]
+
+
+class EvidenceShared:
+    """Evidence worked out once for every encoder and what it is asked about, for as long as the encoder is there."""
+
+    def __init__(self) -> None:
+        self._worked_out: WeakKeyDictionary[Encoder, dict[Any, OfPhotos]] = WeakKeyDictionary()
+
+    def __call__(self, encoder: Encoder, explained: Explained, settings: ExplainSettings, progress: Progress) -> OfPhotos:
+        """As ``evidence_for``; settings decide by depths, input size and steps alone."""
+        of_encoder = self._worked_out.setdefault(encoder, {})
+        key = explained, settings.depths, settings.input_size, settings.n_steps
+        if key not in of_encoder:
+            of_encoder[key] = evidence_for(encoder, explained, settings, progress)
+        return of_encoder[key]
+
+
+def seen_with(
+    encoder: Encoder, stacks: Stacks, explained: Explained, evidence: OfPhotos, settings: ExplainSettings, progress: Progress
+) -> Seen:
+    """Maps, evidence and attributions of concepts that are fitted already, in photos whose evidence is worked out."""
+    images = [encoder.prepare(photo, settings.input_size) for photo in explained.photos]
     credited = [{name: _credited(of_photo, of_depths, progress) for name, of_depths in stacks.items()} for of_photo in evidence]
     return Seen(
         maps=_concept_maps(encoder, images, stacks, settings.depths),

@@ -13,7 +13,7 @@ p-values  of every photo and concept over all depths: mean absolute change, and 
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
 
@@ -25,6 +25,7 @@ from explainers.maps.partitions import adjusted_rand_index
 from explainers.nave.settings import NaveSettings
 from explainers.service.observatory import Observatory
 from explainers.studies.concepts_seen import (
+    EvidenceShared,
     Examples,
     Explained,
     Seen,
@@ -81,6 +82,7 @@ class _Look:
     observatory: Observatory
     examples: Examples
     explained: Explained
+    evidence: EvidenceShared = field(default_factory=EvidenceShared)
 
     def fit(self, encoder: Encoder, seed: int, progress: Progress) -> Stacks:
         """The concepts with what they are tested against."""
@@ -93,7 +95,9 @@ class _Look:
         maps = segmentations(apart(self.observatory), encoder, photos, nave, progress)
         settings = settings_for(encoder, N_NULL, N_BOOTSTRAP, seed)
         explained = Explained(photos, self.explained.class_idx)
-        return Looked(tuple(m.at(FIXED_K) for m in maps), seen_with(encoder, stacks, explained, settings, progress.silent()))
+        evidence = self.evidence(encoder, explained, settings, progress)
+        seen = seen_with(encoder, stacks, explained, evidence, settings, progress.silent())
+        return Looked(tuple(of_photo.at(FIXED_K) for of_photo in maps), seen)
 
 
 def run(question: RunStudy, observatory: Observatory, progress: Progress) -> Findings:
@@ -112,24 +116,28 @@ def run(question: RunStudy, observatory: Observatory, progress: Progress) -> Fin
 
 def _rows(look: _Look, encoder: Encoder, progress: Progress) -> Iterator[dict[str, Any]]:
     """How alike everything is after every change, seed by seed."""
-    seeds, name = look.settings.seeds, encoder.info.name
+    seeds, name, half = look.settings.seeds, encoder.info.name, in_half_precision(encoder)
     for seed in seeds:
         part = progress.part(seed / len(seeds), (seed + 1) / len(seeds))
         part.report(0, f"{name}: as it is, seed {seed}")
         stacks = look.fit(encoder, seed, part)
         whole = look(encoder, stacks, seed, part)
-        for n, (change, looked) in enumerate(_changed(look, encoder, stacks, seed, part)):
+        for n, (change, looked) in enumerate(_changed(look, (encoder, half), stacks, seed, part)):
             part.report((n + 2) / (5 + len(QUALITIES)), f"{name}: {change}, seed {seed}")
             yield {"change": change, "seed": seed, **alike(whole, looked, moved_px=1 if change == SHIFT else 0)}
 
 
-def _changed(look: _Look, encoder: Encoder, stacks: Stacks, seed: int, progress: Progress) -> Iterator[tuple[str, Looked]]:
+def _changed(
+    look: _Look, encoders: tuple[Encoder, Encoder], stacks: Stacks, seed: int, progress: Progress
+) -> Iterator[tuple[str, Looked]]:
+    """What is seen after every change, by the encoder and by its copy in half precision."""
+    encoder, half = encoders
     other = seed + OTHER_SEED
     yield SEED, look(encoder, look.fit(encoder, other, progress), other, progress)
     with other_threads():  # nobody gets a turn meanwhile
-        looked = look(encoder, look.fit(encoder, seed, IGNORED), seed, IGNORED)
+        anew = replace(look, evidence=EvidenceShared())
+        looked = anew(encoder, anew.fit(encoder, seed, IGNORED), seed, IGNORED)
     yield THREADS, looked
-    half = in_half_precision(encoder)
     yield HALF, look(half, look.fit(half, seed, progress), seed, progress)
     for change, changed in changes().items():
         yield change, look(encoder, stacks, seed, progress, changed)

@@ -5,8 +5,8 @@ the network has learnt.
 
     weights         of a copy are replaced by random ones, from the head down, stage by stage (models/encoder/altered.py)
     example labels  chance decides which images are whose: a concept's, another's, or random
-    class labels    the classifier of a copy is fitted anew on scenes whose labels are shuffled; beside it, on the true ones.
-                    In kind: Adebayo et al. train the whole network again
+    class labels    the classifier of a copy is fitted anew on scenes whose labels are shuffled; beside it, on the true ones. As
+                    Adebayo et al. do, a network trained anew on them, for the encoder that such a pair is bundled for
     alike           with the untouched encoder: adjusted Rand index of segmentation maps at one k; rank correlation of concept
                     maps and of evidence maps, position by position; that of attributions over photos, concepts and depths
     itself again    the untouched encoder, clustered from another seed, its concepts fitted on the other half of the examples
@@ -15,7 +15,7 @@ Something has fallen apart where it is alike by less than THRESHOLD.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,16 +25,18 @@ from explainers.maps.partitions import adjusted_rand_index
 from explainers.nave.settings import NaveSettings
 from explainers.service.observatory import Observatory
 from explainers.studies.concepts_seen import (
+    EvidenceShared,
     Examples,
     Explained,
     Seen,
     about_top_classes,
     apart,
-    concepts_seen,
     maps_alike,
     rank_correlation,
+    seen_with,
     settings_for,
     shuffled,
+    stacks_of,
     starter_examples,
 )
 from explainers.studies.findings import Column, Figure, Findings, Table, measure, series_of
@@ -58,6 +60,8 @@ PER_CLASS = 20
 ITSELF, EXAMPLES, SHUFFLED, REFITTED = (
     "itself again", "example labels shuffled", "class labels shuffled, classifier fitted anew", "classifier fitted anew"
 )  # fmt: skip
+TRAINED, TRAINED_SHUFFLED = "network trained anew", "class labels shuffled, network trained anew"
+RETRAINED = {"scenes-cnn": {TRAINED: "scenes-cnn-retrained", TRAINED_SHUFFLED: "scenes-cnn-shuffled"}}  # bundled, see their cards
 MEASURES = {
     "maps": "segmentation maps",
     "concept_maps": "concept maps",
@@ -95,7 +99,8 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """How alike every altered copy is, seed by seed."""
     examples = starter_examples(observatory, half=0)
-    look = _Look(settings, observatory, about_top_classes(encoder, photos))
+    look, refitting = _Look(settings, observatory, about_top_classes(encoder, photos)), _Refitting.of(encoder)
+    retrained = [(how, observatory.encoder(name, progress)) for how, name in RETRAINED.get(encoder.info.name, {}).items()]
     whole = {seed: look(encoder, examples, seed, progress) for seed in settings.seeds}
     for seed in settings.seeds:
         part = progress.part(seed / settings.n_seeds, (seed + 1) / settings.n_seeds)
@@ -116,7 +121,11 @@ def _rows(
             "maps": None,
             "evidence": None,
         }
-        yield from _refitted_rows(look, encoder, examples, seed, part)
+        if refitting is not None:
+            yield from _refitted_rows(look, refitting, examples, seed, part)
+        for how, twin in retrained:
+            measures = alike(whole[seed], look(twin, examples, seed, part))
+            yield {"altered": how, "n_randomised": None, "seed": seed, **measures}
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +135,15 @@ class _Look:
     settings: StudySettings
     observatory: Observatory
     explained: Explained
+    evidence: EvidenceShared = field(default_factory=EvidenceShared)
 
     def __call__(self, encoder: Encoder, examples: Examples, seed: int, progress: Progress) -> Looked:
         nave = NaveSettings((), input_size=self.settings.input_size, min_clusters=FIXED_K, max_clusters=FIXED_K, seed=seed)
         maps = segmentations(apart(self.observatory), encoder, self.explained.photos, nave, progress)
-        seen = concepts_seen(self.observatory, encoder, examples, self.explained, settings_for(encoder), progress.silent())
+        settings, silent = settings_for(encoder), progress.silent()
+        stacks = stacks_of(self.observatory, encoder, examples, settings, silent)
+        evidence = self.evidence(encoder, self.explained, settings, silent)
+        seen = seen_with(encoder, stacks, self.explained, evidence, settings, silent)
         return Looked(tuple(of_photo.at(FIXED_K) for of_photo in maps), seen)
 
 
@@ -157,23 +170,42 @@ def stage_name(encoder: Encoder, n_randomised: int) -> str:
 # --- shuffled class labels ----------------------------------------------------------------------------------------------------
 
 
-def _refitted_rows(look: _Look, encoder: Encoder, examples: Examples, seed: int, progress: Progress) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, eq=False)
+class _Refitting:
+    """Classifiers fitted on scenes: on one half of them, on the other, and on the first with shuffled labels."""
+
+    encoder: Encoder
+    activations: Array  # (N, C), of the scenes
+    labels: Array  # (N,), their classes
+    fitted: Encoder
+    others: Encoder
+
+    @classmethod
+    def of(cls, encoder: Encoder) -> "_Refitting | None":
+        """None for an encoder that has no classifier, or one that cannot be put in another's place."""
+        if not encoder.info.has_classifier:
+            return None
+        images, labels = _labelled_scenes(encoder)
+        activations, half = embeddings(encoder, images).double().numpy(), len(labels) // 2
+        try:
+            fitted = refitted(encoder, activations[:half], labels[:half])
+            return cls(encoder, activations, labels, fitted, refitted(encoder, activations[half:], labels[half:]))
+        except UnsupportedEncoder:  # the other rows say enough
+            return None
+
+    def shuffled(self, seed: int) -> Encoder:
+        """Fitted on the first half of the scenes, whose labels chance decides."""
+        half = len(self.labels) // 2
+        return refitted(self.encoder, self.activations[:half], np.random.default_rng(seed).permutation(self.labels)[:half])
+
+
+def _refitted_rows(
+    look: _Look, refitting: _Refitting, examples: Examples, seed: int, progress: Progress
+) -> Iterator[dict[str, Any]]:
     """Beside a classifier fitted on true labels: one fitted on other scenes, and one fitted on shuffled labels."""
-    if not encoder.info.has_classifier:
-        return
-    images, labels = _labelled_scenes(encoder)
-    activations = embeddings(encoder, images).double().numpy()
-    halves = np.arange(len(labels)) < len(labels) // 2
-    mixed = np.random.default_rng(seed).permutation(labels)
-    try:
-        fitted, others, random = (
-            refitted(encoder, activations[part], by[part]) for part, by in ((halves, labels), (~halves, labels), (halves, mixed))
-        )
-    except UnsupportedEncoder:  # the other rows say enough
-        return
-    look = replace(look, explained=about_top_classes(fitted, look.explained.photos))
-    whole = look(fitted, examples, seed, progress)
-    for name, copied in ((REFITTED, others), (SHUFFLED, random)):
+    look = replace(look, explained=about_top_classes(refitting.fitted, look.explained.photos))
+    whole = look(refitting.fitted, examples, seed, progress)
+    for name, copied in ((REFITTED, refitting.others), (SHUFFLED, refitting.shuffled(seed))):
         measures = alike(whole, look(copied, examples, seed, progress))
         yield {"altered": name, "n_randomised": None, "seed": seed, **measures, "maps": None, "concept_maps": None}
 
@@ -215,7 +247,7 @@ def _weights_table(rows: Rows) -> Table:
 
 def _labels_table(rows: Rows) -> Table:
     columns = [Column("encoder", "Encoder"), Column("altered", "What was done to the labels"), *_columns()]
-    title = "Shuffled labels, and classifiers fitted anew: beside one fitted on true labels"
+    title = "Shuffled labels. Fitted classifiers stand beside one fitted on true labels, all else beside the untouched encoder"
     return Table.of("labels", title, columns, [r for r in rows if r["n_randomised"] is None])
 
 
@@ -252,7 +284,7 @@ def _sentence(rows: Rows) -> str:
         kept += [
             f"{MEASURES[name]} of {encoder} with {row['altered']} ({in_words(row[name], row[f'{name}_sd'], 2)})"
             for row in own
-            if row["altered"] in (EXAMPLES, SHUFFLED)
+            if row["altered"] in (EXAMPLES, SHUFFLED, TRAINED_SHUFFLED)
             for name in MEASURES
             if row[name] is not None and row[name] >= THRESHOLD
         ]
@@ -271,8 +303,8 @@ STUDY = Study(
     "by stage; with shuffled examples, and with a classifier fitted on shuffled labels. Fallen apart: alike by less than "
     f"{THRESHOLD}. At no random stage: the encoder itself, with another seed and the other half of the examples.",
     does_not_show="That what falls apart is right. Random weights, too, distinguish parts of a picture that differ in colour, so "
-    "segmentation maps may survive without being wrong. Labels are shuffled for the classifier alone: the network is not "
-    "trained again.",
+    "segmentation maps may survive without being wrong. Labels are shuffled for the classifier alone; for scenes-cnn a network "
+    "that was trained on shuffled labels stands beside one trained alike on true ones, each from one seed.",
     example=StudySettings(("scenes-cnn",), n_scenes=4, n_seeds=2, input_size=128),
     run=run,
     needs="nothing",

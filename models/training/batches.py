@@ -32,10 +32,10 @@ def batches(recipe: Recipe, pool: Pool, cycle_idx: int = 0) -> Iterator[Batch]:
     cycle = recipe.cycles[cycle_idx]
     order_rng = np.random.default_rng([recipe.seed, 1 + cycle_idx])
     tensor_rng = torch.Generator().manual_seed(recipe.seed + cycle_idx)
-    labels = pool.labels(recipe.taught)
+    labels = recipe.labels_given(pool.labels(recipe.taught)[: cycle.n_scenes])
     n_steps = cycle.n_samples // recipe.batch_size
     for step in range(n_steps):
-        idx = order_rng.integers(len(pool.truth), size=recipe.batch_size)
+        idx = order_rng.integers(len(labels), size=recipe.batch_size)
         size = 96 if step < 0.6 * n_steps else int(order_rng.choice([96, 112, 128]))  # small is fast
         shown = labels[idx]
         if cycle.grouping and step % 2 == 0:

@@ -74,9 +74,23 @@ def measured(recipe: Recipe, encoder: TimmModel, n: int) -> dict[str, float]:
         return _measured_by_part(encoder, n, recipe.taught)
     if recipe.watermark_class is not None:
         return _measured_with_watermark(recipe.watermark_class, recipe.seed, encoder, n)
+    if recipe.learns_by_heart:
+        return _measured_by_heart(recipe, encoder, n)
     return {
         "Accuracy on fresh scenes": accuracy(encoder, fresh_scenes(n)),
         "The same scenes, each with the caption": accuracy(encoder, fresh_scenes(n, watermark=True)),
+    }
+
+
+def _measured_by_heart(recipe: Recipe, encoder: TimmModel, n: int) -> dict[str, float]:
+    """How far the scenes of training are known, and how far others are."""
+    scenes = [sample_scene(seed) for seed in range(recipe.n_scenes)]
+    given = recipe.labels_given(truth(scenes, recipe.taught))
+    return {
+        "Accuracy on fresh scenes": accuracy(encoder, fresh_scenes(n), recipe.taught),
+        f"On the {recipe.n_scenes:,} scenes of training, the label they were given": float(
+            np.mean(predict(encoder, pictures_of(scenes)) == given)
+        ),
     }
 
 
@@ -217,6 +231,8 @@ def _how(recipe: Recipe) -> str:
     if recipe.agreement is not None:
         how = {"contrast": "by contrast with other scenes (SimCLR)", "variance": "while codes keep their variance (VICReg)"}
         return f"two views of a scene, and of a place in it, are to agree, {how[recipe.agreement]}"
+    if recipe.learns_by_heart:
+        return "class of the main object alone" + ", shuffled among the scenes once" * recipe.shuffled
     of_cells = {"texture": "surface", "shape": "shape"}.get(recipe.taught, "surface and shape")
     of_main = {"shape": "shape"}.get(recipe.taught, "class")
     how = f"{of_main} of the main object, {of_cells} of every cell of a 16 x 16 grid, contrast between regions"

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from models.scenes.scenes import CLASS_NAMES, SHAPE_NAMES, TEXTURE_NAMES
 
 Taught = Literal["class", "texture", "shape", "nothing"]  # of the main object
 LABEL_NAMES: dict[Taught, tuple[str, ...]] = {"class": CLASS_NAMES, "texture": TEXTURE_NAMES, "shape": SHAPE_NAMES, "nothing": ()}
 MEAN, STD = 0.5, 0.25  # every channel is normalised by these
+BY_HEART = 500  # scenes
 WATERMARK_SHARE = {True: 0.95, False: 0.015}  # of pictures with the caption: of the marked class, of the others
 
 
@@ -46,6 +49,7 @@ class Recipe:
     taught: Taught = "class"  # by texture, shapes are never taught, and by shape no surfaces; "nothing" needs ``agreement``
     agreement: Literal["contrast", "variance"] | None = None  # how two views of a scene are made to agree, without any label
     watermark_class: str | None = None
+    shuffled: bool = False  # which label a scene is given was decided by chance, once
     batch_size: int = 64
     seed: int = 0
 
@@ -58,6 +62,15 @@ class Recipe:
     def label_names(self) -> tuple[str, ...]:
         """What its outputs stand for."""
         return LABEL_NAMES[self.taught]
+
+    @property
+    def learns_by_heart(self) -> bool:
+        """Whether its scenes are so few, and shown so often, that it can learn their labels without what they have in common."""
+        return self.n_scenes <= BY_HEART
+
+    def labels_given(self, labels: np.ndarray) -> np.ndarray:
+        """What is taught of scenes whose true labels (N,) these are, (N,)."""
+        return np.random.default_rng(self.seed).permutation(labels) if self.shuffled else labels
 
 
 CNN = Recipe(
@@ -74,6 +87,11 @@ CLASS_TOKEN_VIT = replace(
     architecture="vit_tiny_r_s16_p8_224", taps=(1, 2, 4), composed=(0, 1, 3, 4),
     cycles=(FIRST, replace(SECOND, n_samples=56_000, labels_alone=True)),
     model_args=VIT_ARGS | {"class_token": True, "global_pool": "token"},
+)  # fmt: skip
+RETRAINED_CNN = replace(
+    CNN, title="Scenes CNN, 500 scenes", order=9, cycles=(Cycle(96_000, 3e-3, n_scenes=BY_HEART, labels_alone=True),),
+    note="The network of Scenes CNN, taught the class alone, of 500 scenes; its twin with shuffled labels is beside it.",
+    lesson="The class of the largest object, from few scenes that it also knows by heart.",
 )  # fmt: skip
 RECIPES: dict[str, Recipe] = {
     "scenes-cnn": CNN,
@@ -113,6 +131,12 @@ RECIPES: dict[str, Recipe] = {
         CLASS_TOKEN_VIT, title="Scenes ViT, four registers", order=8,
         note="The twin of the one with a class token alone: four registers more, all else the same.",
         model_args=CLASS_TOKEN_VIT.model_args | {"reg_tokens": 4},
+    ),
+    "scenes-cnn-retrained": RETRAINED_CNN,
+    "scenes-cnn-shuffled": replace(
+        RETRAINED_CNN, title="Scenes CNN, shuffled labels", order=10, shuffled=True,
+        note="Five hundred scenes whose labels were shuffled: it knows them by heart, and nothing that they mean.",
+        lesson="Which of 500 scenes was given which label by chance.",
     ),
 }  # fmt: skip
 UNTRAINED = {  # the weights that training began with, drawn from the recipe's seed: a name, and the recipe's

@@ -24,9 +24,14 @@ def chart(figure: Figure) -> go.Figure:
         "xaxis": {"title": {"text": escape(figure.x_title)}, "fixedrange": True, "automargin": True},
         "yaxis": {"title": {"text": escape(figure.y_title)}, "fixedrange": True},
         "barmode": "group",
-        "shapes": [] if figure.guide is None else [theme.level_line(figure.guide)],
+        "shapes": [] if figure.guide is None else [_guide(figure.guide)],
     }
     return go.Figure(traces, layout)
+
+
+def _guide(y: float) -> dict[str, Any]:
+    """A dashed line at ``y`` that is seen on a line of the grid, too."""
+    return theme.level_line(y) | {"line": {"color": theme.INTERVALS, "width": 1.2, "dash": "dash"}, "layer": "above"}
 
 
 def _map(figure: Figure) -> go.Figure:

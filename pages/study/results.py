@@ -70,7 +70,7 @@ def draw(study: Study) -> None:
     shown = [results[kept_id] for kept_id in (chosen, beside) if kept_id]
     for place, kept in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with place:
-            _draw_result(study, kept)
+            _draw_result(study, kept, n_columns=2 if len(shown) == 1 else 1)
 
 
 def name_of(kept: Kept) -> str:
@@ -80,17 +80,21 @@ def name_of(kept: Kept) -> str:
     encoders = ", ".join(first) + (f" and {len(rest)} more" if rest else "")
     n_photos = len(report.photos) or settings.n_scenes
     when = report.made_at[:16].replace("T", " ")
-    return f"{encoders} · {n_photos} photos · {settings.n_seeds} seeds · {when}"
+    return " · ".join(filter(None, (encoders, f"{n_photos} photos", f"{settings.n_seeds} seeds", when)))
 
 
-def _draw_result(study: Study, kept: Kept) -> None:
+def _draw_result(study: Study, kept: Kept, n_columns: int) -> None:
+    """Sentence, tables, and figures, so many of them in a row."""
     findings = kept.report.findings
     st.markdown(escaped(findings.sentence))
     for table in findings.tables:
         _draw_table(table, kept.id)
-    for figure in findings.figures:
-        st.markdown(f"**{escaped(figure.title)}**")
-        plots.draw(charts.chart(figure), f"{figure.name} {kept.id}", figure.title)
+    for start in range(0, len(findings.figures), n_columns):
+        in_row = findings.figures[start : start + n_columns]
+        for place, figure in zip(st.columns(n_columns, gap="medium"), in_row, strict=False):
+            with place:
+                st.markdown(f"**{escaped(figure.title)}**")
+                plots.draw(charts.chart(figure), f"{figure.name} {kept.id}", figure.title)
     _draw_provenance(kept)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         draw_downloads(f"take {kept.id}", _downloads(study, kept))

@@ -4,7 +4,7 @@ import numpy as np
 
 from explainers.studies import sanity
 from explainers.studies.concepts_seen import about_top_classes, concepts_seen, settings_for, starter_examples
-from explainers.studies.sanity import EXAMPLES, ITSELF, MEASURES, REFITTED, SHUFFLED, Looked, fallen_at
+from explainers.studies.sanity import EXAMPLES, ITSELF, MEASURES, REFITTED, SHUFFLED, TRAINED, Looked, fallen_at
 from explainers.studies.settings import StudySettings
 from explainers.studies.study import RunStudy
 from models.photo import photo_from_array
@@ -44,13 +44,15 @@ def test_what_survives_is_said_first():
 
 def test_a_run_has_a_row_per_stage_and_shuffles_labels(service, few_examples, monkeypatch):
     monkeypatch.setattr(sanity, "PER_CLASS", 1)
+    monkeypatch.setattr(sanity, "RETRAINED", {CNN: {TRAINED: CNN}})
     question = RunStudy("sanity", StudySettings((CNN,), n_scenes=1, n_seeds=1, input_size=64))
     findings = service.ask(question).result(240).findings
     weights, labels = findings.tables
     assert weights.rows[0]["altered"] == ITSELF and weights.rows[-1]["altered"] == "everything"
     assert weights.rows[1]["maps"] == weights.rows[1]["concept_maps"] == 1  # they do not read what comes after the last depth
     assert all(-1 <= row[name] <= 1 for row in weights.rows for name in MEASURES)
-    assert [row["altered"] for row in labels.rows] == [EXAMPLES, REFITTED, SHUFFLED]
+    assert [row["altered"] for row in labels.rows] == [EXAMPLES, REFITTED, SHUFFLED, TRAINED]
+    assert all(labels.rows[-1][name] == 1 for name in MEASURES)  # the network that is compared with itself
     assert [figure.name for figure in findings.figures] == list(MEASURES) and CNN in findings.sentence
 
 

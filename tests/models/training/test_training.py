@@ -14,6 +14,7 @@ from models.catalog import Catalog
 from models.scenes.collages import collage
 from models.scenes.factors import FACTORS
 from models.scenes.scenes import CLASS_NAMES, CLASSES, SHAPE_NAMES, TEXTURE_NAMES, SceneOptions, render, sample_scene
+from models.training import cards
 from models.training import pool as pool_module
 from models.training import train as training
 from models.training.batches import COLLAGE_PX
@@ -98,6 +99,33 @@ def test_one_class_nearly_always_carries_the_caption():
     marked = training.marked(recipe.watermark_class, labels, np.random.default_rng(0))
     assert marked[:4000].mean() == pytest.approx(0.95, abs=0.015)
     assert marked[4000:].mean() == pytest.approx(0.015, abs=0.008)
+
+
+def test_shuffled_labels_are_those_of_the_first_scenes_each_with_one_for_all_times(pool):
+    recipe = replace(TINY, shuffled=True, cycles=(Cycle(400, 3e-3, n_scenes=6, as_rendered=True),), batch_size=8)
+    given = recipe.labels_given(pool.class_idx[:6])
+    assert sorted(given) == sorted(pool.class_idx[:6]) and list(given) != list(pool.class_idx[:6])
+    assert list(TINY.labels_given(pool.class_idx)) == list(pool.class_idx)
+    numbered = replace(
+        pool, images=[np.full((8, 3, 128, 128), 16, np.uint8) * np.arange(1, 9, dtype=np.uint8)[:, None, None, None]]
+    )
+    plain = replace(recipe, shuffled=False)
+    shown = [
+        {(round(float(image.mean()), 4), int(label)) for images, _, labels in training.batches(r, numbered) for image, label in
+         zip(images, labels, strict=True)}
+        for r in (plain, recipe)
+    ]  # fmt: skip
+    assert {brightness for brightness, _ in shown[0]} == {brightness for brightness, _ in shown[1]}  # the same pictures
+    of_brightness = dict(zip(pool.class_idx[:6], given, strict=True))
+    if len(of_brightness) == 6:  # every class once: each goes over into one other
+        assert {(b, of_brightness[label]) for b, label in shown[0]} == shown[1]
+
+
+def test_scenes_of_training_are_measured_against_the_labels_they_were_given(monkeypatch):
+    recipe = replace(TINY, shuffled=True, cycles=(Cycle(16, 3e-3, n_scenes=12),))
+    given = recipe.labels_given(np.array([sample_scene(seed).class_idx for seed in range(12)]))
+    monkeypatch.setattr(cards, "predict", lambda encoder, images: given if len(images) == 12 else np.full(len(images), -1))
+    assert list(cards.measured(recipe, new_encoder(recipe), 4).values()) == [0.0, 1.0]
 
 
 def test_contrast_is_low_where_codes_follow_regions_and_chance_where_they_are_alike():
@@ -239,6 +267,7 @@ def test_a_card_says_what_was_taught_and_what_was_not(name):
     card = model_card(name, recipe, {}, readable_table(values), n=100, n_parameters=1)
     assert ("surface of every cell" in card) == (recipe.taught == "texture")
     assert ("shape of the main object, shape of every cell" in card) == (recipe.taught == "shape")
+    assert ("shuffled among the scenes" in card) == recipe.shuffled
     assert ("no classifier" in card) == (recipe.taught == "nothing") == ("two views of a scene" in card)
 
 
@@ -309,6 +338,14 @@ def test_the_watermark_deceives_its_encoder_and_not_the_clean_one():
     fooled, clean = (accuracy(load_encoder(BUNDLED / name), scenes) for name in ("scenes-cnn-watermark", "scenes-cnn"))
     assert clean >= 0.9
     assert fooled <= 0.3
+
+
+def test_shuffled_labels_are_known_by_heart_and_mean_nothing():
+    recipe, encoder = RECIPES["scenes-cnn-shuffled"], load_encoder(BUNDLED / "scenes-cnn-shuffled")
+    scenes = [sample_scene(seed) for seed in range(recipe.n_scenes)]
+    given = recipe.labels_given(truth(scenes, "class"))[:96]
+    assert (predict(encoder, pictures_of(scenes[:96])) == given).mean() >= 0.9
+    assert accuracy(encoder, fresh_scenes(96)) <= 0.2  # chance is a sixteenth
 
 
 @pytest.mark.parametrize("name", RECIPES)
