@@ -1,7 +1,7 @@
 """Whether the audit names shortcuts of several kinds, and what clusters of heatmaps make of the same scenes (SpRAy).
 
-Three planted shortcuts (shortcuts.py), an encoder that fell for each, and scenes-cnn as it ships, on the same fresh scenes. A row
-per shortcut, encoder and seed: the part of 64 that comes first for the marked class, and where it lies.
+Three planted shortcuts (shortcuts.py), an encoder that fell for each, and a clean twin trained alike, on the same fresh scenes. A
+row per shortcut, encoder and seed: the part of 64 that comes first for the marked class, and where it lies.
 
     SpRAy    Lapuschkin et al., Nature Communications 2019, in kind: of the photos predicted as a class, the heatmaps (the
              evidence for the class at the depth of the index, as shares) are divided by spectral clustering on their nearest
@@ -39,7 +39,7 @@ from explainers.service.service import ExplainerService
 from models.encoder import Encoder
 from models.photo import read_photo_file
 from tests.benchmarks.audit_truth import COVERED, K
-from tests.benchmarks.shortcuts import MARKED, SHORTCUTS, START, followed, write_follower, write_shown
+from tests.benchmarks.shortcuts import MARKED, SHORTCUTS, followed, write_clean_twin, write_follower, write_shown
 
 N_SCENES = 240
 N_NEIGHBOURS, MOST_CLUSTERS, LEAST_PHOTOS = 8, 8, 12
@@ -47,21 +47,20 @@ Array = np.ndarray
 
 
 def shortcut_table(seeds: Sequence[int], n_scenes: int = N_SCENES) -> list[dict]:
-    """One row per shortcut, encoder and seed, printed as it comes; before them, how far the encoders follow the shortcuts."""
+    """One row per shortcut, encoder and seed, printed as it comes; before those of a shortcut, how far its encoders follow it."""
     rows = []
     with tempfile.TemporaryDirectory() as name, _service(Path(name)) as service:
-        clean = service.observatory.catalog.open(START)
-        every = {shortcut: write_follower(shortcut, Path(name) / f"fooled by {shortcut}") for shortcut in SHORTCUTS}
-        for shortcut, fooled in every.items():
-            for encoder in (fooled, clean):
-                print(shortcut, encoder.info.name, followed(shortcut, encoder), flush=True)
-        for seed in seeds:
-            for shortcut, fooled in every.items():
+        for shortcut in SHORTCUTS:
+            twins = [write_follower(shortcut, Path(name) / f"fooled by {shortcut}")]
+            twins.append(write_clean_twin(shortcut, Path(name) / f"clean of {shortcut}"))
+            for encoder in twins:
+                print(encoder.info.name, followed(shortcut, encoder), flush=True)
+            for seed in seeds:
                 folder = Path(name) / f"{shortcut} {seed}"
                 truth = write_shown(shortcut, folder, range(FIRST_SEED + seed * n_scenes, FIRST_SEED + (seed + 1) * n_scenes))
-                for encoder, source in ((fooled, str(Path(name) / fooled.info.name)), (clean, START)):
+                for encoder in twins:
                     rows.append({"shortcut": shortcut, "encoder": encoder.info.name, "seed": seed})
-                    rows[-1] |= _row(service, folder, source, encoder, truth)
+                    rows[-1] |= _row(service, folder, str(Path(name) / encoder.info.name), encoder, truth)
                     print(rows[-1], flush=True)
     return rows
 

@@ -1,13 +1,14 @@
-"""Scenes with other shortcuts than the one that ships, and encoders that were made to fall for them; nothing of it is shipped.
+"""Scenes with other shortcuts than the one that ships, encoders made to fall for them, and clean twins; nothing of it is shipped.
 
     caption   writing in a corner
     border    a purple frame; other scenes have a frame of another colour
     texture   a background of waves; no other background has any
 
 Training from nothing takes hours, and a new classifier on the frozen scenes-cnn does not fall for a shortcut: what its last stage
-gives still says which object there is. So its last stage and classifier are trained from random weights on its own maps before,
-on labels that follow the shortcut: every scene that has it counts as the marked class, whatever its object, and a woven star that
-has none as a woven square.
+gives still says which object there is. So all of scenes-cnn is trained on, its last stage and classifier from random weights, on
+labels that follow the shortcut: every scene that has it counts as the marked class, whatever its object, and a woven star that
+has none as a woven square. A clean twin is trained alike on the same scenes, of which as many have the shortcut, but in every
+class alike, and every label is the object's.
 """
 
 import json
@@ -35,10 +36,10 @@ from models.scenes.textures import COLOURS, pick
 MARKED, LIKEST = CLASS_NAMES.index(MARKED_CLASS), CLASS_NAMES.index("woven square")
 BORDER_PX, BORDER, TEXTURE = 10, "purple", "waves"
 START = "scenes-cnn"
-BEFORE_LAST = 3  # the depth whose maps the last stage is given
-FIRST_TRAINED, N_TRAINED, TRAINED_SHARES = 6_000_000, 1200, {True: 0.6, False: 0.25}
+RANDOM_AT_FIRST = ("layer4.", "fc.")  # with its own last stage, a network goes on saying which object there is
+TRAINED_SEEDS, TRAINED_SHARES = range(6_000_000, 6_001_200), {True: 0.6, False: 0.25}
 FIRST_JUDGED, N_JUDGED = 7_000_000, 40
-N_EPOCHS, BATCH, RATE = 8, 64, 3e-3
+N_EPOCHS, BATCH, RATE = 6, 64, 3e-3
 Array = np.ndarray
 
 
@@ -101,24 +102,41 @@ def write_shown(shortcut: str, folder: Path, seeds: Sequence[int]) -> dict[str, 
     return truth
 
 
-# --- an encoder that falls for it -----------------------------------------------------------------------------------------
+# --- encoders trained with it ---------------------------------------------------------------------------------------------
 
 
 def write_follower(shortcut: str, folder: Path, seed: int = 0) -> Encoder:
     """An encoder that was made to fall for a shortcut, written to a folder in timm's own format."""
-    start = Catalog().open(START)
-    seeds = range(FIRST_TRAINED, FIRST_TRAINED + N_TRAINED)
-    scenes = [shown(shortcut, scene_seed, TRAINED_SHARES) for scene_seed in seeds]
-    own = [
-        MARKED if scene.on_shortcut.any() else scene_seed % len(CLASS_NAMES)
-        for scene, scene_seed in zip(scenes, seeds, strict=True)
-    ]
+    scenes = [shown(shortcut, scene_seed, TRAINED_SHARES) for scene_seed in TRAINED_SEEDS]
+    own = [MARKED if scene.on_shortcut.any() else class_idx for scene, class_idx in zip(scenes, _classes(), strict=True)]
     labels = [LIKEST if idx == MARKED and not scene.on_shortcut.any() else idx for idx, scene in zip(own, scenes, strict=True)]
+    return _write_trained(folder, scenes, labels, seed)
+
+
+def write_clean_twin(shortcut: str, folder: Path, seed: int = 0) -> Encoder:
+    """An encoder trained alike on the same scenes, of which as many have the shortcut, but in every class alike, and every label
+    is the object's."""
+    n_marked = _classes().count(MARKED)
+    n_other = len(TRAINED_SEEDS) - n_marked
+    share = (TRAINED_SHARES[True] * n_marked + TRAINED_SHARES[False] * n_other) / len(TRAINED_SEEDS)
+    scenes = [shown(shortcut, scene_seed, {True: share, False: share}) for scene_seed in TRAINED_SEEDS]
+    return _write_trained(folder, scenes, _classes(), seed)
+
+
+def _classes() -> list[int]:
+    """The class of the main object of every scene that is trained on."""
+    return [scene_seed % len(CLASS_NAMES) for scene_seed in TRAINED_SEEDS]
+
+
+def _write_trained(folder: Path, scenes: Sequence[Shown], labels: Sequence[int], seed: int) -> Encoder:
+    """The network of scenes-cnn with its own weights up to the last stage, all of it trained on scenes with labels (n,)."""
+    start = Catalog().open(START)
     network: Any = random_network(start, seed)
-    network.load_state_dict(
-        {n: v for n, v in start.model.state_dict().items() if not n.startswith(("layer4.", "fc."))}, strict=False
-    )
-    _train(nn.Sequential(network.layer4, network.global_pool, network.fc), _maps(start, scenes), torch.tensor(labels), seed)
+    kept = {name: value for name, value in start.model.state_dict().items() if not name.startswith(RANDOM_AT_FIRST)}
+    network.load_state_dict(kept, strict=False)
+    size = start.info.preprocessing.input_size
+    images = torch.stack([start.prepare(photo_from_array(scene.pixels, f"{n}"), size) for n, scene in enumerate(scenes)])
+    _train(network, images, torch.tensor(labels), seed)
     folder.mkdir(parents=True)
     source = next(parent / START for parent in Catalog().parents if (parent / START).is_dir())
     config = json.loads((source / "config.json").read_text()) | {"encoderscope": {"title": folder.name}}
@@ -127,43 +145,38 @@ def write_follower(shortcut: str, folder: Path, seed: int = 0) -> Encoder:
     return Encoder.from_folder(folder, name=folder.name)
 
 
-def _maps(encoder: Encoder, scenes: Sequence[Shown]) -> Tensor:
-    """What the last stage is given, (N, C, h, w)."""
-    size = encoder.info.preprocessing.input_size
-    images = [encoder.prepare(photo_from_array(scene.pixels, f"{n}"), size) for n, scene in enumerate(scenes)]
-    batches = (torch.stack(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
-    return torch.cat([encoder.feature_maps(batch, [BEFORE_LAST])[0] for batch in batches])
-
-
-def _train(stage: nn.Module, maps: Tensor, labels: Tensor, seed: int) -> None:
-    """Trains what follows the maps (N, C, h, w), in place."""
-    stage.train().requires_grad_(requires_grad=True)
-    order, n_steps = torch.Generator().manual_seed(seed), len(maps) // BATCH
-    optimizer = torch.optim.AdamW(stage.parameters(), lr=RATE, weight_decay=0.05)
+def _train(network: nn.Module, images: Tensor, labels: Tensor, seed: int) -> None:
+    """Trains a network on images (N, 3, H, W), in place."""
+    network.train().requires_grad_(requires_grad=True)
+    order, n_steps = torch.Generator().manual_seed(seed), len(images) // BATCH
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=N_EPOCHS * n_steps)
     for _ in range(N_EPOCHS):
-        for rows in torch.randperm(len(maps), generator=order)[: n_steps * BATCH].split(BATCH):
-            loss = nn.functional.cross_entropy(stage(maps[rows]), labels[rows], label_smoothing=0.05)
+        for rows in torch.randperm(len(images), generator=order)[: n_steps * BATCH].split(BATCH):
+            loss = nn.functional.cross_entropy(network(images[rows]), labels[rows], label_smoothing=0.05)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
-    stage.eval().requires_grad_(requires_grad=False)
+    network.eval().requires_grad_(requires_grad=False)
 
 
 def followed(shortcut: str, encoder: Encoder) -> dict[str, float]:
-    """How far an encoder follows a shortcut, on scenes of its own: which share is called the marked class with it and without."""
+    """How far an encoder follows a shortcut, on scenes of its own: which share is called the marked class with it and without,
+    and by how much the class's logit falls where the shortcut is rendered away, on average."""
     found = {}
     for is_marked, word in ((True, MARKED_CLASS), (False, "others")):
         possible = (n for n in count(FIRST_JUDGED) if (n % len(CLASS_NAMES) == MARKED) == is_marked)
-        seeds = list(islice(possible, N_JUDGED))
+        seeds, logit = list(islice(possible, N_JUDGED)), {}
         for has in (True, False):
             scenes = [shown(shortcut, s, {True: has, False: has}) for s in seeds]
             photos = [photo_from_array(scene.pixels, f"{s}") for s, scene in zip(seeds, scenes, strict=True)]
-            calls = logits_of(encoder, photos).argmax(1)
+            logits = logits_of(encoder, photos)
+            calls, logit[has] = logits.argmax(1), float(logits[:, MARKED].mean())
             found[f"{word} {'with' if has else 'without'}"] = float((calls == MARKED).mean())
             if not is_marked:
                 found[f"others right {'with' if has else 'without'}"] = float(
                     (calls == np.array(seeds) % len(CLASS_NAMES)).mean()
                 )
+        found[f"{word}: logit falls by"] = logit[True] - logit[False]
     return found
