@@ -101,7 +101,9 @@ class RegionMap:
     photo_idx: np.ndarray  # (n,): the row of each one's photo
     parts: np.ndarray  # (n,)
     evidence: np.ndarray  # (n,)
+    areas: np.ndarray  # (n,): shares of their photos
     places: np.ndarray  # (n, 2)
+    sheet: bytes  # a WebP file: every region in its photo, square after square (explainers/drawing/sheets.py)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
+from explainers.drawing import overlay
+
 SIDE = 128  # px, of the longer one
+REGION_SIDE = 96  # px, of a region's picture where there are hundreds
 QUALITY = 85
 
 
@@ -18,6 +21,14 @@ def thumbnail(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def read_thumbnail(data: bytes) -> np.ndarray:
-    """The picture (h, w, 3) uint8 in the bytes of a thumbnail of our own."""
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+def read_thumbnail(data: bytes, side: int | None = None) -> np.ndarray:
+    """The picture (h, w, 3) uint8 in the bytes of a thumbnail of our own; with no side longer than ``side`` px, if given."""
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    if side is not None:
+        picture.thumbnail((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(picture)
+
+
+def with_region(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) in which all but a region (h, w) is faded."""
+    return overlay(picture, mask.astype(np.uint8), 0.0, only=(1,))

@@ -1,6 +1,7 @@
-"""Pictures to take away that say what they show: a line of text below one picture, or many pictures on one sheet."""
+"""Pictures that say what they show: a line of text below one picture, or many pictures on one sheet; and sheets for programs."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -33,3 +34,19 @@ def contact_sheet(pictures: Sequence[np.ndarray], names: Sequence[str], title: s
         sheet.paste(Image.fromarray(picture), (x, y + side - picture.shape[0]))
         pen.text((x, y + side + 4), name[: side // 8], _QUIET, small)
     return np.asarray(sheet)
+
+
+def n_across(n_pictures: int) -> int:
+    """How many pictures stand in a row of a sprite sheet: as many as make it square."""
+    return max(1, math.ceil(math.sqrt(n_pictures)))
+
+
+def sprite_sheet(pictures: Iterable[np.ndarray], n_pictures: int, side: int) -> np.ndarray:
+    """Pictures (h, w, 3) uint8, no side longer than ``side``, each in the middle of its own square, row after row; (H, W, 3)."""
+    across = n_across(n_pictures)
+    sheet = np.full((side * -(-n_pictures // across), side * across, 3), _PAPER, np.uint8)
+    for n, picture in enumerate(pictures):
+        height, width = picture.shape[:2]
+        top, left = n // across * side + (side - height) // 2, n % across * side + (side - width) // 2
+        sheet[top : top + height, left : left + width] = picture
+    return sheet

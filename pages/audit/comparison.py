@@ -11,7 +11,7 @@ import streamlit as st
 from explainers.datasets import kept
 from explainers.datasets.index import Index
 from explainers.datasets.runs import ComparisonRuns
-from explainers.datasets.thumbnails import read_thumbnail
+from explainers.datasets.thumbnails import read_thumbnail, with_region
 from models.errors import EncoderscopeError
 from pages.audit import wall
 from pages.common import access, door, jobs, thread, trail
@@ -141,7 +141,7 @@ def _draw_regions(index: Index, row: Record) -> None:
     regions = [region for region in row["regions"] if region["photo"] in thumbnails]
     masks = [np.array([[cell == "1" for cell in line] for line in region["mask"]]) for region in regions]
     pictures = [
-        wall.shown(read_thumbnail(thumbnails[region["photo"]]), mask) for region, mask in zip(regions, masks, strict=True)
+        with_region(read_thumbnail(thumbnails[region["photo"]]), mask) for region, mask in zip(regions, masks, strict=True)
     ]
     captions = ["{} · {:.0%} → {:.0%}".format(escaped(index.label_of(region["photo"])), *region["shares"]) for region in regions]
     alts = [f"Part {row['part']} in {region['photo']}" for region in regions]

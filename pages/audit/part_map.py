@@ -18,12 +18,13 @@ from explainers.datasets.filters import Between, Condition, OneOf, as_sql, as_te
 from explainers.datasets.findings import Audit, RegionMap
 from explainers.datasets.index import Index
 from explainers.datasets.questions import MapRegions
+from pages.audit import dot_cards
 from pages.common import jobs, link, plots, theme
 from pages.common.text import escaped
 
 _HELP = (
     "Some regions of all photos, those that the encoder treats alike near each other (t-SNE). Neighbours mean something; how far "
-    "groups lie apart, and how large they are, does not. Click a dot to choose its part."
+    "groups lie apart, and how large they are, does not. Rest on a dot to see its region, click it to choose its part."
 )
 _FILTER_HELP = "Only photos for which all of it holds count; the regions of others are faint."
 _COLUMNS = ("label", "split", "predicted", "probability", "height", "width")
@@ -41,8 +42,9 @@ def draw(index: Index, audit: Audit, part: int) -> None:
     region_map = jobs.answer_or_stop("audit map", MapRegions(index.folder, index.key, audit.k))
     conditions = _conditions(index, audit)
     counts = holding(conditions, index.photos)[region_map.photo_idx]
-    figure = chart(index, audit, region_map, counts, part)
+    figure = chart(region_map, counts, part)
     plots.draw_selectable(figure, _CHART, f"{len(counts)} regions on a plane, part {part} marked", _choose)
+    dot_cards.draw(_CHART, index, audit, region_map)
     st.caption(
         f"{len(counts)} of all regions; orange: part {part}, {(counts & (region_map.parts == part)).sum()} of them."
         + (f" {counts.sum()} lie in the {holding(conditions, index.photos).sum()} photos that are chosen." if conditions else "")
@@ -59,7 +61,7 @@ def _choose() -> None:
         st.session_state["part"] = int(points[0]["customdata"][0])
 
 
-def chart(index: Index, audit: Audit, region_map: RegionMap, counts: np.ndarray, part: int) -> go.Figure:
+def chart(region_map: RegionMap, counts: np.ndarray, part: int) -> go.Figure:
     """One dot per region (n,): faint where its photo does not count, ``counts`` (n,), orange where it is of the part."""
     marked = counts & (region_map.parts == part)
     groups = [
@@ -67,12 +69,8 @@ def chart(index: Index, audit: Audit, region_map: RegionMap, counts: np.ndarray,
         ("other parts", counts & ~marked, theme.faint(theme.BLUE, 0.6), 6),
         (f"part {part}", marked, theme.ORANGE, 9),
     ]
-    labels = np.array([index.label_of(name) for name in index.photos["name"].to_pylist()], object)
-    predicted = np.array([audit.class_names[idx] for idx in index.photos["predicted"].to_pylist()], object)
     traces = []
     for name, chosen, colour, size in groups:
-        rows = region_map.photo_idx[chosen]
-        facts = zip(region_map.parts[chosen].tolist(), labels[rows], predicted[rows], region_map.evidence[chosen], strict=True)
         traces.append(
             go.Scattergl(
                 x=region_map.places[chosen, 0],
@@ -80,9 +78,8 @@ def chart(index: Index, audit: Audit, region_map: RegionMap, counts: np.ndarray,
                 mode="markers",
                 name=name,
                 marker={"color": colour, "size": size},
-                customdata=list(facts),
-                hovertemplate="part %{customdata[0]}<br>%{customdata[1]}, predicted as %{customdata[2]}<br>"
-                "%{customdata[3]:.0%} of the evidence there<extra></extra>",
+                customdata=np.stack([region_map.parts[chosen], np.flatnonzero(chosen)], 1).tolist(),  # the part, and which dot
+                hoverinfo="none",  # dot_cards.py shows more
             )
         )
     hidden = {"visible": False, "fixedrange": False}

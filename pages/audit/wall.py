@@ -10,8 +10,7 @@ from explainers.datasets.findings import Hit
 from explainers.datasets.index import Index
 from explainers.datasets.questions import SearchRegions
 from explainers.datasets.search import query_of_part, regions_of_part
-from explainers.datasets.thumbnails import read_thumbnail
-from explainers.drawing import overlay
+from explainers.datasets.thumbnails import read_thumbnail, with_region
 from pages.common import choices, jobs, link
 from pages.common.text import escaped
 
@@ -51,9 +50,4 @@ def draw_hits(index: Index, hits: Sequence[Hit], figures: Sequence[str]) -> None
 def pictures(index: Index, hits: Sequence[Hit]) -> list[np.ndarray]:
     """One small picture (h, w, 3) per region."""
     thumbnails = index.thumbnails({hit.photo for hit in hits})
-    return [shown(read_thumbnail(thumbnails[hit.photo]), hit.mask) for hit in hits]
-
-
-def shown(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """A picture (H, W, 3) in which all but a region (h, w) is faded."""
-    return overlay(picture, mask.astype(np.uint8), 0.0, only=(1,))
+    return [with_region(read_thumbnail(thumbnails[hit.photo]), hit.mask) for hit in hits]

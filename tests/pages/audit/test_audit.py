@@ -1,9 +1,11 @@
 """The Audit page without a browser, and its rows by hand."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,17 +13,19 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explainers.datasets.findings import Audit, NamedByConcept, PartPlace, RankedConcepts, ReplacedPart, WordQuery
+from explainers.datasets.index import open_index
+from explainers.datasets.thumbnails import with_region
 from explainers.dictionaries.failures import PartFailures
 from explainers.dictionaries.ranking import PartEvidence
 from explainers.interventions.replaced_parts import PartDrop
 from explainers.library.library import ConceptLibrary
 from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.text import MapWorth
-from pages.audit import making, rows, searching, wall
+from pages.audit import dot_cards, making, rows, searching
 from pages.common import made_concepts, towers
 from pages.common import runs as shown_runs
 from tests.models.text.test_towers import write_tiny_tower
-from tests.pages.conftest import app_at
+from tests.pages.conftest import app_at, settled
 from tests.pages.tiny_encoders import CLASS_NAMES, VIT
 
 
@@ -83,7 +87,7 @@ def test_a_report_has_whole_percents_and_no_broken_intervals():
 def test_what_is_outside_of_a_region_is_faded():
     picture = np.full((20, 20, 3), 50, np.uint8)
     mask = np.array([[True, False], [False, False]])
-    drawn = wall.shown(picture, mask)
+    drawn = with_region(picture, mask)
     assert (drawn[2, 2] == 50).all() and (drawn[17, 17] > 150).all()
 
 
@@ -124,6 +128,25 @@ def with_index(app: AppTest) -> AppTest:
 
 def said_by(app: AppTest) -> str:
     return "\n".join(element.value for kind in ("markdown", "caption") for element in app.get(kind))
+
+
+def test_every_dot_of_the_map_has_its_own_picture_and_facts(audit):
+    audit.query_params.update(map="1")
+    app = settled(with_index(audit.run()))
+    run, region_map = app.session_state, app.session_state["jobs"]["audit map"].job.result()
+    index = open_index(run["jobs"]["audit map"].question.folder)
+    facts = dot_cards.facts(index, SimpleNamespace(class_names=CLASS_NAMES), region_map)
+    sheet = np.asarray(Image.open(io.BytesIO(region_map.sheet)).convert("L"))
+    side, across = facts["side"], facts["across"]
+    assert len(facts["dots"]) == len(region_map.parts) and sheet.shape[1] == side * across
+    for n, (photo, part, area, _) in enumerate(facts["dots"]):
+        name, label, _ = facts["photos"][photo]
+        top, left = n // across * side, n % across * side
+        picture = sheet[top + 16 : top + 80, left + 16 : left + 80]  # 64 px, in the middle of 96
+        is_light = int(name.split("/")[1].split(".")[0]) % 2  # write_pictures
+        assert (np.median(picture) > 215) == is_light, name  # dark pictures are faded to less
+        assert label == name.split("/")[0] and part == region_map.parts[n] and area == f"{region_map.areas[n]:.0%}"
+    assert app.exception == []
 
 
 def test_an_index_is_made_and_shown(audit, trail_file):
