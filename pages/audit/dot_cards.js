@@ -15,7 +15,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function listen(parent) {
-  const view = { layer: parent.querySelector(".layer"), keys: parent.querySelector(".keys"), by: "", sheet: {}, end: new AbortController() };
+  const view = { over: parent.querySelector(".over"), keys: parent.querySelector(".keys"), by: "", sheet: {}, end: new AbortController() };
   const everywhere = { capture: true, passive: true, signal: view.end.signal };
   document.addEventListener("pointerover", (event) => event.target.closest?.(`.${view.data.chart}`) && follow(view), everywhere);
   document.addEventListener("pointerdown", (event) => reached(view, event), everywhere);
@@ -56,7 +56,7 @@ function chartOf(view) {
 
 function hide(view) {
   view.by = "";
-  if (view.layer.matches(":popover-open")) view.layer.hidePopover();
+  if (view.over.matches(":popover-open")) view.over.hidePopover();
 }
 
 function show(view, dot, by) {
@@ -70,13 +70,13 @@ function show(view, dot, by) {
   write(view, ".part", `Part ${part}, ${area} of the photo`);
   write(view, ".evidence", `${evidence} of its evidence`);
   picture(view, dot.place);
-  view.layer.dataset.place = dot.place; // for whoever watches
-  if (!view.layer.matches(":popover-open")) view.layer.showPopover();
+  view.over.dataset.place = dot.place; // for whoever watches
+  if (!view.over.matches(":popover-open")) view.over.showPopover();
   put(view, at);
 }
 
-function write({ layer }, where, text) {
-  layer.querySelector(where).textContent = text;
+function write({ over }, where, text) {
+  over.querySelector(where).textContent = text;
 }
 
 function picture(view, place) {
@@ -86,7 +86,7 @@ function picture(view, place) {
     if (view.sheet.url) URL.revokeObjectURL(view.sheet.url);
     view.sheet = { name: sheet, url: URL.createObjectURL(new Blob([bytes], { type: "image/webp" })) };
   }
-  Object.assign(view.layer.querySelector(".picture").style, {
+  Object.assign(view.over.querySelector(".picture").style, {
     width: `${side}px`,
     height: `${side}px`,
     backgroundImage: bytes ? `url(${view.sheet.url})` : "none",
@@ -107,8 +107,8 @@ function onScreen(view, { x, y }) {
 }
 
 // Beside the dot where there is room, else below or above it, and never beyond the window.
-function put({ layer }, [x, y]) {
-  const card = layer.querySelector(".card");
+function put({ over }, [x, y]) {
+  const card = over.querySelector(".card");
   const { offsetWidth: width, offsetHeight: height } = card;
   const { clientWidth: right, clientHeight: bottom } = document.documentElement;
   const sides = [x + GAP, x - GAP - width].filter((left) => left >= MARGIN && left + width <= right - MARGIN);
@@ -116,7 +116,7 @@ function put({ layer }, [x, y]) {
   const [left, top] = sides.length ? [sides[0], y - height / 2] : [x - width / 2, below];
   card.style.left = `${within(left, MARGIN, right - MARGIN - width)}px`;
   card.style.top = `${within(top, MARGIN, bottom - MARGIN - height)}px`;
-  Object.assign(layer.querySelector(".ring").style, { left: `${x}px`, top: `${y}px` });
+  Object.assign(over.querySelector(".ring").style, { left: `${x}px`, top: `${y}px` });
 }
 
 function within(value, least, most) {

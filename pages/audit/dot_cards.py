@@ -17,7 +17,7 @@ from pages.common.live_view.live_view import stored
 _HERE = Path(__file__).parent
 _KEY = "cards of the map"
 _HTML = """<button class="keys" type="button">Step through the dots: arrow keys; Enter chooses the part</button>
-<div class="layer" popover="manual"><i class="ring"></i><div class="card" role="status">
+<div class="over" popover="manual"><i class="ring"></i><div class="card" role="status">
 <div class="picture" aria-hidden="true"></div>
 <div class="facts"><b class="name"></b><span class="label"></span><span class="part"></span><span class="evidence"></span></div>
 </div></div>"""
