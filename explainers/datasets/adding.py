@@ -136,7 +136,10 @@ def _distances_in(path: Path, dictionary: Dictionary) -> dict[int, np.ndarray]:
     for k in dictionary.ks:
         rows = table.filter(ks == k)
         values = rows["activation"].combine_chunks().flatten().to_numpy().astype(np.float32)
-        activations = values.reshape(-1, dictionary.space.axes.shape[1])
+        n_components = dictionary.space.axes.shape[1]
+        if values.size != len(rows) * n_components:
+            raise UnreadableIndex(f"'{path.name}' of this index is damaged. Make the index again.")
+        activations = values.reshape(len(rows), n_components)
         parts, n_cells = rows["part"].to_numpy(), rows["n_cells"].to_numpy()
         photo_idx = rows["photo"].combine_chunks().dictionary_encode().indices.to_numpy()
         away = np.linalg.norm(activations - dictionary.centroids[k][parts], axis=1)

@@ -1,18 +1,32 @@
 """What comes of comparing two encoders over a data set (comparison.py): as plain data, as JSON, and in words."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from explainers.datasets.findings import PartPlace
 from explainers.datasets.questions import Chosen
-from explainers.dictionaries.differences import PartDifference
+from explainers.datasets.soundness import MOST_CELLS, is_shaped
+from explainers.dictionaries.differences import Carried, PartDifference
 from explainers.results.provenance import versions
 from models.version import __version__
 
 SCHEMA = "encoderscope/changes/1"
+_SHAPE: dict[str, Any] = {  # of a record: what is read of it
+    "encoders": [{"name": str}],
+    "sentences": [str],
+    "differences": [
+        {
+            **{"class": str, "part": int, "first": float, "second": float, "difference": float, "interval": [float]},
+            **{"corrected_p_value": float, "carried": str, "place": str},
+            "regions": [{"photo": str, "shares": [float], "mask": [str]}],
+        }
+    ],
+    "changes": [{"name": str, "label": str, "predicted": [str]}],
+}
 
 
 @dataclass(frozen=True)
@@ -95,6 +109,30 @@ def comparison_record(comparison: DataComparison) -> dict[str, Any]:
         "encoderscope": __version__,
         "versions": versions(),
     }
+
+
+def read_comparison(data: bytes) -> dict[str, Any] | None:
+    """What `comparison_record` gave, from its JSON; None where it is anything else."""
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return record if is_shaped(record, _SHAPE) and _is_as_written(record) else None
+
+
+def _is_as_written(record: Mapping[str, Any]) -> bool:
+    """Whether there are two of what is there for each encoder, and every region is rows of noughts and ones."""
+    rows = record["differences"]
+    regions = [region for row in rows for region in row["regions"]]
+    pairs = [record["encoders"], *(row["interval"] for row in rows), *(region["shares"] for region in regions)]
+    pairs += [change["predicted"] for change in record["changes"]]
+    are_known = all(row["carried"] in get_args(Carried) for row in rows)
+    return are_known and all(len(pair) == 2 for pair in pairs) and all(_is_mask(region["mask"]) for region in regions)
+
+
+def _is_mask(lines: list[str]) -> bool:
+    widths = {len(line) for line in lines}
+    return len(widths) == 1 and 0 < max(widths) <= MOST_CELLS and len(lines) <= MOST_CELLS
 
 
 def _row_record(row: PartDifference, comparison: DataComparison) -> dict[str, Any]:

@@ -23,26 +23,28 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from explainers.datasets.shards import PHOTO_SCHEMA, PHOTOS, REGIONS, region_schema
-from explainers.datasets.soundness import is_sound
+from explainers.datasets.soundness import is_shaped, is_sound
 from explainers.dictionaries.clustering import Dictionary, Space
 from models.errors import EncoderscopeError
 
 SCHEMA = "encoderscope/index/1"
 MANIFEST, DICTIONARY = "manifest.json", "dictionary.safetensors"
 MOST_PARTS = 2**16  # for one k
+COLUMN_TYPES = {"bool", "int64", "double", "string"}  # of what the data set's table says of photos
 
 _NO_DICTIONARY = "The dictionary of this index is damaged. Make the index again."
 _SHARD = re.compile(r"part-\d{5,}-[0-9a-f]{16}\.parquet")
 _SHAPE: dict[str, Any] = {  # of a manifest: what must be there, and of which type
-    **{"data": str, "class_names": list, "module": str, "n_files": int, "encoderscope": str, "versions": dict, "stability": dict},
+    **{"data": str, "class_names": [str], "module": str, "n_files": int, "encoderscope": str},
+    **{"versions": {...: str}, "stability": {...: float}},
     "encoder": {"name": str, "fingerprint": str},
-    "settings": {"encoder_name": str, "depth": int, "input_size": int, "dictionary": {"ks": list, "seed": int}},
-    "shards": list,
+    "settings": {"encoder_name": str, "depth": int, "input_size": int, "dictionary": {"ks": [int], "seed": int}},
+    "shards": [str],
 }
 _LATER: dict[str, Any] = {  # what manifests had from some version on
-    "columns": dict,
+    "columns": {...: str},
     "sampled_from": {"n_shards": int, "n_files": int},
-    "additions": list,
+    "additions": [{"n_files": int, "fit": {...: {"median_before": float, "median_added": float, "far": float}}}],
 }
 
 
@@ -183,19 +185,13 @@ def open_index(folder: Path) -> Index:
 def _is_as_written(manifest: Any) -> bool:
     """Whether a manifest has all that is read of it, and names no file but shards."""
     of_later = {name: shape for name, shape in _LATER.items() if isinstance(manifest, dict) and name in manifest}
-    if not _is_shaped(manifest, _SHAPE | of_later) or not manifest["shards"]:
+    if not is_shaped(manifest, _SHAPE | of_later) or not manifest["shards"]:
         return False
-    ks, classes = manifest["settings"]["dictionary"]["ks"], manifest["class_names"]
-    if not ks or not all(type(k) is int and 1 <= k <= MOST_PARTS for k in ks) or not all(type(name) is str for name in classes):
-        return False
-    return all(_SHARD.fullmatch(str(name)) for name in manifest["shards"])
-
-
-def _is_shaped(value: Any, shape: Any) -> bool:
-    """Whether a value of JSON has the keys and the types of a shape."""
-    if isinstance(shape, dict):
-        return isinstance(value, dict) and all(name in value and _is_shaped(value[name], of) for name, of in shape.items())
-    return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
+    ks = manifest["settings"]["dictionary"]["ks"]
+    are_possible = (
+        bool(ks) and all(1 <= k <= MOST_PARTS for k in ks) and set(manifest.get("columns", {}).values()) <= COLUMN_TYPES
+    )
+    return are_possible and all(_SHARD.fullmatch(name) for name in manifest["shards"])
 
 
 def read_shard(

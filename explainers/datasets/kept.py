@@ -44,11 +44,17 @@ def scenes_folder(n_scenes: int) -> Path:
 def photos_of(index: Index) -> tuple[Path, Path | None] | None:
     """Where on this server the photos of an index are, and their true masks if there are any; None if they are not here."""
     data_name = index.manifest["data"]
-    if re.fullmatch(r"\d+ scenes", data_name):
-        folder = scenes_folder(int(data_name.split()[0]))
+    if (n_scenes := scenes_in(data_name)) is not None:
+        folder = scenes_folder(n_scenes)
         return (folder / PHOTOS, folder / OBJECTS) if (folder / PHOTOS).is_dir() else None
     data = data_sets().get(data_name)
     return None if data is None else (data, None)
+
+
+def scenes_in(data_name: str) -> int | None:
+    """How many rendered scenes the data set of a name is; None where it is something else."""
+    match = re.fullmatch(r"(\d{1,9}) scenes", data_name, re.ASCII)
+    return int(match[1]) if match else None
 
 
 def comparison_file(index: Index, other: str) -> Path:

@@ -12,9 +12,6 @@ from explainers.datasets.items import Item, UnreadableData, bytes_of
 from explainers.datasets.scene_photos import PHOTOS
 from explainers.datasets.sources import list_items
 from models.errors import EncoderscopeError, UnreadableImage
-from models.files import home
-
-_SCENES = " scenes"  # how the names of data sets end that a server renders
 
 
 class MissingPhotos(EncoderscopeError):
@@ -32,8 +29,8 @@ class Originals:
 def originals_of(index: Index) -> Originals:
     """Where a server has the photos of an index; raises MissingPhotos where nothing of the name of its data set is there."""
     name = index.manifest["data"]
-    rendered = home() / "scenes" / name.removesuffix(_SCENES) / PHOTOS
-    if name.endswith(_SCENES) and name.removesuffix(_SCENES).isdecimal() and rendered.is_dir():
+    n_scenes = kept.scenes_in(name)
+    if n_scenes is not None and (rendered := kept.scenes_folder(n_scenes) / PHOTOS).is_dir():
         return Originals(rendered, rendered=True)
     if (data := kept.data_sets().get(name)) is not None:
         return Originals(data)

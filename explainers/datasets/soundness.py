@@ -1,10 +1,12 @@
-"""Whether what the shards of an index hold can be what was written: types of columns, and the ranges of their values.
+"""Whether what an index holds can be what was written: types of columns, the ranges of their values, the shape of its JSON.
 
 An index lies in a folder that others may write. A part of 2^31 would ask for 16 GB, a photo that is not listed would be no row.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +14,8 @@ import pyarrow.compute as pc
 
 MOST_CELLS = 2**10  # of a map, along one side
 MOST_PIXELS = 2**20  # of a photo, along one side
+MOST_OF_JSON = 2**63  # of a number in JSON
+_HALF_A_LETTER = re.compile("[\ud800-\udfff]")  # JSON can say it, UTF-8 cannot
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,22 @@ def _have_masks(table: pa.Table) -> bool:
     n_cells = table["map_height"].to_numpy().astype(np.int64) * table["map_width"].to_numpy()
     n_bytes = pc.call_function("binary_length", [table["mask"]]).to_numpy()
     return bool((n_bytes == (n_cells + 7) // 8).all())
+
+
+def is_shaped(value: Any, shape: Any) -> bool:
+    """Whether a value of JSON has the keys and the types of a shape: ``{"name": str}`` has these keys and maybe others, ``{...:
+    str}`` has any keys, ``[str]`` any length, a tuple is one of several. Numbers are finite, and text can be written."""
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return False
+        parts = (
+            [(part, shape[...]) for part in value.values()] if ... in shape else [(value.get(n), of) for n, of in shape.items()]
+        )
+        return all(is_shaped(part, of) for part, of in parts)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(is_shaped(part, shape[0]) for part in value)
+    if isinstance(shape, tuple):
+        return any(is_shaped(value, one_of) for one_of in shape)
+    if shape in (int, float):
+        return isinstance(value, int | shape) and not isinstance(value, bool) and abs(value) <= MOST_OF_JSON
+    return isinstance(value, shape) and not (shape is str and _HALF_A_LETTER.search(value))

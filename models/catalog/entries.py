@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from models.catalog import hub
 from models.catalog.curated import CURATED
 from models.catalog.formats import CONFIG
-from models.catalog.local_dir import config_in, known_architecture, remarks_in, untrained_seed
+from models.catalog.local_dir import config_in, known_architecture, remark, remarks_in, text, untrained_seed
 from models.catalog.packaged import PackagedEncoder
 from models.catalog.weights import weight_files
 from models.encoder.building import MODEL_ERRORS, family_of
@@ -45,15 +45,14 @@ class CatalogEntry:
 
 def folder_entry(folder: Path, name: str, *, bundled: bool) -> CatalogEntry:
     """The entry of a folder; raises EncoderUnavailable or UnsupportedEncoder if it is not an encoder's."""
-    remarks = remarks_in(folder)
     return CatalogEntry(
-        title=remarks.get("title", folder.name),
+        title=remark(folder, "title", folder.name),
         training="Bundled" if bundled else _YOUR_OWN,
         n_parameters=_count_parameters(folder),
         state="bundled" if bundled else "on disk",
-        note=remarks.get("note", ""),
+        note=remark(folder, "note"),
         learnt_from="scenes" if bundled else "",  # one before training, too: scenes are what its trained twin knows
-        **_described(name, config_in(folder), remarks.get("licence")),
+        **_described(name, config_in(folder), remark(folder, "licence")),
     )
 
 
@@ -132,7 +131,7 @@ def names_on_disk() -> list[str]:
     return names
 
 
-def _described(name: str, config: dict[str, Any], licence: str | None = None) -> dict[str, Any]:
+def _described(name: str, config: dict[str, Any], licence: str = "") -> dict[str, Any]:
     """The part of an entry that a configuration describes, by field."""
     architecture = known_architecture(config, name)
     try:
@@ -141,7 +140,7 @@ def _described(name: str, config: dict[str, Any], licence: str | None = None) ->
             "name": name,
             "architecture": architecture,
             "family": family_of(architecture),
-            "licence": licence or pretrained.get("license") or "unknown",
+            "licence": licence or text(pretrained.get("license")) or "unknown",
             "input_size": int((pretrained.get("input_size") or (3, 224, 224))[-1]),
             "has_classifier": has_classifier(pretrained),
         }

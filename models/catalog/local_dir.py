@@ -20,7 +20,12 @@ _LAST = 1000  # the order of an encoder without remarks
 def folders_in(parent: Path) -> dict[str, Path]:
     """Encoder folders by name, in the order that their remarks ask for, else by name."""
     folders = [path for path in sorted(parent.glob("*")) if (path / CONFIG).is_file()]
-    return {path.name: path for path in sorted(folders, key=lambda path: remarks_in(path).get("order", _LAST))}
+    return {path.name: path for path in sorted(folders, key=_order)}
+
+
+def _order(folder: Path) -> float:
+    order = remarks_in(folder).get("order", _LAST)
+    return order if isinstance(order, int | float) else _LAST
 
 
 def remarks_in(folder: Path) -> dict[str, Any]:
@@ -30,6 +35,16 @@ def remarks_in(folder: Path) -> dict[str, Any]:
     except EncoderUnavailable:
         return {}
     return remarks if isinstance(remarks, dict) else {}
+
+
+def remark(folder: Path, name: str, default: str = "") -> str:
+    """What a folder's configuration says in words, such as its title; the default where it says something else."""
+    return text(remarks_in(folder).get(name)) or default
+
+
+def text(said: Any) -> str:
+    """What JSON says in words, as UTF-8 can write it; empty where it says something else."""
+    return said.encode(errors="replace").decode() if isinstance(said, str) else ""
 
 
 def untrained_seed(folder: Path) -> int | None:
@@ -48,7 +63,7 @@ def config_in(folder: Path) -> dict[str, Any]:
 def _read_config(path: Path, _modified_ns: int) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EncoderUnavailable(f"'{path}' is not a readable JSON file: {error}.") from error
     if not isinstance(config, dict):
         raise EncoderUnavailable(f"'{path}' holds no JSON object, so it describes no encoder.")

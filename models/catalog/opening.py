@@ -18,7 +18,7 @@ from models.catalog import hub
 from models.catalog.configs import classes_described
 from models.catalog.entries import HUB_PREFIX, pretrained_config
 from models.catalog.formats import CONFIG, PICKLED_NAMES, PICKLED_WEIGHTS, WEIGHTS, only_pickled
-from models.catalog.local_dir import config_in, known_architecture, remarks_in, untrained_seed
+from models.catalog.local_dir import config_in, known_architecture, remark, untrained_seed
 from models.catalog.packaged import PackagedEncoder, load_packaged
 from models.catalog.pickled import load_pickled
 from models.catalog.weights import load_weights, require_whole, weight_files
@@ -35,7 +35,7 @@ def open_folder(folder: Path, name: str, device: Device, progress: Progress, *, 
     """The encoder in a folder, called ``name``; raises EncoderUnavailable or UnsupportedEncoder."""
     config = config_in(folder)
     architecture = known_architecture(config, name)
-    licence = str(remarks_in(folder).get("licence", ""))
+    licence = remark(folder, "licence")
 
     def build() -> Encoder:
         described = classes_described(config, f"'{folder / CONFIG}'")

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from explainers.datasets import kept
+from explainers.datasets.changes import read_comparison
 from explainers.datasets.index import Index
 from explainers.datasets.runs import ComparisonRuns
 from explainers.datasets.thumbnails import read_thumbnail, with_region
@@ -89,8 +90,9 @@ def _forget_choice(run: object) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def _records(files: tuple[tuple[Path, int], ...]) -> list[Record]:
-    """The comparisons in files, as they were written at those times."""
-    return [json.loads(path.read_bytes()) for path, _ in files]
+    """The comparisons in files, as they were written at those times; a file that holds none is passed over."""
+    records = (read_comparison(path.read_bytes()) for path, _ in files)
+    return [record for record in records if record is not None]
 
 
 def _draw_comparison(index: Index, record: Record) -> None:
@@ -137,16 +139,35 @@ def table_row(row: Record) -> dict[str, str | float]:
 
 
 def _draw_regions(index: Index, row: Record) -> None:
+    shown = pictures(index, row)
+    alts = [f"Part {row['part']} in {region['photo']}" for region in row["regions"] if region["photo"] in index.labels]
+    st.image([picture for picture, _ in shown], caption=[caption for _, caption in shown], width=wall.WIDTH_PX, alt=alts)
+    st.caption("Below each: the photo's label, and the share of its evidence with this encoder and the other.")
+
+
+def pictures(index: Index, row: Record) -> list[tuple[np.ndarray, str]]:
+    """A small picture (h, w, 3) and its caption for every region of a row whose photo the index has."""
     thumbnails = index.thumbnails({region["photo"] for region in row["regions"]})
     regions = [region for region in row["regions"] if region["photo"] in thumbnails]
     masks = [np.array([[cell == "1" for cell in line] for line in region["mask"]]) for region in regions]
-    pictures = [
-        with_region(read_thumbnail(thumbnails[region["photo"]]), mask) for region, mask in zip(regions, masks, strict=True)
+    return [
+        (
+            with_region(read_thumbnail(thumbnails[region["photo"]]), mask),
+            "{} · {:.0%} → {:.0%}".format(escaped(index.label_of(region["photo"])), *region["shares"]),
+        )
+        for region, mask in zip(regions, masks, strict=True)
     ]
-    captions = ["{} · {:.0%} → {:.0%}".format(escaped(index.label_of(region["photo"])), *region["shares"]) for region in regions]
-    alts = [f"Part {row['part']} in {region['photo']}" for region in regions]
-    st.image(pictures, caption=captions, width=wall.WIDTH_PX, alt=alts)
-    st.caption("Below each: the photo's label, and the share of its evidence with this encoder and the other.")
+
+
+def changed(index: Index, record: Record) -> list[tuple[np.ndarray, str, str]]:
+    """A small picture (h, w, 3), its caption and its name for the first photos that are predicted otherwise."""
+    first = record["changes"][:N_CHANGED]
+    thumbnails = index.thumbnails({change["name"] for change in first})
+    return [
+        (read_thumbnail(thumbnails[change["name"]]), "{} → {}".format(*map(escaped, change["predicted"])), change["name"])
+        for change in first
+        if change["name"] in thumbnails
+    ]
 
 
 def _draw_changes(index: Index, record: Record) -> None:
@@ -154,11 +175,9 @@ def _draw_changes(index: Index, record: Record) -> None:
     if not changes:
         return
     with st.expander(f"Photos that are predicted otherwise ({len(changes)})", key="changes"):
-        thumbnails = index.thumbnails({change["name"] for change in changes[:N_CHANGED]})
-        shown = [change for change in changes[:N_CHANGED] if change["name"] in thumbnails]
-        captions = ["{} → {}".format(*map(escaped, change["predicted"])) for change in shown]
-        pictures = [read_thumbnail(thumbnails[change["name"]]) for change in shown]
-        st.image(pictures, caption=captions, width=wall.WIDTH_PX, alt=[change["name"] for change in shown])
+        shown = changed(index, record)
+        captions, names = [caption for _, caption, _ in shown], [name for _, _, name in shown]
+        st.image([picture for picture, _, _ in shown], caption=captions, width=wall.WIDTH_PX, alt=names)
         rows = [
             {
                 "Photo": change["name"],

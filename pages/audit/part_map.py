@@ -93,11 +93,11 @@ def chart(region_map: RegionMap, counts: np.ndarray, part: int) -> go.Figure:
 def _conditions(index: Index, audit: Audit) -> list[Condition]:
     """Draws the choice of columns, and of values of each; the link keeps what they leave out as `filters`."""
     photos, state = index.photos, st.session_state
-    columns = [column for column in (*_COLUMNS, *index.columns) if column in photos.column_names and _values(photos, column)]
+    columns = columns_of(index)
     is_new = link.wish("filters") is not None or _COLUMNS_KEY not in state
     text = link.settle("filters", "", lambda text: _are_possible(text, photos, columns), word="filters")
     if is_new:
-        _choose_values(read_conditions(text))
+        _choosevalues_of(read_conditions(text))
     chosen = st.multiselect("Filter by", columns, key=_COLUMNS_KEY, placeholder="Choose columns", help=_FILTER_HELP)
     conditions = [condition for column in chosen if (condition := _condition(photos, column, audit)) is not None]
     state["filters"] = as_text(conditions)
@@ -113,13 +113,13 @@ def _are_possible(text: str, photos: pa.Table, columns: Sequence[str]) -> bool:
 
 
 def _is_possible(condition: Condition, photos: pa.Table) -> bool:
-    values = _values(photos, condition.column)
+    values = values_of(photos, condition.column)
     if isinstance(condition, Between):
         return _is_range(condition.column, values) and min(values) <= condition.low <= condition.high <= max(values)
     return not _is_range(condition.column, values) and set(condition.values) <= set(values[:_MOST_VALUES])
 
 
-def _choose_values(conditions: Sequence[Condition]) -> None:
+def _choosevalues_of(conditions: Sequence[Condition]) -> None:
     """The controls show these conditions."""
     st.session_state[_COLUMNS_KEY] = [condition.column for condition in conditions]
     for condition in conditions:
@@ -129,7 +129,7 @@ def _choose_values(conditions: Sequence[Condition]) -> None:
 
 def _condition(photos: pa.Table, column: str, audit: Audit) -> Condition | None:
     """Draws the choice of values of one column; None while it leaves out nothing."""
-    values, key = _values(photos, column), f"filter {column}"
+    values, key = values_of(photos, column), f"filter {column}"
     if _is_range(column, values):
         low, high = float(min(values)), float(max(values))
         first, last = st.session_state.get(key, (low, high))
@@ -153,7 +153,13 @@ def _is_range(column: str, values: Sequence) -> bool:
     return column != "predicted" and are_numbers and len(values) > 2
 
 
-def _values(photos: pa.Table, column: str) -> list:
+def columns_of(index: Index) -> list[str]:
+    """By which columns photos can be chosen: those that are not the same everywhere."""
+    there = set(index.photos.column_names)
+    return [column for column in (*_COLUMNS, *index.columns) if column in there and values_of(index.photos, column)]
+
+
+def values_of(photos: pa.Table, column: str) -> list:
     """The values of a column that occur, in order; nothing where all are the same."""
     values = sorted({value for value in photos[column].to_pylist() if value is not None and value == value})
     return values if len(values) > 1 else []

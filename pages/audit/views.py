@@ -74,7 +74,7 @@ def draw(index: Index, audit: Audit) -> bool:
     is_private = searching.draw(index, audit.k, range(audit.k))
     part_map.draw(index, audit, part)
     with st.expander("How it was made"):
-        st.markdown(_made(index))
+        st.markdown(how_it_was_made(index))
     return is_private
 
 
@@ -120,7 +120,8 @@ def _width(texts: Iterable[str]) -> int:
     return min(_WIDEST_PX, 24 + 8 * max(map(len, texts)))
 
 
-def _made(index: Index) -> str:
+def how_it_was_made(index: Index) -> str:
+    """Data, encoder, parts and versions, in Markdown."""
     manifest, settings = index.manifest, index.manifest["settings"]
     stability = ", ".join(f"{k}: {value:.2f}" for k, value in manifest["stability"].items())
     versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())

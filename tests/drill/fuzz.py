@@ -11,11 +11,12 @@ import resource
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from models.errors import EncoderscopeError
 from models.photo import read_photo
 from pages.common import link
 from tests.drill.fuzz_data import more_readers
+from tests.drill.fuzz_files import readers_of_folders
 from tests.explainers.results.test_named_parts import parts_named
 
 MOST_SECONDS, MOST_MB = 3.0, 500
@@ -47,8 +49,14 @@ PIECES = (  # what stands in place of some bytes
     *("\ud83d\ude00".encode("utf-16", "surrogatepass"), b"\xc3\x28", b"../../../etc/passwd", b"<!ENTITY a 'b'>", b"&a;" * 50),
 )
 
+VALUES = (  # what stands in place of a value of JSON
+    *(None, True, 0, -1, 1.5, 2**31, -(2**63), 10**30, 10**400, 1e300, float("nan"), float("inf"), "", "x", "\ud83d", "../../x"),
+    *([], {}, [[]], [None], ["x"], {"": None}, "x" * 5000, "9" * 5000, "9" * 300 + " scenes", "\0"),
+)
+
 _WORD = re.compile(rb'"[^"]*"|-?[\d.]+|[A-Za-z_]+|[^\s]')
-_NUMBERS = st.one_of(st.integers(), st.floats()).map(lambda number: str(number).encode())
+_NUMBER = st.one_of(st.integers(), st.floats())
+_NUMBERS = _NUMBER.map(lambda number: str(number).encode())
 
 
 @dataclass(frozen=True)
@@ -193,7 +201,7 @@ def readers() -> dict[str, Reader]:
         "voc": Reader(partial(read_truth, file_name="a.xml", place=PLACE), [_voc()]),
         "masks": Reader(partial(read_truth, file_name="a.png", place=PLACE), [masks]),
         "link": Reader(_link, [b"0,1,2", b"scenes-cnn", b"0.5", b"1"]),
-        **{kind: Reader(read, sound) for kind, (read, sound) in more_readers().items()},
+        **{kind: Reader(read, sound) for kind, (read, sound) in (more_readers() | readers_of_folders(_pictures())).items()},
     }
 
 
@@ -203,9 +211,38 @@ def changed(draw: st.DrawFn, sound: Sequence[bytes]) -> bytes:
     if draw(st.integers(0, 19)) == 0:
         return draw(st.binary(max_size=400))
     data = draw(st.sampled_from(sound))
+    if data[:1] == b"{" and draw(st.booleans()):
+        return draw(_values_changed(data))
     for _ in range(draw(st.integers(1, 3))):
         data = draw(_words_changed(data) if data[:1] in (b"{", b"<") else _bytes_changed(data))
     return data
+
+
+@st.composite
+def _values_changed(draw: st.DrawFn, text: bytes) -> bytes:
+    """JSON that is still JSON, with up to three values that are others, or gone."""
+    root = [json.loads(text)]
+    for _ in range(draw(st.integers(1, 3))):
+        places = [*_places(root)]
+        where, key = places[draw(st.integers(0, 2**16)) % len(places)]
+        if where is not root and draw(st.integers(0, 4)) == 0:
+            del where[key]
+        else:
+            where[key] = draw(st.one_of(st.sampled_from(VALUES), st.sampled_from(places).map(_at), _NUMBER, st.text(max_size=3)))
+    return json.dumps(root[0]).encode()
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every list and object within a value, with each of its keys."""
+    for key in range(len(value)) if isinstance(value, list) else [*value]:
+        yield value, key
+        if isinstance(value[key], list | dict):
+            yield from _places(value[key])
+
+
+def _at(place: tuple[Any, Any]) -> Any:
+    """A copy of what stands at a place."""
+    return json.loads(json.dumps(place[0][place[1]]))
 
 
 @st.composite

@@ -7,7 +7,8 @@ result is read as the Study page does, down to its tables and charts.
 import io
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
@@ -15,9 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from explainers.datasets import kept
+from explainers.datasets.adding import fits_of, newest_fit
 from explainers.datasets.audit import audit
 from explainers.datasets.gate import Forbidden, GateSettings, check, verdict_record
 from explainers.datasets.index import DICTIONARY, MANIFEST, SCHEMA, dictionary_bytes, open_index
+from explainers.datasets.originals import MissingPhotos, originals_of
+from explainers.datasets.part_examples import part_maps
 from explainers.datasets.questions import AskAudit, Described, SearchRegions
 from explainers.datasets.search import query_of_part, regions_of_part, search_regions
 from explainers.datasets.shards import PHOTOS, REGIONS, Known, Shard, row_of, unreadable_row, write_shard
@@ -31,11 +36,13 @@ from explainers.studies.settings import StudySettings
 from explainers.studies.table import STUDIES
 from models.photo import photo_from_array
 from models.progress import IGNORED
+from pages.audit import downloads, part_map, views
 from pages.study import charts
 from pages.study.cells import shown_rows
 from pages.study.results import as_html, name_of
 
 K, N_PHOTOS, N_CHANNELS = 3, 12, 4
+COLUMNS = {"colour": "string", "year": "int64"}  # that a table says of the photos besides
 
 
 # --- indexes --------------------------------------------------------------------------------------------------------------
@@ -47,9 +54,11 @@ def index_files() -> dict[str, bytes]:
     rng = np.random.default_rng(0)
     dictionary = Dictionary(Space(rng.random(N_CHANNELS), np.eye(N_CHANNELS)), {K: rng.random((K, N_CHANNELS))}, {K: 0.5})
     photo = photo_from_array(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8), "0.png")
-    known = [Known(Item(f"{n}.png", Path(f"{n}.png"), f"class {n % 2}"), f"{n:064x}") for n in range(N_PHOTOS)]
+    known = [
+        Known(Item(f"{n}.png", Path(f"{n}.png"), f"class {n % 2}", columns=_further(n)), f"{n:064x}") for n in range(N_PHOTOS)
+    ]
     rows = [row_of(one, photo, _described(rng, n % 2), np.ones((4, 4)) > 0) for n, one in enumerate(known)]
-    shard = Shard(0, "0" * 16, (*known, broken := Known(Item("b.png", Path("b.png")), "")), {})
+    shard = Shard(0, "0" * 16, (*known, broken := Known(Item("b.png", Path("b.png")), "")), COLUMNS)
     with tempfile.TemporaryDirectory() as folder:
         write_shard(shard, [*rows, unreadable_row(broken, "no picture")], Path(folder), N_CHANNELS)
         names = [f"{kind}/{shard.path(Path(folder), kind).name}" for kind in (PHOTOS, REGIONS)]
@@ -57,6 +66,10 @@ def index_files() -> dict[str, bytes]:
     files[DICTIONARY] = dictionary_bytes(dictionary, "key")
     files[MANIFEST] = json.dumps(_manifest(Path(names[0]).name)).encode()
     return files
+
+
+def _further(n: int) -> tuple[tuple[str, str | int], ...]:
+    return ("colour", "red" if n % 3 else "blue"), ("year", 2000 + n)
 
 
 def _described(rng: np.random.Generator, class_idx: int) -> Described:
@@ -69,7 +82,9 @@ def _manifest(shard: str) -> dict:
     dictionary = {"ks": [K], "seed": 0}
     settings = {"encoder_name": "tiny", "depth": 1, "input_size": 32, "dictionary": dictionary}
     described = {"data": "data", "class_names": ["class 0", "class 1"], "module": "layer1", "n_files": N_PHOTOS + 1}
-    described |= {"encoderscope": "0.2", "versions": {}, "stability": {str(K): 0.5}}
+    described |= {"encoderscope": "0.2", "versions": {"torch": "2"}, "stability": {str(K): 0.5}, "columns": COLUMNS}
+    fit = {"median_before": 1.0, "median_added": 1.5, "far": 0.2}
+    described |= {"additions": [{"data": "more", "n_files": 2, "n_shards": 1, "fit": {str(K): fit}}]}
     return {
         "schema": SCHEMA,
         "encoder": {"name": "tiny", "fingerprint": "ab"},
@@ -82,17 +97,35 @@ def _manifest(shard: str) -> dict:
 def read_index(name: str, data: bytes) -> None:
     """Reads an index one of whose files has these bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        for of_file, content in (index_files() | {name: data}).items():
-            path = Path(folder) / of_file
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
+        written_index(Path(folder), index_files() | {name: data})
         _use(Path(folder))
+
+
+def written_index(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes the files of an index into a folder."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
 
 
 def _use(folder: Path) -> None:
     index = open_index(folder)
     k = index.middle_k
-    audit(AskAudit(folder, index.key, k), None, IGNORED)
+    taken = downloads.Taken(index, audit(AskAudit(folder, index.key, k), None, IGNORED))
+    for file in downloads.files(taken):
+        file.make()
+    views.how_it_was_made(index)
+    kept.photos_of(index)
+    with suppress(MissingPhotos):
+        originals_of(index)
+    for of_k in index.ks:
+        if (fit := newest_fit(index, of_k)) is not None:
+            fit.sentence.encode()
+    fits_of(index, index.manifest["shards"], index.manifest["shards"])
+    part_maps(index, k, index.photos["name"].to_pylist())
+    for column in part_map.columns_of(index):
+        part_map.values_of(index.photos, column)
     verdict_record(check(index, GateSettings(k), [Forbidden("Part 0", (0,))]))
     for hit in regions_of_part(index, k, 0, 0, 4):
         index.thumbnails({hit.photo})
@@ -171,14 +204,14 @@ def read_study(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "a.json").write_bytes(data)
         for name in STUDIES:
-            for kept in KeptStudies(Path(folder)).of(name):
-                name_of(kept)
-                as_html(kept)
-                report_json(kept.report, STUDIES[name])
-                for table in kept.report.findings.tables:
+            for result in KeptStudies(Path(folder)).of(name):
+                name_of(result)
+                as_html(result)
+                report_json(result.report, STUDIES[name])
+                for table in result.report.findings.tables:
                     table_csv(table)
                     shown_rows(table, table.columns, "")
-                for figure in kept.report.findings.figures:
+                for figure in result.report.findings.figures:
                     charts.chart(figure).to_json()
 
 

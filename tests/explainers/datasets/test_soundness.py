@@ -7,11 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
+from explainers.datasets.changes import read_comparison
 from explainers.datasets.index import DICTIONARY, MANIFEST, UnreadableIndex, dictionary_bytes, read_dictionary
 from explainers.datasets.shards import PHOTOS, REGIONS
+from explainers.datasets.thumbnails import SIDE, read_thumbnail, thumbnail
 from explainers.studies.records import UnreadableStudy, report_from
+from models.errors import UnreadableImage
 from tests.drill.fuzz_data import K, index_files, parquet, read_index, read_study, study
+from tests.drill.fuzz_files import compared
 
 
 def name_of(kind: str) -> str:
@@ -113,3 +118,72 @@ def test_a_result_of_a_study_with_another_type_is_refused(path):
 
 def test_a_result_that_is_nested_deeply_is_passed_over():
     read_study(b"[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stability": {str(K): "high"}},
+        {"stability": {str(K): 10**30}},
+        {"data": "half a letter \ud83d"},
+        {"class_names": ["class 0", "\udc00"]},
+        {"columns": {"year": "date"}},
+        {"additions": [{"n_files": 1, "fit": {str(K): {"median": 1}}}]},
+        {"additions": ["more"]},
+        {"shards": []},
+    ],
+)
+def test_a_manifest_with_another_value_is_refused(change):
+    with pytest.raises(UnreadableIndex, match="not as it was written"):
+        read_index(MANIFEST, json.dumps(json.loads(index_files()[MANIFEST]) | change).encode())
+
+
+@pytest.mark.parametrize("data", ["9" * 300 + " scenes", "9" * 5000 + " scenes", "\u0663 scenes", "../../scenes", ""])
+def test_a_data_set_of_any_name_is_looked_for_in_vain(data):
+    read_index(MANIFEST, json.dumps(json.loads(index_files()[MANIFEST]) | {"data": data}).encode())
+
+
+@pytest.mark.parametrize("size", [(SIDE + 1, 8), (8, 3000)])
+def test_a_small_picture_that_is_none_of_ours_is_refused(size):
+    too_large = io.BytesIO()
+    Image.new("RGB", size).save(too_large, "JPEG")
+    png = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(png, "PNG")
+    for data in (b"", b"no picture", thumbnail(np.zeros((8, 8, 3), np.uint8))[:-40], png.getvalue(), too_large.getvalue()):
+        with pytest.raises(UnreadableImage, match="small picture of this index is damaged"):
+            read_thumbnail(data)
+
+
+def test_the_comparison_itself_is_read():
+    assert read_comparison(compared()) == json.loads(compared())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("encoders",), [{"name": "tiny"}]),
+        (("encoders", 0, "name"), 3),
+        (("sentences", 0), None),
+        (("differences", 0, "first"), "much"),
+        (("differences", 0, "first"), 10**400),
+        (("differences", 0, "interval"), [0.1]),
+        (("differences", 0, "carried"), "nobody"),
+        (("differences", 0, "regions", 0, "mask"), []),
+        (("differences", 0, "regions", 0, "mask"), ["01", "0"]),
+        (("differences", 0, "regions", 0, "mask"), ["0" * 5000]),
+        (("differences", 0, "regions", 0, "shares"), [0.1, float("nan")]),
+        (("changes", 0, "predicted"), ["one"]),
+        (("changes", 0, "name"), "\ud83d"),
+    ],
+)
+def test_a_comparison_with_another_value_is_passed_over(path, value):
+    record = json.loads(compared())
+    at = record
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    assert read_comparison(json.dumps(record).encode()) is None
+
+
+def test_a_file_that_holds_no_comparison_is_passed_over():
+    assert [read_comparison(data) for data in (b"", b"[]", b"{}", b"\xff", b"[" * 50_000)] == [None] * 5

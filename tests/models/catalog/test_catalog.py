@@ -85,6 +85,29 @@ def test_remarks_of_ours_say_title_note_licence_and_order(tmp_path, monkeypatch)
     assert Catalog().open("a").info.licence == "mit"
 
 
+@pytest.mark.parametrize("order", ["first", None, [1], {}])
+def test_an_order_that_is_no_number_leaves_the_list_as_it_is(tmp_path, monkeypatch, order):
+    monkeypatch.setenv(catalog_module.FOLDER_VARIABLE, str(tmp_path))
+    write_encoder(tmp_path / "a", encoderscope={"order": order})
+    write_encoder(tmp_path / "b", encoderscope={"order": 1})
+    assert [name for name in (entry.name for entry in Catalog().entries()) if name in "ab"] == ["b", "a"]
+
+
+def test_remarks_that_are_no_text_are_left_out(tmp_path):
+    folder = write_encoder(tmp_path / "a", encoderscope={"title": ["x"], "note": 3, "licence": {"a": 1}})
+    entry = Catalog().entry(str(folder))
+    assert (entry.title, entry.note, entry.licence) == ("a", "", "unknown")
+    half = Catalog().entry(str(write_encoder(tmp_path / "b", encoderscope={"title": "half \ud83d"})))
+    assert half.title == "half ?"
+
+
+def test_a_configuration_that_is_nested_deeply_is_refused(tmp_path):
+    folder = write_encoder(tmp_path / "a")
+    (folder / "config.json").write_text('{"a": ' + "[" * 50_000)
+    with pytest.raises(EncoderUnavailable, match="not a readable JSON file"):
+        Catalog().entry(str(folder))
+
+
 def test_only_a_bundled_encoder_has_a_card(tmp_path, monkeypatch):
     monkeypatch.setattr(catalog_module, "BUNDLED_FOLDER", tmp_path / "bundled")
     for folder in (write_encoder(tmp_path / "bundled" / "ours"), write_encoder(tmp_path / "own" / "mine")):
