@@ -150,6 +150,8 @@ SHOWN: dict[str, dict[str, Figure]] = {
         "everything random": _altered("weights", "everything"),
         "example labels shuffled": _altered("labels", "example labels shuffled"),
         "classifier fitted anew on shuffled labels": _altered("labels", "class labels shuffled, classifier fitted anew"),
+        "network trained anew": _altered("labels", "network trained anew"),
+        "the same on shuffled labels": _altered("labels", "class labels shuffled, network trained anew"),
     },
     "repeat": {
         f"{change}{': maps / concept maps / attributions / verdicts' * (change == 'another seed')}": _changed(change)
