@@ -102,23 +102,24 @@ def test_one_class_nearly_always_carries_the_caption():
 
 
 def test_shuffled_labels_are_those_of_the_first_scenes_each_with_one_for_all_times(pool):
-    recipe = replace(TINY, shuffled=True, cycles=(Cycle(400, 3e-3, n_scenes=6, as_rendered=True),), batch_size=8)
-    given = recipe.labels_given(pool.class_idx[:6])
-    assert sorted(given) == sorted(pool.class_idx[:6]) and list(given) != list(pool.class_idx[:6])
-    assert list(TINY.labels_given(pool.class_idx)) == list(pool.class_idx)
     numbered = replace(
-        pool, images=[np.full((8, 3, 128, 128), 16, np.uint8) * np.arange(1, 9, dtype=np.uint8)[:, None, None, None]]
+        pool,
+        class_idx=np.arange(8),
+        images=[np.full((8, 3, 128, 128), 16, np.uint8) * np.arange(1, 9, dtype=np.uint8)[:, None, None, None]],
     )
-    plain = replace(recipe, shuffled=False)
-    shown = [
-        {(round(float(image.mean()), 4), int(label)) for images, _, labels in training.batches(r, numbered) for image, label in
-         zip(images, labels, strict=True)}
-        for r in (plain, recipe)
-    ]  # fmt: skip
-    assert {brightness for brightness, _ in shown[0]} == {brightness for brightness, _ in shown[1]}  # the same pictures
-    of_brightness = dict(zip(pool.class_idx[:6], given, strict=True))
-    if len(of_brightness) == 6:  # every class once: each goes over into one other
-        assert {(b, of_brightness[label]) for b, label in shown[0]} == shown[1]
+    recipe = replace(TINY, shuffled=True, cycles=(Cycle(400, 3e-3, n_scenes=6, as_rendered=True),))
+    given = recipe.labels_given(numbered.class_idx[:6])
+    assert sorted(given) == [*range(6)] != list(given) and list(TINY.labels_given(numbered.class_idx)) == [*range(8)]
+    true, shuffled = (
+        [
+            (round(float(image.mean()), 4), int(label))
+            for images, _, labels in training.batches(r, numbered)
+            for image, label in zip(images, labels, strict=True)
+        ]
+        for r in (replace(recipe, shuffled=False), recipe)
+    )  # the same pictures, as a picture's brightness says
+    assert {label for _, label in true} == {*range(6)}
+    assert [(brightness, given[label]) for brightness, label in true] == shuffled
 
 
 def test_scenes_of_training_are_measured_against_the_labels_they_were_given(monkeypatch):
