@@ -35,10 +35,10 @@ test-notebook: $(VENV)/.installed-dev browser
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet $(NOTEBOOK_PACKAGES)
 	$(BIN)/python -m pytest tests/pages/notebook tests/notebook
 
-# An index on a local Ray, which is installed for it.
+# Commands and an index on a local Ray, which is installed for it.
 test-ray: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-ray.txt
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/explainers/datasets/test_on_ray.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/explainers/datasets/test_on_ray.py tests/explainers/service/test_on_ray.py
 
 # The tables of segmentation quality; without ../shared/fixtures it says so and ends.
 measure: $(VENV)/.installed-dev

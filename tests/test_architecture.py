@@ -62,7 +62,12 @@ MAY_IMPORT = {  # every folder with Python in it, and the folders of ours that i
     "": {"pages/common", "pages/server"},  # app.py names its pages by address; the server warms up while it starts
 }
 ONLY_IN = {
-    **{"streamlit": ("", "pages"), "timm": ("models",), "ray": ("explainers/datasets",), "captum": ("explainers/saliency",)},
+    **{
+        "streamlit": ("", "pages"),
+        "timm": ("models",),
+        "ray": ("explainers/runtime", "explainers/service", "explainers/datasets"),
+        "captum": ("explainers/saliency",),
+    },
     "open_clip": ("models/text",),
 }
 NOT_IN = {"torch": ("pages", "explainers/drawing")}  # OpenMP threads of a page make the service's worker twice as slow

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from explainers.commands import one_file
-from explainers.commands.arguments import add_images
+from explainers.commands.arguments import add_images, add_place
 from explainers.commands.one_file import Command
 from explainers.commands.run import Run
 from explainers.library.sets import OpenSet
@@ -29,6 +29,7 @@ def add_options(
 def add_encoder_and_depth(parser: argparse.ArgumentParser, meaning_of_depth: str, depth: Callable[[str], Any] = int) -> None:
     """Adds images, encoder and depth, which ``depth`` reads."""
     add_images(parser)
+    add_place(parser)
     parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER", help="see the command 'encoders'")
     parser.add_argument("--depth", required=True, type=depth, metavar="D", help=meaning_of_depth)
 

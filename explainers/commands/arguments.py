@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from explainers.commands.run import RAY
 from explainers.commands.segment_files import MAPS
 from explainers.nave.settings import SCALINGS, NaveSettings
 from explainers.results.exports import FORMATS
@@ -12,6 +13,11 @@ def add_images(parser: argparse.ArgumentParser) -> None:
     """Adds the images that a command works on."""
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="image file, or a folder of them")
     parser.add_argument("--bands", type=bands, default=(), metavar="R,G,B", help="shown of files with more than three; from 1")
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Adds where it is computed."""
+    parser.add_argument("--on", choices=(RAY,), help="where it is computed: a cluster of Ray (RAY_ADDRESS); default: here")
 
 
 def add_clustering(parser: argparse.ArgumentParser) -> None:

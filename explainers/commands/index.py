@@ -7,7 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from explainers.commands.run import Run, exit_status, make_folder, require_writable, running_with
+from explainers.commands.arguments import add_place
+from explainers.commands.run import Run, exit_status, make_folder, require_writable, running_with, without_ray
 from explainers.datasets.adding import add_photos, newest_fit
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.index import MANIFEST, Index
@@ -17,7 +18,7 @@ from explainers.datasets.sources import list_items
 from explainers.datasets.truths import objects_in
 from explainers.dictionaries.settings import DictionarySettings
 from explainers.service import ExplainerService
-from models.errors import BadSettings, MissingPackage
+from models.errors import BadSettings
 from models.progress import Progress, with_estimate
 
 STEPS = 1000
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shard", type=int, default=IndexSettings("").photos_per_shard, metavar="N", help="photos of one file")
     parser.add_argument("--seed", type=int, default=parts.seed, help="(default: %(default)s)")
     parser.add_argument("--truth", type=Path, metavar="FOLDER", help="masks or boxes of objects: PNG or VOC, named as the photos")
-    parser.add_argument("--on", choices=("ray",), help="where it is computed: a cluster of Ray (RAY_ADDRESS); default: here")
+    add_place(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of the index")
 
 
@@ -70,10 +71,7 @@ def _ray() -> Engine:
     try:
         from explainers.datasets.on_ray import on_ray
     except ImportError as error:
-        raise MissingPackage(
-            "An index on several machines needs the package ray, which is not installed here. Install it with: "
-            "pip install -r requirements-ray.txt"
-        ) from error
+        raise without_ray() from error
     return on_ray
 
 

@@ -94,7 +94,7 @@ def run(parsed: argparse.Namespace) -> int:
     require_no_overwriting(files, pictures(parsed.out, stems, parsed.format))
     require_writable(parsed.out / "summary.json")
     outputs = Outputs(parsed.out, parsed.format, len(parts.names) + 1)
-    with running(len(files)) as work:
+    with running(len(files), parsed.on) as work:
         info = work.answer(OpenEncoder(parsed.encoder))
         parts.require_encoder(info)
         make_folder(parsed.out)

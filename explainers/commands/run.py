@@ -1,41 +1,70 @@
 """What every command does around its work: waiting with a bar, complaining about a file, refusing what cannot be written."""
 
 import sys
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
+from explainers.library import ConceptLibrary
 from explainers.library.sets import Kind, OpenSet
-from explainers.runtime.scheduler import Job
 from explainers.service import ExplainerService
 from explainers.service.questions import Question
-from models.errors import EncoderscopeError
+from models.errors import EncoderscopeError, MissingPackage
 from models.photo import Photo
 
 T = TypeVar("T")
+Coming = TypeVar("Coming", covariant=True)
 
 ALL_DONE, SOME_FAILED, NOTHING_DONE, INTERRUPTED = 0, 1, 2, 130
 POLL_SECONDS = 0.1
+RAY = "ray"  # where else questions are answered
 _ELSEWHERE = "Choose another --out."
+
+
+class Answered(Protocol[Coming]):
+    """What a question gives at once: a job, or what stands for one elsewhere."""
+
+    @property
+    def message(self) -> str:
+        """What is being done, in a few words."""
+
+    def result(self, timeout: float | None = None) -> Coming:
+        """Waits for the answer; raises EncoderscopeError, or TimeoutError after ``timeout`` seconds."""
+
+
+class Service(Protocol):
+    """What commands need of a service: this process's, or one that answers on many machines."""
+
+    @property
+    def library(self) -> ConceptLibrary:
+        """Sets of example images."""
+
+    def ask(self, question: Question[T]) -> Answered[T]:
+        """Begins with a question."""
+
+    def close(self) -> None:
+        """Takes no more questions."""
 
 
 @dataclass(frozen=True)
 class Run:
     """A command at work: the service it asks, and the bar on which a person follows it."""
 
-    service: ExplainerService
+    service: Service
     bar: tqdm
+    n_ahead: int = 1  # questions that are asked while an answer is awaited
 
     def answer(self, question: Question[T]) -> T:
         """The answer to a question, waited for."""
         return self.wait(self.service.ask(question))
 
-    def wait(self, job: Job[T]) -> T:
+    def wait(self, job: Answered[T]) -> T:
         """The job's result; on a terminal the bar says meanwhile what is being done."""
         while True:
             try:
@@ -45,6 +74,15 @@ class Run:
             else:
                 self._say("")
                 return result
+
+    def ahead(self, begun: Iterable[T]) -> Iterator[T]:
+        """What has begun, in order, each handed on when ``n_ahead`` that follow it have begun, too."""
+        waiting: deque[T] = deque()
+        for following in begun:
+            waiting.append(following)
+            if len(waiting) > self.n_ahead:
+                yield waiting.popleft()
+        yield from waiting
 
     def complain(self, sentence: str) -> None:
         """A line on stderr, above the bar."""
@@ -80,17 +118,35 @@ class Run:
 
 
 @contextmanager
-def running(n_images: int) -> Generator[Run]:
-    """A service without caches, since nothing is asked twice, and a bar over the images."""
-    with running_with(ExplainerService(cache_bytes=0), n_images, "image") as run:
+def running(n_images: int, place: str | None = None) -> Generator[Run]:
+    """A service without caches, since nothing is asked twice, and a bar over the images; in this process, or on RAY."""
+    service, n_ahead = (ExplainerService(cache_bytes=0), 1) if place is None else _on_ray()
+    with running_with(service, n_images, "image", n_ahead) as run:
         yield run
 
 
 @contextmanager
-def running_with(service: ExplainerService, n_steps: int, unit: str) -> Generator[Run]:
+def running_with(service: Service, n_steps: int, unit: str, n_ahead: int = 1) -> Generator[Run]:
     """That service, closed at the end, and a bar over so many steps."""
     with closing(service), tqdm(total=n_steps, unit=unit) as bar:
-        yield Run(service, bar)
+        yield Run(service, bar, n_ahead)
+
+
+def _on_ray() -> tuple[Service, int]:
+    """A service of actors, and so many questions that each has one to go on with."""
+    try:
+        from explainers.service.on_ray import RayService
+    except ImportError as error:
+        raise without_ray() from error
+    service = RayService()
+    return service, 2 * service.n_actors
+
+
+def without_ray() -> MissingPackage:
+    """What to do where the package is missing."""
+    return MissingPackage(
+        "Several machines need the package ray, which is not installed here. Install it with: pip install -r requirements-ray.txt"
+    )
 
 
 def exit_status(n_done: int, n_failed: int) -> int:

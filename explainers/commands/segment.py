@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 
 from explainers.commands import named_parts
-from explainers.commands.arguments import add_clustering, add_images, depths, formats
+from explainers.commands.arguments import add_clustering, add_images, add_place, depths, formats
 from explainers.commands.inputs import picture_files, read_ahead
-from explainers.commands.run import Run, exit_status, make_folder, require_no_overwriting, require_writable, running
+from explainers.commands.run import Answered, Run, exit_status, make_folder, require_no_overwriting, require_writable, running
 from explainers.commands.segment_files import MAPS, Image, Outputs, k_shown, pictures
 from explainers.nave.settings import FITS, NaveSettings, require_valid
 from explainers.results.exports import FORMATS
@@ -26,7 +26,6 @@ from explainers.results.files import SummaryFile, output_stems
 from explainers.results.provenance import versions
 from explainers.results.records import encoder_record
 from explainers.results.segmentations import SegmentationResult, SegmentationsResult
-from explainers.runtime.scheduler import Job
 from explainers.service.questions import OpenEncoder, Segment, SegmentEach, SegmentTogether, resolved
 from models.errors import EncoderscopeError
 from models.photo import Photo
@@ -58,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     default = NaveSettings()
     add_images(parser)
+    add_place(parser)
     parser.add_argument("--encoder", required=True, metavar="NAME_OR_FOLDER", help="see the command 'encoders'")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for maps, overlays and summary.json")
     parser.add_argument("--depths", type=depths, default=(), help="as in 2,5,8; shallow is 0 (default: the encoder's own)")
@@ -88,7 +88,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise EncoderscopeError("Clusters of several images can be named if they are clustered together: add --together.")
     if parsed.truth is not None and not parsed.truth.exists():
         raise EncoderscopeError(f"'{parsed.truth}' does not exist. Give --truth a file, or a folder of them.")
-    with running(len(files)) as work:
+    with running(len(files), parsed.on) as work:
         info = work.answer(OpenEncoder(parsed.encoder))
         settings = resolved(settings, info)
         require_valid(settings, len(info.depths))
@@ -109,13 +109,8 @@ def _each_alone(run: _Segmenting, files: Sequence[Path], stems: Sequence[str]) -
 
     While some are worked on, the next ones are read and those before are written.
     """
-    n_done = 0
-    write_before: Callable[[], int] = int  # nothing yet
-    for images in _read(run, files, stems):
-        write = partial(_written, run, images, _results_of_each(run, images), alone=True)
-        n_done += write_before()
-        write_before = write
-    return n_done + write_before()
+    writes = (partial(_written, run, images, _results_of_each(run, images), alone=True) for images in _read(run, files, stems))
+    return sum(write() for write in run.work.ahead(writes))
 
 
 def _read(run: _Segmenting, files: Sequence[Path], stems: Sequence[str]) -> Iterator[list[Image]]:
@@ -144,7 +139,7 @@ def _results_of_each(run: _Segmenting, images: Sequence[Image]) -> Iterator[Call
     return (partial(_of_photo, run, job, n, photo) for n, photo in enumerate(photos))
 
 
-def _of_photo(run: _Segmenting, job: Job[SegmentationsResult], n: int, photo: Photo) -> SegmentationResult:
+def _of_photo(run: _Segmenting, job: Answered[SegmentationsResult], n: int, photo: Photo) -> SegmentationResult:
     try:
         return run.work.wait(job).of_photo(n)
     except EncoderscopeError:  # whatever is wrong with one of them is said of that one

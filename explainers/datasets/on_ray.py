@@ -10,9 +10,7 @@ its own, or Ray would fuse it into the actors, which would decode while their GP
 that died could not be built again with them. Every machine must see the photos and the encoders under the same paths.
 """
 
-import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +21,7 @@ from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.making import Making, Read, described, groups_of
 from explainers.datasets.shards import Row, Shard, write_shard
 from explainers.dictionaries.clustering import Dictionary
+from explainers.runtime.cluster import cluster, room
 from explainers.service.service import ExplainerService
 from models.progress import Progress
 
@@ -65,14 +64,19 @@ class Describing:
 def on_ray(making: Making, shards: Sequence[Shard], dictionary: Dictionary, key: str, progress: Progress) -> None:
     """The engine: describes and writes shards on the cluster of RAY_ADDRESS, or on this machine's processors and GPUs."""
     plain = replace(making, items=(), ask=_nobody)  # what can travel
-    with _cluster():
+    with cluster():
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.target_max_block_size = _BLOCK_BYTES
+        n_actors, needs = room()
         shards_in = [{"shard_idx": n, "photos": Photos(shard.photos)} for n, shard in enumerate(shards)]
         groups = ray.data.from_items(shards_in, override_num_blocks=len(shards)).flat_map(_read, num_cpus=_CPUS_FOR_READING)
         described_groups = groups.map_batches(
             Describing,
             batch_size=1,
             fn_kwargs={"making": plain, "dictionary": dictionary, "key": key},
-            **_actors(),
+            compute=ray.data.ActorPoolStrategy(size=n_actors),
+            **needs,
         )
         rows = (row["group"] for row in described_groups.iter_rows())
         _write_whole(rows, making, shards, dictionary.space.axes.shape[1], progress)
@@ -110,28 +114,3 @@ def _write_whole(
 def _nobody(question: Any) -> Any:
     """Travels in the place of a service, which cannot."""
     raise NotImplementedError
-
-
-def _actors() -> dict[str, Any]:
-    """How many actors, and what each needs: a GPU each, or a processor each but for one that is left to reading."""
-    there = ray.cluster_resources()
-    if n_gpus := int(there.get("GPU", 0)):
-        return {"compute": ray.data.ActorPoolStrategy(size=n_gpus), "num_gpus": 1}
-    return {"compute": ray.data.ActorPoolStrategy(size=max(1, int(there.get("CPU", 1)) - 1)), "num_cpus": 1}
-
-
-@contextmanager
-def _cluster() -> Generator[None]:
-    """Ray, connected or started for as long as it is needed; one that is there already stays."""
-    if ray.is_initialized():
-        yield
-        return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves this machine
-    ray.init(address=os.environ.get("RAY_ADDRESS", "local"), include_dashboard=False, log_to_driver=False)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.target_max_block_size = _BLOCK_BYTES
-    try:
-        yield
-    finally:
-        ray.shutdown()
