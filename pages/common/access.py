@@ -82,6 +82,12 @@ def require(right: Right) -> None:
         raise NotAllowed(f"{WHOSE[right]} {remedy()}")
 
 
+def strangers_wait_outside() -> bool:
+    """Whether nobody sees a page who has not signed in; needs no page."""
+    signing_in = st.secrets.load_if_toml_exists() and "auth" in st.secrets
+    return signing_in and not os.environ.get(VISITORS)
+
+
 def remedy() -> str:
     """What to do about a right that is missing."""
     claims = st.user.to_dict()

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pages.common import first_questions
+from pages.common.access import strangers_wait_outside
 
 BEGINNINGS: Mapping[str, Callable[[], None]] = {"/explain": first_questions.begin_explain}
 
@@ -14,8 +15,8 @@ BEGINNINGS: Mapping[str, Callable[[], None]] = {"/explain": first_questions.begi
 class WorksAhead:
     """Begins with the first question of a page when a browser asks for its address, and passes every request on.
 
-    Only for a browser that brings no cookie and an address without a link in it: any other may want something else. One
-    beginning at a time, however many ask.
+    Only for a browser that brings no cookie and an address without a link in it: any other may want something else. Where
+    strangers see no page, nothing begins for them. One beginning at a time, however many ask.
     """
 
     def __init__(self, app: ASGIApp, beginnings: Mapping[str, Callable[[], None]] = BEGINNINGS):
@@ -24,7 +25,7 @@ class WorksAhead:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begin = self._beginnings.get(scope.get("path", ""))
-        if begin is not None and _is_first_visit(scope) and self._free.acquire(blocking=False):
+        if begin is not None and _is_first_visit(scope) and not strangers_wait_outside() and self._free.acquire(blocking=False):
             Thread(target=self._work, args=(begin,), name="encoderscope-ahead", daemon=True).start()
         await self._app(scope, receive, send)
 

@@ -4,7 +4,9 @@ import threading
 import time
 
 import pytest
+import streamlit as st
 from starlette.responses import PlainTextResponse
+from streamlit.runtime.secrets import Secrets
 
 from explainers.runtime.scheduler import Activity, Queued, Request, Scheduler
 from explainers.runtime.worker import Turn, Worker
@@ -12,6 +14,7 @@ from explainers.service.questions import ExplainPhoto
 from explainers.service.service import ExplainerService
 from models.errors import Cancelled
 from pages.common import first_questions, jobs
+from pages.common.access import VISITORS
 from pages.common.encoder_choice import PREFERRED_ENCODER
 from pages.server.ahead import BEGINNINGS, WorksAhead
 from tests.pages.conftest import app_at
@@ -44,6 +47,14 @@ def wait_for_beginnings() -> None:
 
 
 def test_a_first_visit_begins_the_work():
+    assert begun_by()
+
+
+def test_nothing_begins_for_strangers_who_have_to_sign_in(monkeypatch):
+    monkeypatch.setattr(st, "secrets", Secrets())
+    monkeypatch.setattr(st.secrets, "_secrets", {"auth": {"client_id": "encoderscope"}})
+    assert not begun_by()
+    monkeypatch.setenv(VISITORS, "viewer")
     assert begun_by()
 
 
