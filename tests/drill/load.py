@@ -97,8 +97,9 @@ class Load:
     slowest_to_fastest: dict[str, float]  # medians of the people of a role
     cached_p95: float  # until the picture has come, going back, while a class is explained
     cached_whole_p95: float  # the same until the page is complete
-    new: float  # a new scene, while a class is explained
+    new: float  # a new scene, until its picture has come, while a class is explained
     new_to_alone: float
+    new_whole_to_alone: float  # the same until the page is complete
     errors: list[str]
 
 
@@ -111,8 +112,9 @@ def load(url: str, seconds: float, people: Sequence[str] = PEOPLE, n_alone: int 
     _all_at_once([lambda p=person: p.act_until(began + seconds) for person in together])
     passed = time.monotonic() - began
     done = [action for person in together for action in person.done]
+    pictures_alone = _medians(picture for person in first.values() for picture in person.pictures)
     explorer, errors = _beside_a_class(url, n_alone)
-    beside = explorer.done
+    beside, pictures = explorer.done, _medians(explorer.pictures)
     for person in (*first.values(), *together):
         person.leave()
         errors += person.errors
@@ -124,8 +126,9 @@ def load(url: str, seconds: float, people: Sequence[str] = PEOPLE, n_alone: int 
         slowest_to_fastest={role: _spread([p for p in together if p.role == role]) for role in dict.fromkeys(people)},
         cached_p95=_p95([seconds for kind, seconds in explorer.pictures if kind == "back"]),
         cached_whole_p95=_p95([seconds for kind, seconds in beside if kind == "back"]),
-        new=_medians(beside)["new"],
-        new_to_alone=_medians(beside)["new"] / alone["new"],
+        new=pictures["new"],
+        new_to_alone=round(pictures["new"] / pictures_alone["new"], 2),
+        new_whole_to_alone=round(_medians(beside)["new"] / alone["new"], 2),
         errors=errors,
     )
 
