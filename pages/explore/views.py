@@ -49,7 +49,7 @@ from pages.explore.appearance import Appearance
 from pages.explore.concept_making import Selection
 
 _THUMBNAIL_SIDE = 480
-_TILES: LruCache[bytes] = LruCache(32 * MB, len)
+_TILES: LruCache[bytes] = LruCache(8 * MB, len)  # some 150 pictures: what sixteen people have before them
 _QUALITY_HELP = (
     "Stability: how alike the maps of other seeds are; 1 means the same. "
     "Explained variance: how much of the differences between positions the clusters account for."
