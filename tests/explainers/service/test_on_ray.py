@@ -60,6 +60,13 @@ def content(out: Path):
     }
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense"])
+def test_a_cluster_that_cannot_be_had_is_said_in_a_sentence(monkeypatch, capsys, folder, tmp_path, address):
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    assert main(["segment", str(folder), "--encoder", ENCODER, "--on", "ray", "--out", str(tmp_path / "out")]) == 2
+    assert f"The cluster of Ray at RAY_ADDRESS, '{address}', cannot be used" in capsys.readouterr().err
+
+
 def test_actors_of_which_one_is_killed_answer_as_one_service_does(cluster):
     questions = [Segment(ENCODER, photo_from_array(render(sample_scene(n)).image, str(n)), SETTINGS) for n in range(6)]
     alone, together = ExplainerService(cache_bytes=0), RayService()
