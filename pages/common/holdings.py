@@ -125,7 +125,7 @@ class Holdings:
             of_all |= alive
             if key[0] == page:
                 of_page |= alive
-        self._leaving = {id: entry for id, entry in self._leaving.items() if entry[0]() is not None}
+        self._leaving = {array_id: entry for array_id, entry in self._leaving.items() if entry[0]() is not None}
         of_all |= _alive(self._leaving)
         for owner, contents in self._files().items():
             files = {id(data): len(data) for data in contents}
@@ -136,7 +136,7 @@ class Holdings:
 
 
 def _alive(arrays: Mapping[int, tuple[ReferenceType, int]]) -> dict[int, int]:
-    return {id: n_bytes for id, (array, n_bytes) in arrays.items() if array() is not None}
+    return {array_id: n_bytes for array_id, (array, n_bytes) in arrays.items() if array() is not None}
 
 
 @dataclass(eq=False)

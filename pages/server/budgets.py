@@ -45,7 +45,7 @@ class UploadsWithinBudget:
         if not _LENGTH.fullmatch(length):
             return PlainTextResponse("An upload says how long it is.\n", 411)
         held, on_the_way = self._held(session_id), [*self._on_the_way.values()]
-        of_page = held.by_page + sum(n_bytes for id, n_bytes in on_the_way if id == session_id) + int(length)
+        of_page = held.by_page + sum(n_bytes for whose, n_bytes in on_the_way if whose == session_id) + int(length)
         if of_page > OF_ONE:
             too_much = f"This page would hold {of_page / MB:.0f} MB of files and results; at most {OF_ONE / MB:.0f} MB are taken."
             return PlainTextResponse(f"{too_much} Remove some.\n", 413)
