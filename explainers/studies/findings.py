@@ -6,7 +6,7 @@ that nobody reads them beside label-free ones unawares.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Cell = str | int | float | None  # None where a measure does not apply, or is not known
@@ -85,6 +85,25 @@ class Findings:
     sentence: str  # one or two, computed from the figures and their spread; what came out against expectation first
     tables: tuple[Table, ...]
     figures: tuple[Figure, ...] = ()
+
+
+def renamed(findings: Findings, names: Mapping[str, str]) -> Findings:
+    """Findings under other names: in every text, the value of ``names`` stands in the place of its key."""
+    return _changed(findings, names) if names else findings
+
+
+def _changed(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for name in sorted(names, key=len, reverse=True):  # a name may hold another
+            value = value.replace(name, names[name])
+        return value
+    if isinstance(value, tuple):
+        return tuple(_changed(part, names) for part in value)
+    if isinstance(value, Mapping):
+        return {key: _changed(part, names) for key, part in value.items()}
+    if isinstance(value, Column | Table | Series | Figure | Findings):
+        return replace(value, **{field.name: _changed(getattr(value, field.name), names) for field in fields(value)})
+    return value
 
 
 def findings_from(record: Mapping[str, Any]) -> Findings:

@@ -1,6 +1,8 @@
 """What decides the figures of a study, besides weights and photos."""
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from explainers.nave.settings import INPUT_SIZE_RANGE
 from models.errors import BadSettings
@@ -21,6 +23,12 @@ class StudySettings:
     def seeds(self) -> range:
         """The seeds, from 0."""
         return range(self.n_seeds)
+
+    @property
+    def short_names(self) -> dict[str, str]:
+        """What encoders are called that come from a folder: its own name, where no other encoder has it."""
+        last = Counter(PurePath(name).name for name in self.encoders)
+        return {name: short for name in self.encoders if (short := PurePath(name).name) != name and last[short] == 1}
 
 
 def require_valid(settings: StudySettings, n_photos: int) -> None:

@@ -14,7 +14,7 @@ from explainers.runtime.scheduler import Activity
 from explainers.runtime.worker import Urgency
 from explainers.service.observatory import Observatory
 from explainers.service.questions import Question
-from explainers.studies.findings import Findings
+from explainers.studies.findings import Findings, renamed
 from explainers.studies.settings import StudySettings, require_valid
 from explainers.studies.truths import Need, TruePhoto, require, true_scenes
 from models.progress import Progress, with_estimate
@@ -72,6 +72,7 @@ def run_study(study: Study, question: RunStudy, observatory: Observatory, progre
     infos = [observatory.encoder(name, progress).info for name in settings.encoders]
     started = time.perf_counter()
     findings = study.run(replace(question, photos=photos), observatory, with_estimate(progress))
+    findings = renamed(findings, settings.short_names)
     if settings.n_seeds == 1:
         findings = replace(findings, sentence=f"{findings.sentence} {_ONE_SEED}")
     seconds = {"study": time.perf_counter() - started}

@@ -76,7 +76,8 @@ def draw(study: Study) -> None:
 def name_of(kept: Kept) -> str:
     """When, which encoders, how many photos and seeds."""
     report, settings = kept.report, kept.report.settings
-    first, rest = settings.encoders[:2], settings.encoders[2:]
+    names = [settings.short_names.get(name, name) for name in settings.encoders]
+    first, rest = names[:2], names[2:]
     encoders = ", ".join(first) + (f" and {len(rest)} more" if rest else "")
     n_photos = len(report.photos) or settings.n_scenes
     when = report.made_at[:16].replace("T", " ")
@@ -156,7 +157,7 @@ def _downloads(study: Study, kept: Kept) -> list[Download]:
         Download("Data", f"{kept.id}.json", "application/json", partial(report_json, kept.report, study), "All of it as JSON."),
         *(
             Download(
-                f"Table: {table.title}" if several else "Table",
+                f"Table: {table.title.partition('. ')[0]}" if several else "Table",
                 f"{kept.id}-{table.name}.csv",
                 "text/csv",
                 partial(table_csv, table),

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from explainers.studies.findings import Column, Figure, Findings, Series, Table, findings_from, measure
+from explainers.studies.findings import Column, Figure, Findings, Series, Table, findings_from, measure, renamed
 from explainers.studies.records import Report, UnreadableStudy, report_from, report_json, table_csv
 from explainers.studies.settings import StudySettings, require_valid
 from explainers.studies.spread import averaged, in_words, is_clear, is_clearly_above, sentences
@@ -21,6 +21,18 @@ FINDINGS = Findings("It is so.", (TABLE,), (CURVES,))
 REPORT = Report(
     "alignment", StudySettings(("a", "b"), n_seeds=2), FINDINGS, ({"name": "a"},), (), 1.5, {"torch": "1"}, "2", "now"
 )
+
+
+def test_encoders_from_folders_go_by_the_name_of_the_folder_in_every_text():
+    names = StudySettings(("own/one", "b", "own/two", "other/two")).short_names
+    assert names == {"own/one": "one"}  # two are called alike
+    table = Table.of("t", "Of own/one", COLUMNS, [{"encoder": "own/one, random weights", "iou": 0.5, "iou_sd": None}])
+    curves = Figure("f", "F", "lines", "k", "IoU", (Series("own/one", ("own/one",), (0.5,), labels=("own/two",)),))
+    short = renamed(Findings("own/one is so.", (table,), (curves,)), names)
+    assert short.sentence == "one is so." and short.tables[0].title == "Of one" and short.tables[0].columns == COLUMNS
+    assert short.tables[0].rows == ({"encoder": "one, random weights", "iou": 0.5, "iou_sd": None},)
+    assert short.figures[0].series == (Series("one", ("one",), (0.5,), labels=("own/two",)),)
+    assert renamed(FINDINGS, {}) is FINDINGS
 
 
 def test_means_are_over_photos_and_spread_over_seeds():
