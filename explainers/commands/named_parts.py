@@ -9,12 +9,12 @@ Of every image in which parts are looked for:
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from explainers.commands.inputs import picture_files, read_ahead
-from explainers.commands.run import Run, exit_status, make_folder, require_no_overwriting, require_writable, running
+from explainers.commands.run import Answered, Run, exit_status, make_folder, require_no_overwriting, require_writable, running
 from explainers.commands.segment_files import MAPS, Image, Outputs, pictures
 from explainers.drawing.clusters import overlay
 from explainers.results.exported import SET_TITLE
@@ -87,7 +87,7 @@ def write(work: Run, result: SegmentationsResult, outputs: Outputs, photos: tupl
 
 
 def run(parsed: argparse.Namespace) -> int:
-    """Looks for named parts in every image, one after the other."""
+    """Looks for named parts in every image."""
     parts = _read(parsed.names)
     files = picture_files(parsed.images)
     stems = output_stems(files)
@@ -102,19 +102,31 @@ def run(parsed: argparse.Namespace) -> int:
         about = {"settings": parts.parts.settings, "named_parts": parts.record, "limit": parsed.limit}
         n_done = 0
         with SummaryFile(parsed.out / "summary.json", **header, **about) as summary:
-            for path, stem, photo in zip(files, stems, read_ahead(files, parsed.bands), strict=True):
+            begun = work.ahead(_begun(work, parsed.encoder, parts, files, parsed.bands))
+            for path, stem, coming in zip(files, stems, begun, strict=True):
                 try:
-                    if isinstance(photo, Exception):
-                        raise photo
-                    work.tell_notes(path, photo)
-                    result = work.answer(FindParts(parsed.encoder, (photo,), parts))
-                    summary.add(_write(outputs, Image(path, stem, photo), result, parsed.limit))
+                    if isinstance(coming, Exception):
+                        raise coming
+                    photo, job = coming
+                    summary.add(_write(outputs, Image(path, stem, photo), work.wait(job), parsed.limit))
                     n_done += 1
                 except (EncoderscopeError, OSError) as error:
                     work.complain(f"{path}: {error}")
                     summary.add_error(str(path), str(error))
                 work.image_done()
     return exit_status(n_done, len(files) - n_done)
+
+
+def _begun(
+    work: Run, encoder_name: str, parts: NamedParts, files: Sequence[Path], bands: tuple[int, ...]
+) -> Iterator[tuple[Photo, Answered[FoundPartsResult]] | Exception]:
+    """Asks about every image that can be read: its photo with what was begun, or why it cannot be read."""
+    for path, photo in zip(files, read_ahead(files, bands), strict=True):
+        if isinstance(photo, Exception):
+            yield photo
+        else:
+            work.tell_notes(path, photo)
+            yield photo, work.service.ask(FindParts(encoder_name, (photo,), parts))
 
 
 def _read(path: Path) -> NamedParts:
