@@ -27,8 +27,10 @@ class StudySettings:
     @property
     def short_names(self) -> dict[str, str]:
         """What encoders are called that come from a folder: its own name, where no other encoder has it."""
+        of_hub = {name for name in self.encoders if name.startswith("hf-hub:")}  # whose it is belongs to its name
         last = Counter(PurePath(name).name for name in self.encoders)
-        return {name: short for name in self.encoders if (short := PurePath(name).name) != name and last[short] == 1}
+        own = [(name, PurePath(name).name) for name in self.encoders if name not in of_hub]
+        return {name: short for name, short in own if short != name and last[short] == 1}
 
 
 def require_valid(settings: StudySettings, n_photos: int) -> None:

@@ -24,8 +24,8 @@ REPORT = Report(
 
 
 def test_encoders_from_folders_go_by_the_name_of_the_folder_in_every_text():
-    names = StudySettings(("own/one", "b", "own/two", "other/two")).short_names
-    assert names == {"own/one": "one"}  # two are called alike
+    names = StudySettings(("own/one", "b", "own/two", "other/two", "hf-hub:timm/three")).short_names
+    assert names == {"own/one": "one"}  # two are called alike, and a hub's name says whose it is
     table = Table.of("t", "Of own/one", COLUMNS, [{"encoder": "own/one, random weights", "iou": 0.5, "iou_sd": None}])
     curves = Figure("f", "F", "lines", "k", "IoU", (Series("own/one", ("own/one",), (0.5,), labels=("own/two",)),))
     short = renamed(Findings("own/one is so.", (table,), (curves,)), names)
