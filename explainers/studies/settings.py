@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from explainers.nave.settings import INPUT_SIZE_RANGE
+from models.catalog.entries import HUB_PREFIX
 from models.errors import BadSettings
 
 MAX_ENCODERS, MAX_SEEDS, MAX_PHOTOS = 12, 20, 64
@@ -27,10 +28,9 @@ class StudySettings:
     @property
     def short_names(self) -> dict[str, str]:
         """What encoders are called that come from a folder: its own name, where no other encoder has it."""
-        of_hub = {name for name in self.encoders if name.startswith("hf-hub:")}  # whose it is belongs to its name
         last = Counter(PurePath(name).name for name in self.encoders)
-        own = [(name, PurePath(name).name) for name in self.encoders if name not in of_hub]
-        return {name: short for name, short in own if short != name and last[short] == 1}
+        local = [name for name in self.encoders if not name.startswith(HUB_PREFIX)]  # whose it is belongs to a hub's name
+        return {name: short for name in local if (short := PurePath(name).name) != name and last[short] == 1}
 
 
 def require_valid(settings: StudySettings, n_photos: int) -> None:
