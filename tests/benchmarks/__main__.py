@@ -22,6 +22,7 @@ python -m tests.benchmarks audit      the planted caption among the parts of who
 python -m tests.benchmarks audit_photographs  photographs with a text across them, with ../shared/fixtures
 python -m tests.benchmarks shortcuts  other planted shortcuts among the parts, beside clusters of heatmaps (SpRAy)
 python -m tests.benchmarks audit_questions  what the questions of the Audit page cost on an index of 2,000 scenes
+python -m tests.benchmarks growth     an index of 1,000 to 20,000 scenes: seconds, memory, disk, beside the bare forward pass
 python -m tests.benchmarks gate       whether the gate stops the fooled encoder and lets the clean one pass, over seeds of scenes
 python -m tests.benchmarks twins      clean and fooled encoder compared over data sets of scenes: the caption among all pairs
 python -m tests.benchmarks names      named clusters of a scene, and of a video's first frame, found in others
@@ -60,6 +61,7 @@ from tests.benchmarks import (
     domains,
     first_visit,
     gate_alarms,
+    index_growth,
     intervention_truth,
     live_view_speed,
     named_parts,
@@ -173,6 +175,7 @@ TABLES = {
     **{f"{name}-photographs": partial(study_on_photographs, name) for name in study_tables.ON_PHOTOGRAPHS},
     **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIES},
     "audit_questions": lambda seeds: audit_questions.question_table(seeds),
+    "growth": lambda _: index_growth.growth_table(),
     "audit": lambda seeds: audit_truth.audit_table(seeds),
     "audit_photographs": lambda _: audit_photographs.photographs_table(
         SHARED_FIXTURES / "weights", SHARED_FIXTURES / "images/imagenet_sample"

@@ -37,11 +37,12 @@ def question_table(seeds: Sequence[int], n_scenes: int = N_SCENES) -> list[dict]
     rows = []
     for seed in seeds:
         with scenes_and_service(seed, n_scenes) as (folder, service):
-            rows += _of_questions(service, folder)
+            rows += questions_of(service, folder, folder / "index")
     return rows
 
 
-def _of_questions(service: ExplainerService, folder: Path) -> list[dict]:
+def questions_of(service: ExplainerService, folder: Path, index_folder: Path) -> list[dict]:
+    """A row per question, on an index of the scenes in a folder; an index that is there and whole is used as it is."""
     rows: list[dict] = []
 
     def ask(question):
@@ -52,9 +53,10 @@ def _of_questions(service: ExplainerService, folder: Path) -> list[dict]:
         answer = work()
         seconds = {"seconds": time.perf_counter() - clock, "of the processor": time.process_time() - processor}
         rows.append({"question": word} | seconds)
+        print(rows[-1], flush=True)
         return answer
 
-    index: Index = timed("the index", lambda: make_index(_making(folder, ask)))
+    index: Index = timed("the index", lambda: make_index(_making(folder, index_folder, ask)))
     about = index.folder, index.key
     audit = timed("the audit", lambda: ask(AskAudit(*about, K)))
     scene = photo_from_array(render(sample_scene(7)).image, "scene-7")
@@ -76,6 +78,6 @@ def _of_questions(service: ExplainerService, folder: Path) -> list[dict]:
     return [row | {"regions": n_regions} for row in rows]
 
 
-def _making(folder: Path, ask: Callable) -> Making:
+def _making(folder: Path, index_folder: Path, ask: Callable) -> Making:
     items, objects = list_items(folder / PHOTOS), objects_in(folder / OBJECTS)
-    return Making(items, IndexSettings(ENCODER), folder / "index", "scenes", ask, objects)
+    return Making(items, IndexSettings(ENCODER), index_folder, "scenes", ask, objects)

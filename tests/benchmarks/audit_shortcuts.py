@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 from sklearn.cluster import SpectralClustering
 from sklearn.metrics import f1_score
 from sklearn.neighbors import kneighbors_graph
@@ -96,11 +97,13 @@ def _of_parts(index: Index, audit: Audit, truth: dict[str, Array], has: Array, o
     first, *_ = audit.of_class(MARKED)
     table = index.regions(K, ("part", "mask", "map_height", "map_width"))
     names = index.photos["name"].to_pylist()
-    n_on, n_cells, has_part = 0, 0, np.zeros(len(names), bool)
+    n_on, n_near, n_cells, has_part = 0, 0, 0, np.zeros(len(names), bool)
     common, either = 0, sum(int(_cells(truth[name]).sum()) for name in names)
     for row in table.filter(np.equal(table["part"].to_numpy(), first.part)).to_pylist():
         mask = unpacked(row["mask"], (row["map_height"], row["map_width"]))
-        on = int((mask & _cells(truth[names[row["photo_idx"]]])).sum())
+        shortcut = _cells(truth[names[row["photo_idx"]]])
+        on = int((mask & shortcut).sum())
+        n_near += int((mask & binary_dilation(shortcut, np.ones((3, 3)))).sum())
         n_on, n_cells, common, either = n_on + on, n_cells + int(mask.sum()), common + on, either + int(mask.sum()) - on
         has_part[row["photo_idx"]] = True
     return {
@@ -109,6 +112,7 @@ def _of_parts(index: Index, audit: Audit, truth: dict[str, Array], has: Array, o
         "elsewhere": first.share_elsewhere,
         "Holm p": first.corrected_p_value,
         "positions on it": n_on / n_cells,
+        "on it or beside": n_near / n_cells,
         "IoU of positions": common / either,
         "F1 of the part": float(f1_score(has[of_class], has_part[of_class], zero_division=0.0)),
     }
