@@ -1,9 +1,9 @@
 """The images that the command line is given: which files are meant, and reading them ahead of the work."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from explainers.runtime.ahead import ahead, one_thread
 from models.errors import EncoderscopeError
 from models.photo import PICTURE_SUFFIXES, Photo, read_photo_file
 from models.photo.junk import is_users_file
@@ -31,14 +31,9 @@ def read(path: Path, bands: tuple[int, ...] = ()) -> Photo:
 
 def read_ahead(files: Sequence[Path], bands: tuple[int, ...] = ()) -> Iterator[Photo | Exception]:
     """Every file's photo, or what is wrong with it; the next one is read while the present one is worked on."""
-    if not files:
-        return
-    with ThreadPoolExecutor(1, "encoderscope-read") as reader:
-        coming = reader.submit(_photo_or_error, files[0], bands)
-        for following in files[1:]:
-            photo, coming = coming.result(), reader.submit(_photo_or_error, following, bands)
-            yield photo
-        yield coming.result()
+    with one_thread("encoderscope-read") as reader:
+        for coming in ahead((reader.submit(_photo_or_error, path, bands) for path in files), 1):
+            yield coming.result()
 
 
 def _photo_or_error(path: Path, bands: tuple[int, ...]) -> Photo | Exception:

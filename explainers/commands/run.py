@@ -1,7 +1,6 @@
 """What every command does around its work: waiting with a bar, complaining about a file, refusing what cannot be written."""
 
 import sys
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from explainers.library import ConceptLibrary
 from explainers.library.sets import Kind, OpenSet
+from explainers.runtime.ahead import ahead
 from explainers.service import ExplainerService
 from explainers.service.questions import Question
 from models.errors import EncoderscopeError, MissingPackage
@@ -77,12 +77,7 @@ class Run:
 
     def ahead(self, begun: Iterable[T]) -> Iterator[T]:
         """What has begun, in order, each handed on when ``n_ahead`` that follow it have begun, too."""
-        waiting: deque[T] = deque()
-        for following in begun:
-            waiting.append(following)
-            if len(waiting) > self.n_ahead:
-                yield waiting.popleft()
-        yield from waiting
+        return ahead(begun, self.n_ahead)
 
     def complain(self, sentence: str) -> None:
         """A line on stderr, above the bar."""

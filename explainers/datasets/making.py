@@ -9,9 +9,7 @@ by group, so others have their turn. The next group is decoded meanwhile.
 """
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -59,6 +57,7 @@ from explainers.dictionaries.sample import sampled_photos
 from explainers.dictionaries.settings import require_valid
 from explainers.results.files import as_json, write_bytes
 from explainers.results.provenance import versions
+from explainers.runtime.ahead import ahead, one_thread
 from explainers.service.questions import Answer, Question
 from models.encoder.labels import class_name
 from models.errors import BadSettings, UnreadableImage
@@ -69,6 +68,7 @@ from models.version import __version__
 PHOTOS_OF_A_GROUP = 16  # that are asked about together
 PIXELS_OF_A_GROUP = 2**25  # of large photos, fewer
 PHOTOS_AHEAD = 8  # that are decoded meanwhile
+GROUPS_AHEAD = 1  # that are asked about meanwhile
 HASHED, SAMPLED = 0.03, 0.2  # shares of the progress at which the passes end
 
 OnObjects = Callable[[Item, Photo, tuple[int, int]], np.ndarray | None]  # (h, w) bool: where objects are, on a map of that shape
@@ -94,15 +94,17 @@ class Engine(Protocol):
 
 
 def in_this_process(making: "Making", shards: Sequence[Shard], dictionary: Dictionary, key: str, progress: Progress) -> None:
-    """The engine that needs nothing: shard after shard, asked of the service."""
+    """The engine that needs nothing: shard after shard, asked of the service, which has the next group while rows are made."""
     n_photos, n_done = sum(len(shard.photos) for shard in shards), 0
-    for shard in shards:
-        rows: list[Row] = []
-        for group in groups_of(shard.photos):
-            progress.report(n_done / n_photos, f"{n_done} of {n_photos} photos")
-            rows += described(making, group, dictionary, key)
-            n_done += len(group)
-        write_shard(shard, rows, making.folder, dictionary.space.axes.shape[1])
+    with one_thread("encoderscope-ask") as asking:
+        for shard in shards:
+            rows: list[Row] = []
+            begun = ((group, asking.submit(_answers, making, group, dictionary, key)) for group in groups_of(shard.photos))
+            for group, answers in ahead(begun, GROUPS_AHEAD):
+                progress.report(n_done / n_photos, f"{n_done} of {n_photos} photos")
+                rows += _rows(making, group, answers.result())
+                n_done += len(group)
+            write_shard(shard, rows, making.folder, dictionary.space.axes.shape[1])
 
 
 @dataclass(frozen=True)
@@ -197,11 +199,20 @@ def describe_missing(making: Making, shards: Sequence[Shard], dictionary: Dictio
 
 def described(making: Making, group: Sequence["Read"], dictionary: Dictionary, key: str) -> list[Row]:
     """The rows of a group of photos, asked of the service together."""
+    return _rows(making, group, _answers(making, group, dictionary, key))
+
+
+def _answers(making: Making, group: Sequence["Read"], dictionary: Dictionary, key: str) -> Sequence[Described]:
+    """What the service says of the photos of a group that could be read."""
     settings = making.settings
     seen = PhotosAtDepth(settings.encoder_name, settings.depth or 0, settings.input_size, photos_in(group))
-    answers = iter(making.ask(DescribePhotos(seen, key, dictionary)) if seen.photos else ())
+    return making.ask(DescribePhotos(seen, key, dictionary)) if seen.photos else ()
+
+
+def _rows(making: Making, group: Sequence["Read"], answers: Sequence[Described]) -> list[Row]:
+    coming = iter(answers)
     return [
-        unreadable_row(known, error) if photo is None else _row(making, known, photo, next(answers))
+        unreadable_row(known, error) if photo is None else _row(making, known, photo, next(coming))
         for known, photo, error in group
     ]
 
@@ -283,14 +294,9 @@ def groups_of(photos: Sequence[Known]) -> Iterator[list[Read]]:
 
 def _read_ahead(photos: Sequence[Known]) -> Iterator[Read]:
     """The photos in order; a few are decoded while those before them are worked on."""
-    with ThreadPoolExecutor(1, "encoderscope-read") as reader:
-        coming: deque[Future[Read]] = deque()
-        for known in photos:
-            coming.append(reader.submit(_read, known))
-            if len(coming) > PHOTOS_AHEAD:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+    with one_thread("encoderscope-read") as reader:
+        for coming in ahead((reader.submit(_read, known) for known in photos), PHOTOS_AHEAD):
+            yield coming.result()
 
 
 def _read(known: Known) -> Read:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from explainers.datasets.items import Item
 from explainers.datasets.questions import Described
 from explainers.datasets.thumbnails import thumbnail
-from explainers.dictionaries.regions import Regions, unpacked
+from explainers.dictionaries.regions import Regions, shares_on
 from models.files import written_atomically
 from models.photo import Photo
 
@@ -164,7 +164,7 @@ def _facts(known: Known) -> dict[str, Any]:
 def _region_columns(name: str, regions: Regions, on_object: np.ndarray | None) -> dict[str, list[Any]]:
     n = len(regions.parts)
     same = {"photo": name, "k": regions.k, "map_height": regions.shape[0], "map_width": regions.shape[1]}
-    on = [None if on_object is None else float(on_object[unpacked(mask, regions.shape)].mean()) for mask in regions.masks]
+    on = [None] * n if on_object is None else shares_on(regions, on_object).tolist()
     return {
         **{column: [value] * n for column, value in same.items()},
         **dict(zip(("top", "left", "height", "width"), regions.boxes.T.tolist(), strict=True)),

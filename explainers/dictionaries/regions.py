@@ -43,11 +43,18 @@ def regions_of(labels: np.ndarray, k: int, evidence: np.ndarray, coordinates: np
         parts=labels.ravel()[members.argmax(1)],
         n_cells=n_cells,
         boxes=np.array(boxes),
-        masks=tuple(np.packbits(members, axis=1)[n].tobytes() for n in range(n_regions)),
+        masks=tuple(packed.tobytes() for packed in np.packbits(members, axis=1)),
         evidence=of_region[0].astype(np.float32),
         against=of_region[1].astype(np.float32),
         activations=means.astype(np.float16),
     )
+
+
+def shares_on(regions: Regions, place: np.ndarray) -> np.ndarray:
+    """The share of every region's positions that lie on a place (h, w) bool, (n,)."""
+    packed = np.frombuffer(b"".join(regions.masks), np.uint8).reshape(len(regions.masks), -1)
+    members = np.unpackbits(packed, axis=1, count=place.size)
+    return (members & place.ravel()).sum(1) / members.sum(1)
 
 
 def unpacked(mask: bytes, shape: tuple[int, int]) -> np.ndarray:

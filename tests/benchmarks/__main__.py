@@ -17,6 +17,7 @@ python -m tests.benchmarks first_visit  each page on a server that has just star
 python -m tests.benchmarks live       dragging the granularity and pointing at places in Chromium: event to frame, bytes, messages
 python -m tests.benchmarks similar    similarity from a few bytes beside the cosine over all channels
 python -m tests.benchmarks choice     how the rule of the suggested k was chosen, photos left out, with ../shared/fixtures
+python -m tests.benchmarks candidates  other rules for the suggested k, gap statistic and the like, with ../shared/fixtures
 python -m tests.benchmarks studies    the studies of the Study page, on photographs with ground truth and on scenes
 python -m tests.benchmarks audit      the planted caption among the parts of whole data sets of scenes, and in the clean twin
 python -m tests.benchmarks audit_photographs  photographs with a text across them, with ../shared/fixtures
@@ -70,6 +71,7 @@ from tests.benchmarks import (
     significance,
     similar_places,
     study_tables,
+    suggestion_candidates,
     suggestion_choice,
     twins_compared,
 )
@@ -95,8 +97,8 @@ GROUPS = {
 }
 # Photographs with ground truth, or real weights.
 NEEDS_FIXTURES = {
-    "accuracy", "agreement", "audit_photographs", "bsds", "choice", "covering", "davis", "domains", "names_video", "path",
-    "precision", "stream",
+    "accuracy", "agreement", "audit_photographs", "bsds", "candidates", "choice", "covering", "davis", "domains", "names_video",
+    "path", "precision", "stream",
 }  # fmt: skip
 BUNDLED = ("scenes-cnn", "scenes-vit", "scenes-cnn-watermark", "scenes-cnn-texture")
 
@@ -171,6 +173,9 @@ TABLES = {
     ),
     "choice": lambda _: with_service(
         lambda service: suggestion_choice.choice_table(service, [LITE0.name, *_existing_real()], SHARED_FIXTURES)
+    ),
+    "candidates": lambda _: suggestion_candidates.candidate_table(
+        [Catalog().open(LITE0.name), *real_encoders()], SHARED_FIXTURES
     ),
     **{f"{name}-photographs": partial(study_on_photographs, name) for name in study_tables.ON_PHOTOGRAPHS},
     **{f"{name}-scenes": partial(study_on_scenes, name) for name in STUDIES},
