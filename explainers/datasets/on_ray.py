@@ -29,16 +29,20 @@ _CPUS_FOR_READING = 0.5  # of a task
 _BLOCK_BYTES = 2**20  # a group or two: larger blocks wait until a whole shard is read before the first actor begins
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Group:
-    """Photos of one shard that are asked about together; a class of its own, so that Ray's columns take it as it is."""
+    """Photos of one shard that are asked about together; a class of its own, so that Ray's columns take it as it is.
+
+    Ray writes the ``repr`` of every value that Arrow does not know, twice a value: with all numbers of all photos that took
+    longer than describing them.
+    """
 
     shard_idx: int
     place: int
     photos: tuple[Read, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DescribedGroup:
     """The rows of a group."""
 
@@ -82,7 +86,7 @@ def on_ray(making: Making, shards: Sequence[Shard], dictionary: Dictionary, key:
         _write_whole(rows, making, shards, dictionary.space.axes.shape[1], progress)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Photos:
     """The photos of a shard, as one value of a column."""
 

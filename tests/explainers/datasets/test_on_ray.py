@@ -8,7 +8,7 @@ import pytest
 
 ray = pytest.importorskip("ray")
 
-from explainers.datasets.on_ray import on_ray  # noqa: E402  needs ray
+from explainers.datasets.on_ray import DescribedGroup, Group, Photos, on_ray  # noqa: E402  needs ray
 from models.progress import Progress  # noqa: E402
 from tests.explainers.datasets.conftest import TINY  # noqa: E402
 from tests.explainers.datasets.test_making import contents  # noqa: E402
@@ -37,3 +37,9 @@ def test_two_actors_of_which_one_is_killed_come_to_the_bytes_of_one_process(clus
     alone = made(tmp_path / "alone", settings=FEW)
     together = made(tmp_path / "together", settings=FEW, engine=on_ray, progress=Progress(kill_one))
     assert killed and contents(together.folder) == contents(alone.folder)
+
+
+def test_rays_columns_do_not_write_out_what_travels():
+    many = tuple(range(10_000))
+    for travelling in (Group(0, 0, many), DescribedGroup(0, 0, many), Photos(many)):
+        assert len(repr(travelling)) < 200

@@ -6,7 +6,7 @@ import torch
 
 from explainers.dictionaries.clustering import fit_dictionary, fit_space
 from explainers.dictionaries.evidence import evidence_maps, shares
-from explainers.dictionaries.regions import regions_of, unpacked
+from explainers.dictionaries.regions import regions_of, shares_on, unpacked
 from explainers.dictionaries.sample import sampled_photos, sampled_positions
 from explainers.dictionaries.settings import DictionarySettings, require_valid
 from models.errors import BadSettings, TooFewExamples
@@ -99,3 +99,4 @@ def test_regions_are_connected_positions_of_one_part():
     assert regions.boxes.tolist() == [[0, 0, 2, 2], [0, 2, 2, 1], [1, 0, 1, 1]]
     assert regions.activations.ravel().tolist() == pytest.approx([5 / 3, 3.5, 3.0], rel=1e-3)
     np.testing.assert_array_equal(unpacked(regions.masks[0], (2, 3)), [[1, 1, 0], [0, 1, 0]])
+    assert shares_on(regions, np.array([[True, False, False], [True, True, False]])).tolist() == [2 / 3, 0, 1]
