@@ -14,13 +14,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from explainers.visual_tcav.significance import SIGNIFICANCE_LEVEL
 from models.progress import IGNORED, Progress
 
 LEAST_NULL = 999
 STOP_AT = 100  # permutations that reach the observed sum: the p-value is known to a tenth
-MAX_VALUES = 2**22  # numbers in memory at a time, of each of three arrays
+MAX_VALUES = 2**22  # sums in memory at a time, and photos that are summed
+MAX_PLACES = 2**24  # of photos in all permutations that are drawn at a time
 _ROUNDING = 1e-6  # of the mean share over all photos: sums that differ by less are tied
 
 
@@ -35,23 +37,30 @@ def permutation_p_values(
     counts, observed, sign = _observed(shares, predicted, classes)
     at_least, n_drawn = np.ones(observed.shape, np.int64), np.zeros(observed.shape, np.int64)
     alive, done, generator = np.ones(observed.shape, bool), 0, np.random.default_rng(seed)
-    orders = np.tile(np.arange(n, dtype=np.int32), (max(1, min(LEAST_NULL, MAX_VALUES // n)), 1))
+    orders = np.zeros((n, 0), np.int32)
     while done < n_null and alive.any():
         progress.report(done / n_null, f"Comparing with {n_null} permutations")
         rows, parts = np.nonzero(alive)
         columns, of_part = np.unique(parts, return_inverse=True)
         sizes, of_row = np.unique(counts[rows], return_inverse=True)
-        values = max(sizes[-1] * len(columns), len(rows))
-        drawn = orders[: max(1, min(len(orders), MAX_VALUES // values, n_null - done))]
-        shuffle_first(drawn, int(sizes[-1]), generator)
+        n_at_a_time = _permutations_at_a_time(n, max(sizes[-1], len(sizes) * len(columns), len(rows)))
+        if n_at_a_time >= 2 * orders.shape[1]:
+            orders = np.tile(np.arange(n, dtype=np.int32)[:, None], n_at_a_time)
+        shuffle_first(orders, int(sizes[-1]), generator)
+        drawn = orders[:, : n_null - done]
         sums = sums_of_first(shares[:, columns].astype(np.float32), drawn, sizes)
         reached = sums[:, of_row, of_part] * sign[rows] >= observed[rows, parts]
         at_least[rows, parts] += reached.sum(0)
-        done += len(drawn)
+        done += drawn.shape[1]
         n_drawn[rows, parts] = done
         if LEAST_NULL <= done <= n_null / 4:
             alive &= at_least <= STOP_AT
     return at_least / (n_drawn + 1)
+
+
+def _permutations_at_a_time(n: int, n_values: int) -> int:
+    """How many permutations of n places there is memory for, when each gives so many numbers."""
+    return max(1, min(LEAST_NULL, MAX_PLACES // n, MAX_VALUES // n_values))
 
 
 def _observed(shares: np.ndarray, predicted: np.ndarray, classes: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -67,20 +76,25 @@ def _observed(shares: np.ndarray, predicted: np.ndarray, classes: Sequence[int])
 
 
 def shuffle_first(orders: np.ndarray, n_first: int, generator: np.random.Generator) -> None:
-    """Makes the first ``n_first`` places of every row of permutations (m, n) a fresh draw without replacement, in place."""
-    m, n = orders.shape
+    """Makes the first ``n_first`` places of every column of permutations (n, m) a fresh draw without replacement, in place."""
+    n, m = orders.shape
     if 8 * n_first > n:
-        generator.permuted(orders, axis=1, out=orders)
+        generator.permuted(orders, axis=0, out=orders)
         return
-    rows = np.arange(m)
-    for place in range(n_first):  # Fisher and Yates, all rows together
-        other = generator.integers(place, n, m)
-        orders[rows, other], orders[rows, place] = orders[rows, place], orders[rows, other]
+    flat, columns = orders.reshape(-1), np.arange(m)
+    others = generator.integers(np.arange(n_first)[:, None], n, (n_first, m))
+    for place, other in enumerate(others * m + columns):  # Fisher and Yates, all columns together
+        drawn = flat[other]
+        flat[other] = orders[place]
+        orders[place] = drawn
 
 
 def sums_of_first(shares: np.ndarray, orders: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Sums (m, n_sizes, k) over the first photos of every order (m, n), as many as each of some ascending sizes says, of shares
+    """Sums (m, n_sizes, k) over the first photos of every order (n, m), as many as each of some ascending sizes says, of shares
     (n, k)."""
+    m, n_first = orders.shape[1], int(sizes[-1])
     starts = np.concatenate([[0], sizes[:-1]])
-    pieces = np.add.reduceat(shares[orders[:, : sizes[-1]]], starts, axis=1)
-    return np.cumsum(pieces, axis=1, out=pieces)
+    ends = np.append(np.add.outer(n_first * np.arange(m), starts), m * n_first)  # of one piece, and where the next begins
+    drawn = orders[:n_first].T.ravel()
+    pieces = csr_array((np.ones(len(drawn), shares.dtype), drawn, ends), (m * len(sizes), len(shares))) @ shares
+    return np.cumsum(pieces.reshape(m, len(sizes), -1), axis=1)

@@ -57,12 +57,12 @@ def test_p_values_are_those_of_all_draws_counted_one_by_one():
 
 def test_first_places_are_drawn_evenly_whether_few_or_many():
     for n_first in (2, 20):
-        orders = np.tile(np.arange(24), (20_000, 1))
+        orders = np.tile(np.arange(24)[:, None], 20_000)
         shuffle_first(orders, n_first, np.random.default_rng(0))
-        assert (np.sort(orders, 1) == np.arange(24)).all()
-        counts = np.bincount(orders[:, 1], minlength=24)
+        assert (np.sort(orders, 0) == np.arange(24)[:, None]).all()
+        counts = np.bincount(orders[1], minlength=24)
         assert abs(counts / 20_000 - 1 / 24).max() < 0.006  # four standard errors
-    sums = sums_of_first(np.eye(4), np.array([[2, 0, 1, 3]]), np.array([1, 3]))
+    sums = sums_of_first(np.eye(4), np.array([[2], [0], [1], [3]]), np.array([1, 3]))
     assert sums.tolist() == [[[0, 0, 1, 0], [1, 1, 1, 0]]]
 
 
