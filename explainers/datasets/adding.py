@@ -54,7 +54,7 @@ def add_photos(making: Making, progress: Progress = IGNORED) -> Index:
     if chosen.encoder.fingerprint != index.manifest["encoder"]["fingerprint"]:
         raise BadSettings(f"'{chosen.encoder.name}' is another encoder than that of this index. Make an index of its own.")
     types = widened(types_of(making.items), index.columns)
-    new = _new(hashed(in_types(making.items, types), progress.part(0, HASHED)), _hashes_in(index))
+    new = _new(hashed(in_types(making.items, types), progress.part(0, HASHED), making.on_objects), _hashes_in(index))
     if not new:
         return index
     settings = replace(_settings_of(index.manifest), encoder_name=chosen.encoder.name)

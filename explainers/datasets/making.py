@@ -9,7 +9,7 @@ by group, so others have their turn. The next group is decoded meanwhile.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -71,12 +71,29 @@ PHOTOS_AHEAD = 8  # that are decoded meanwhile
 GROUPS_AHEAD = 1  # that are asked about meanwhile
 HASHED, SAMPLED = 0.03, 0.2  # shares of the progress at which the passes end
 
-OnObjects = Callable[[Item, Photo, tuple[int, int]], np.ndarray | None]  # (h, w) bool: where objects are, on a map of that shape
+
+class OnObjects(Protocol):
+    """Where the objects of a photo are."""
+
+    def __call__(self, item: Item, photo: Photo, shape: tuple[int, int]) -> np.ndarray | None:
+        """Where they are on a map (h, w), bool; None where nobody has said so."""
+
+    def sha256_of(self, item: Item) -> str:
+        """The hash of what says so, empty where nothing does."""
+        ...
 
 
-def nothing_known(item: Item, photo: Photo, shape: tuple[int, int]) -> np.ndarray | None:
-    """Where nobody has said where objects are on a map (h, w)."""
-    return None
+class NothingKnown:
+    """Nobody has said where objects are."""
+
+    def __call__(self, item: Item, photo: Photo, shape: tuple[int, int]) -> np.ndarray | None:
+        return None
+
+    def sha256_of(self, item: Item) -> str:
+        return ""
+
+
+nothing_known = NothingKnown()
 
 
 class Ask(Protocol):
@@ -128,7 +145,7 @@ def make_index(making: Making, progress: Progress = IGNORED) -> Index:
     chosen = making.ask(ChooseDepth(making.settings.encoder_name, making.settings.depth, making.settings.input_size))
     settings = replace(making.settings, depth=chosen.depth, input_size=chosen.input_size)
     making = replace(making, settings=settings)
-    photos = hashed(making.items, progress.part(0, HASHED))
+    photos = hashed(making.items, progress.part(0, HASHED), making.on_objects)
     key, dictionary = _dictionary(making, photos, chosen, progress.part(HASHED, SAMPLED))
     types = types_of(making.items)
     shards = shards_of(photos, settings.photos_per_shard, key, types)
@@ -141,13 +158,13 @@ def make_index(making: Making, progress: Progress = IGNORED) -> Index:
 # --- hash ---------------------------------------------------------------------------------------------------------------------
 
 
-def hashed(items: Sequence[Item], progress: Progress) -> list[Known]:
-    """The photos by their content."""
+def hashed(items: Sequence[Item], progress: Progress, on_objects: OnObjects = nothing_known) -> list[Known]:
+    """The photos by their content, and by that of what is known of their objects."""
     photos = []
     for n, item in enumerate(items):
         if n % 100 == 0:
             progress.report(n / len(items), f"Looking through {len(items)} files")
-        photos.append(Known(item, sha256_of(item)))
+        photos.append(Known(item, sha256_of(item), on_objects.sha256_of(item)))
     return photos
 
 

@@ -3,7 +3,7 @@
 None of the answers is kept by the service: each goes to disk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,10 @@ class AskAudit(Question[Audit]):
     seed: int = 0
 
     urgency = Urgency.SOON
+
+    @property
+    def kept_as(self) -> Hashable:
+        return self
 
     @property
     def activity(self) -> Activity:
@@ -162,6 +166,10 @@ class MapRegions(Question[RegionMap]):
     k: int
     n_regions: int = 800
     seed: int = 0
+
+    @property
+    def kept_as(self) -> Hashable:
+        return self
 
     @property
     def activity(self) -> Activity:

@@ -61,6 +61,7 @@ class Known:
 
     item: Item
     sha256: str  # empty where the file could not be read
+    truth: str = ""  # the hash of the file that says where its objects are, if there is one
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def shards_of(photos: Sequence[Known], per_shard: int, made_with: str, types: Ma
 
 def _key(photos: Sequence[Known], made_with: str, columns: Mapping[str, str]) -> str:
     content = [(known.item.name, known.item.label, known.item.split, known.sha256, *known.item.columns) for known in photos]
-    return hash_of([made_with, content, *columns.items()])[:16]
+    truths = [known.truth for known in photos]
+    return hash_of([made_with, content, *columns.items(), *(truths if any(truths) else ())])[:16]
 
 
 def hash_of(content: Any) -> str:

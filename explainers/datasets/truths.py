@@ -1,6 +1,7 @@
 """Where the objects of a data set's photos are, by files of masks or boxes that are named as the photos."""
 
-from collections.abc import Callable
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -12,20 +13,32 @@ from models.errors import UnreadableTruth
 from models.photo import Photo
 
 
-def objects_in(folder: Path) -> Callable[[Item, Photo, tuple[int, int]], np.ndarray | None]:
-    """Says of a photo where on a map (h, w) its objects are, as the file in the folder has it under the photo's own path; None
-    where there is no such file. Raises UnreadableTruth where there is no such folder."""
+@dataclass(frozen=True)
+class ObjectsIn:
+    """Where objects are by the files of a folder: those under the photos' own paths."""
+
+    folder: Path
+
+    def __call__(self, item: Item, photo: Photo, shape: tuple[int, int]) -> np.ndarray | None:
+        """Where on a map (h, w) the objects of a photo are; None where it has no file."""
+        path = self._file_of(item)
+        return None if path is None else covered(read_truth_file(path, Place(PurePosixPath(item.name).name, photo.shape, shape)), shape)
+
+    def sha256_of(self, item: Item) -> str:
+        """The hash of a photo's file, empty where it has none."""
+        path = self._file_of(item)
+        return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def _file_of(self, item: Item) -> Path | None:
+        named = PurePosixPath(item.name)
+        return next((path for suffix in READERS if (path := self.folder / named.with_suffix(suffix)).is_file()), None)
+
+
+def objects_in(folder: Path) -> ObjectsIn:
+    """Says of a photo where its objects are; raises UnreadableTruth where there is no such folder."""
     if not folder.is_dir():
         raise UnreadableTruth(f"'{folder}' is not a folder. Masks or boxes are files named as the photos: {', '.join(READERS)}.")
-
-    def on_objects(item: Item, photo: Photo, shape: tuple[int, int]) -> np.ndarray | None:
-        named = PurePosixPath(item.name)
-        for path in (folder / named.with_suffix(suffix) for suffix in READERS):
-            if path.is_file():
-                return covered(read_truth_file(path, Place(named.name, photo.shape, shape)), shape)
-        return None
-
-    return on_objects
+    return ObjectsIn(folder)
 
 
 def covered(truth: Truth, shape: tuple[int, int]) -> np.ndarray:

@@ -42,6 +42,11 @@ class Question(Generic[Answer]):
         """What it goes before, and after."""
         return Urgency.SOON
 
+    @property
+    def kept_as(self) -> Hashable | None:
+        """What the answer is kept under where the question alone decides it; None where it is not kept."""
+        return None
+
 
 @dataclass(frozen=True)
 class EncoderQuestion(Question[Answer]):

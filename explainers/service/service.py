@@ -137,7 +137,7 @@ class ExplainerService:
         if isinstance(question, OpenEncoder):
             return self.observatory.info_of(question.encoder_name) if self._is_open(question) else None
         if not isinstance(question, EncoderQuestion):
-            return None
+            return None if question.kept_as is None else self._results.get((type(question), question.kept_as))
         info = self.observatory.info_of(question.encoder_name)
         kept = self._results.get(_result_key(question, info)) if info else None
         return kept.under_names_of(info, question.photos_in_order) if kept is not None else None
@@ -169,7 +169,10 @@ class ExplainerService:
     def _answer(self, question: Question, progress: Progress) -> Any:
         """In the worker: looked up again (a copy may have been asked about under another name), else computed and kept."""
         if not isinstance(question, EncoderQuestion):
-            return answers.answer(question, self.observatory, progress, self._answers)
+            answer = answers.answer(question, self.observatory, progress, self._answers)
+            if question.kept_as is not None:
+                self._results.put((type(question), question.kept_as), answer)
+            return answer
         info = answers.answer(OpenEncoder(question.encoder_name), self.observatory, progress)
         key = _result_key(question, info)
         kept = self._results.peek(key)

@@ -116,6 +116,14 @@ def test_in_the_clean_twin_the_first_part_lies_on_the_object(twins):
     assert audit.parts[first.part].place == "on the object"
 
 
+def test_an_audit_and_a_map_of_regions_are_kept_for_the_next_who_asks(made, tmp_path, index_service):
+    index = made(tmp_path)
+    for question in (AskAudit(index.folder, index.key, 4), MapRegions(index.folder, index.key, 4)):
+        first = index_service.ask(question, "one page").result(240)
+        assert index_service.ask(replace(question), "another page").result(0) is first
+        assert index_service.ask(replace(question, seed=1), "another page").result(240) is not first
+
+
 def test_on_objects_and_beside_them_there_is_all_the_evidence(twins):
     index = twins["scenes-cnn"].index
     everywhere, aside = (shares_of(index, 32, only_beside=beside).evidence for beside in (False, True))

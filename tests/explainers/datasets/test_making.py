@@ -12,6 +12,8 @@ import pytest
 from explainers.datasets.index import MANIFEST, UnreadableIndex, open_index
 from explainers.datasets.questions import DescribePhotos
 from explainers.datasets.sources import UnreadableData, list_items
+from explainers.datasets.truths import objects_in
+from explainers.results.files import png
 from tests.explainers.datasets.conftest import TINY
 
 
@@ -49,6 +51,21 @@ def test_shards_of_other_settings_give_way(made, tmp_path):
     assert len(list((tmp_path / "photos").iterdir())) == 3
     index = made(tmp_path, settings=replace(TINY, photos_per_shard=20))
     assert len(list((tmp_path / "photos").iterdir())) == 1 and open_index(tmp_path).key == index.key
+
+
+def test_photos_are_described_anew_where_what_is_known_of_their_objects_changes(made, data, tmp_path):
+    without = made(tmp_path / "index")
+    truth = tmp_path / "truth" / "thing 0" / "0.png"
+    truth.parent.mkdir(parents=True)
+    truth.write_bytes(png(np.full((64, 64, 3), 255, np.uint8)))
+    known = made(tmp_path / "index", on_objects=objects_in(tmp_path / "truth"))
+    names = known.photos["name"].to_pylist()
+    on_object = {names[row["photo_idx"]]: row["on_object"] for row in known.regions(4, ("on_object",)).to_pylist()}
+    assert known.key != without.key and {name for name, on in on_object.items() if on is not None} == {"thing 0/0.png"}
+    assert on_object["thing 0/0.png"] == 1
+    shards = {path: path.stat().st_mtime_ns for path in known.region_files}
+    again = made(tmp_path / "index", on_objects=objects_in(tmp_path / "truth"))
+    assert again.key == known.key and {path: path.stat().st_mtime_ns for path in again.region_files} == shards
 
 
 def test_what_is_kept_of_a_photo_adds_up(made, tmp_path):
