@@ -22,7 +22,8 @@ class ObjectsIn:
     def __call__(self, item: Item, photo: Photo, shape: tuple[int, int]) -> np.ndarray | None:
         """Where on a map (h, w) the objects of a photo are; None where it has no file."""
         path = self._file_of(item)
-        return None if path is None else covered(read_truth_file(path, Place(PurePosixPath(item.name).name, photo.shape, shape)), shape)
+        place = Place(PurePosixPath(item.name).name, photo.shape, shape)
+        return None if path is None else covered(read_truth_file(path, place), shape)
 
     def sha256_of(self, item: Item) -> str:
         """The hash of a photo's file, empty where it has none."""
