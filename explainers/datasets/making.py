@@ -87,6 +87,7 @@ class NothingKnown:
     """Nobody has said where objects are."""
 
     def __call__(self, item: Item, photo: Photo, shape: tuple[int, int]) -> np.ndarray | None:
+        """None, whatever the map (h, w)."""
         return None
 
     def sha256_of(self, item: Item) -> str:
