@@ -27,6 +27,7 @@ from pages.common.downloads import Download, file_stem
 SCHEMA = "encoderscope/audit/1"
 _MOST = 12  # parts of a report that are shown with pictures
 _PICTURES = 6
+_MOST_ROWS = 40  # of a table in a report
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def as_html(taken: Taken) -> bytes:
     rows = standing_out(audit)
     named = [{"Class": audit.class_names[row.class_idx]} | evidence_row(audit, row, taken.concepts) for row in rows]
     parts = [f"<p>{escape(sentence(audit))}</p>", html_report.facts(_facts(index, audit))]
-    parts += ["<h2>Parts that carry more than chance</h2>", _table(named)] if named else []
+    parts += ["<h2>Parts that carry more than chance</h2>", table(named)] if named else []
     for row in rows[:_MOST]:
         hits = regions_of_part(index, audit.k, row.part, row.class_idx, _PICTURES)
         tiles = [
@@ -84,17 +85,19 @@ def as_html(taken: Taken) -> bytes:
         parts.append(f"<div class='tiles'>{''.join(tiles)}</div>")
     if replaced:
         parts.append(f"<h2>What {escape(audit.class_names[replaced[0].class_idx])} loses without its first parts</h2>")
-        parts += [f"<p>{_REPLACED}</p>", _table(replaced_rows(audit, replaced))]
+        parts += [f"<p>{_REPLACED}</p>", table(replaced_rows(audit, replaced))]
     if taken.concepts is not None and (of_concepts := _concept_rows(audit, taken.concepts)):
-        parts += ["<h2>Concepts that carry more than chance</h2>", _table(of_concepts)]
+        parts += ["<h2>Concepts that carry more than chance</h2>", table(of_concepts)]
     if failures := failure_rows(audit, taken.concepts):
-        parts += ["<h2>Where it fails</h2>", _table(failures)]
+        parts += ["<h2>Where it fails</h2>", table(failures)]
     return html_report.page(f"Audit of {index.manifest['data']} by {index.encoder_name}", [*parts, _LIMITS])
 
 
-def _table(rows: Sequence[Row]) -> str:
-    """Rows as people read them."""
-    return html_report.table([as_text(row) for row in rows])
+def table(rows: Sequence[Row]) -> str:
+    """Rows as people read them; of very many the first."""
+    shown = html_report.table([as_text(row) for row in rows[:_MOST_ROWS]])
+    further = f"<p class=quiet>The first {_MOST_ROWS} of {len(rows)}; the data file (JSON) has all of them.</p>"
+    return shown + (further if len(rows) > _MOST_ROWS else "")
 
 
 def _concept_rows(audit: Audit, concepts: RankedConcepts) -> list[Row]:

@@ -133,7 +133,7 @@ def failure_rows(audit: Audit, concepts: RankedConcepts | None = None) -> list[R
 def as_text(row: Row) -> Row:
     """A row for people who cannot point at a figure for more digits: whole percents, two digits of a p-value."""
     percents = {name: f"{row[name]:.0%}" for name in SHARES if name in row}
-    p_values = {name: f"{row[name]:.2g}" for name in P_VALUES if name in row}
+    p_values = {name: f"{row[name]:.2g}".replace("-", "\N{MINUS SIGN}") for name in P_VALUES if name in row}  # stays in a line
     numbers = {name: f"{row[name]:.2f}" for name in NUMBERS if name in row}
     kept_together = {name: str(row[name]).replace(" ", "\N{NO-BREAK SPACE}") for name in _UNBROKEN if name in row}
     return row | percents | p_values | numbers | kept_together

@@ -21,7 +21,7 @@ from explainers.interventions.replaced_parts import PartDrop
 from explainers.library.library import ConceptLibrary
 from explainers.visual_tcav.settings import ExplainSettings
 from explainers.visual_tcav.text import MapWorth
-from pages.audit import dot_cards, making, rows, searching
+from pages.audit import dot_cards, downloads, making, rows, searching
 from pages.common import made_concepts, towers
 from pages.common import runs as shown_runs
 from tests.models.text.test_towers import write_tiny_tower
@@ -82,6 +82,13 @@ def test_a_report_has_whole_percents_and_no_broken_intervals():
     row = rows.as_text(rows.evidence_rows(AUDIT, 0)[1])
     assert row["Evidence"] == "31%" and row["p, Holm"] == "0.01" and row["Superiority"] == "0.90"
     assert row["Part"] == "1\N{NO-BREAK SPACE}★" and " " not in str(row["Difference"])
+    assert rows.as_text({"p": 2.4e-5})["p"] == "2.4e\N{MINUS SIGN}05"
+
+
+def test_a_report_shows_the_first_of_very_many_rows_and_says_how_many_there_are():
+    row = rows.evidence_rows(AUDIT, 0)[1]
+    assert downloads.table([row] * 212).count("<tr>") == 41 and "The first 40 of 212" in downloads.table([row] * 212)
+    assert downloads.table([row] * 40).count("<tr>") == 41 and "The first" not in downloads.table([row] * 40)
 
 
 def test_what_is_outside_of_a_region_is_faded():
