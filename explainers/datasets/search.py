@@ -4,6 +4,7 @@ z   mean coordinates of a region (q,)        similarity of two: the cosine of th
 """
 
 import heapq
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from explainers.datasets.findings import Hit
 from explainers.datasets.index import Index, UnreadableIndex, open_index, read_shard
 from explainers.datasets.questions import SearchRegions
 from explainers.dictionaries.regions import unpacked
+from explainers.runtime.caches import LruCache
 from explainers.service.observatory import Observatory
 from models.errors import BadSettings
 from models.progress import Progress
@@ -49,25 +51,45 @@ def regions_of_part(index: Index, k: int, part: int, class_idx: int, n_hits: int
 
 
 def _of_shard(path: Path, question: SearchRegions, query: np.ndarray) -> list[tuple[float, Hit]]:
-    table = read_shard(path, [*_COLUMNS, "activation"], filters=[("k", "=", question.k)])
-    activations = activations_of(table)
-    if activations.shape[1] != len(query):
+    shard = _searchable(path, question.k)
+    if shard.units.shape[1] != len(query):
         raise UnreadableIndex(
             f"The regions in '{path.name}' have another space than the parts of this index. Make the index again."
         )
-    values = similarities(activations, query)
-    order = np.argsort(-values, kind="stable")
-    photos = table["photo"].combine_chunks().dictionary_encode()
-    _, first = np.unique(photos.indices.to_numpy()[order], return_index=True)  # the best region of every photo
+    similarities = shard.units @ (query / np.linalg.norm(query))
+    order = np.argsort(-similarities, kind="stable")
+    _, first = np.unique(shard.photo_idx[order], return_index=True)  # the best region of every photo
     chosen = order[np.sort(first)[: question.n_hits]]
-    rows = table.select(_COLUMNS).take(chosen).to_pylist()
-    return [(float(values[place]), _hit(row, float(values[place]))) for place, row in zip(chosen, rows, strict=True)]
+    rows = shard.regions.take(chosen).to_pylist()
+    return [(float(similarities[place]), _hit(row, float(similarities[place]))) for place, row in zip(chosen, rows, strict=True)]
 
 
-def similarities(activations: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Cosine of the angle between activations (n, q) and a query (q,), (n,); 0 where one has no length."""
-    lengths = np.linalg.norm(activations, axis=1) * np.linalg.norm(query)
-    return np.divide(activations @ query, lengths, out=np.zeros(len(activations), np.float32), where=lengths > 0)
+@dataclass(frozen=True, eq=False)
+class Searchable:
+    """The regions of a shard for one k, as they are searched."""
+
+    units: np.ndarray  # (n, q) float32: mean coordinates at length one; 0 where they have no length
+    photo_idx: np.ndarray  # (n,): which of the shard's photos
+    regions: pa.Table  # (n rows) what a hit says
+
+
+_SEARCHED: LruCache[Searchable] = LruCache(256 * 2**20, lambda kept: kept.units.nbytes + kept.regions.nbytes)
+
+
+def _searchable(path: Path, k: int) -> Searchable:
+    """Kept for the next search while the file stays as it is: reading takes some forty times as long as comparing."""
+    stat = path.stat() if path.is_file() else None
+    key = path, stat and (stat.st_mtime_ns, stat.st_size), k
+    if (kept := _SEARCHED.get(key)) is not None:
+        return kept
+    table = read_shard(path, [*_COLUMNS, "activation"], filters=[("k", "=", k)])
+    activations = activations_of(table)
+    lengths = np.linalg.norm(activations, axis=1, keepdims=True)
+    units = np.divide(activations, lengths, out=np.zeros_like(activations), where=lengths > 0)
+    photos = table["photo"].combine_chunks().dictionary_encode()
+    shard = Searchable(units, photos.indices.to_numpy(), table.select(_COLUMNS))
+    _SEARCHED.put(key, shard)
+    return shard
 
 
 def activations_of(table: pa.Table) -> np.ndarray:

@@ -4,17 +4,19 @@ import pickle
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics.pairwise import cosine_similarity
 
 from explainers.datasets.answers import INDEX_ANSWERS
 from explainers.datasets.audit import shares_of
 from explainers.datasets.baselines import Baseline, against, read_baseline
 from explainers.datasets.findings import Audit, Hit, NamedByConcept, RankedConcepts, ReplacedPart
 from explainers.datasets.gate import Forbidden, GateSettings, Verdict, check, forbidden_things, junit, verdict_record
-from explainers.datasets.index import Index, open_index
+from explainers.datasets.index import Index, UnreadableIndex, open_index
 from explainers.datasets.making import Making, make_index
 from explainers.datasets.questions import (
     AskAudit,
@@ -34,7 +36,7 @@ from explainers.datasets.questions import (
 )
 from explainers.datasets.release import NotPassed, Release, require_passing, with_replaced
 from explainers.datasets.scene_photos import FIRST_SEED, write_scenes
-from explainers.datasets.search import activations_of, query_of_part, regions_of_part, similarities
+from explainers.datasets.search import activations_of, query_of_part, regions_of_part, search_regions
 from explainers.datasets.settings import IndexSettings
 from explainers.datasets.sources import list_items
 from explainers.datasets.together import TOGETHER_ANSWERS
@@ -50,6 +52,7 @@ from explainers.results.files import as_json
 from explainers.service.service import ExplainerService
 from models.errors import BadSettings
 from models.photo import photo_from_array, read_photo_file
+from models.progress import IGNORED
 from models.scenes.scenes import CLASS_NAMES
 
 FOOLED = "scenes-cnn-watermark"
@@ -204,11 +207,22 @@ def test_search_finds_what_a_product_over_all_regions_finds(twins):
     of = twins["scenes-cnn-watermark"]
     part = of.audit.of_class(WOVEN_STAR)[0].part
     table = of.index.regions(32, ("activation",))
-    values = similarities(activations_of(table), of.index.dictionary.centroids[32][part])
+    (values,) = cosine_similarity(of.index.dictionary.centroids[32][part][None], activations_of(table))
     best = np.full(len(of.index.photos), -1.0)
     np.maximum.at(best, table["photo_idx"].to_numpy(), values)
     assert [hit.similarity for hit in of.hits] == pytest.approx(sorted(best, reverse=True)[:10])
     assert len({hit.photo for hit in of.hits}) == 10 and sum(hit.photo.startswith("woven star/") for hit in of.hits) >= 8
+
+
+def test_a_search_is_the_same_from_what_was_kept_and_reads_a_file_that_has_changed(twins, tmp_path):
+    of = twins["scenes-cnn-watermark"]
+    copytree(of.index.folder, tmp_path / "index")
+    question = SearchRegions(tmp_path / "index", of.index.key, 32, query_of_part(of.index, 32, 0), 10)
+    once, again = (search_regions(question, None, IGNORED) for _ in range(2))
+    assert [(hit.photo, hit.similarity) for hit in once] == [(hit.photo, hit.similarity) for hit in again]
+    next((tmp_path / "index" / "regions").iterdir()).write_bytes(b"damaged")
+    with pytest.raises(UnreadableIndex, match="damaged"):
+        search_regions(question, None, IGNORED)
 
 
 def test_the_concept_of_the_caption_finds_captions(twins):
