@@ -91,6 +91,7 @@ class NothingKnown:
         return None
 
     def sha256_of(self, item: Item) -> str:
+        """Empty."""
         return ""
 
 

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from os.path import isfile  # Path.is_file raises where a name is longer than a disk takes
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _read_coco(data: Path) -> list[Item]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableData(f"'{data}' is not a COCO file with images, annotations and categories.") from error
     folders = (data.parent, data.parent / data.stem, data.parent / "images", data.parent.parent / data.stem)
-    root = next((folder for folder in folders if files and (folder / files[0][0]).is_file()), data.parent)
+    root = next((folder for folder in folders if files and isfile(folder / files[0][0])), data.parent)
     return [Item(name, root / name, label) for name, label in files]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from errno import ENAMETOOLONG
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -26,13 +27,24 @@ class ObjectsIn:
         return None if path is None else covered(read_truth_file(path, place), shape)
 
     def sha256_of(self, item: Item) -> str:
-        """The hash of a photo's file, empty where it has none."""
+        """The hash of a photo's file, empty where it has none; raises UnreadableTruth where it cannot be read."""
         path = self._file_of(item)
-        return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+        if path is None:
+            return ""
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UnreadableTruth(f"'{path}' cannot be read: {error.strerror}.") from error
 
     def _file_of(self, item: Item) -> Path | None:
         named = PurePosixPath(item.name)
-        return next((path for suffix in READERS if (path := self.folder / named.with_suffix(suffix)).is_file()), None)
+        try:
+            return next((path for suffix in READERS if (path := self.folder / named.with_suffix(suffix)).is_file()), None)
+        except OSError as error:
+            if error.errno == ENAMETOOLONG:  # names in archives may be longer than a disk takes
+                return None
+            raise UnreadableTruth(f"'{self.folder}' cannot be read: {error.strerror}.") from error
 
 
 def objects_in(folder: Path) -> ObjectsIn:

@@ -1,6 +1,7 @@
 """Which photos a data set has."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,14 @@ def test_what_is_no_data_set_is_refused_in_a_sentence(tmp_path, name):
         list_items(tmp_path / name)
 
 
+def test_a_coco_file_may_name_photos_that_no_disk_could_hold(tmp_path):
+    name = f"{'x' * 300}.jpg"
+    (tmp_path / "coco.json").write_text(
+        json.dumps({"images": [{"id": 1, "file_name": name}], "annotations": [], "categories": []})
+    )
+    assert [item.name for item in list_items(tmp_path / "coco.json")] == [name]
+
+
 def test_masks_and_boxes_cover_a_map():
     mask = np.array([[1, 0, 0], [0, 0, 0]], bool)
     truth = Truth((TrueObject("a", mask=mask), TrueObject("b", box=Box(1, 1, 1, 2))), np.zeros((2, 3), bool))
@@ -75,5 +84,8 @@ def test_a_mask_is_found_under_the_path_of_its_photo(tmp_path):
     of, photo = objects_in(tmp_path), photo_from_array(drawn, "a")
     assert of(Item("cat/a.jpg", Path()), photo, (2, 2)).tolist() == [[False, True], [False, True]]
     assert of(Item("cat/b.jpg", Path()), photo, (2, 2)) is None
+    assert of.sha256_of(Item("cat/a.jpg", Path())) == sha256(png(drawn)).hexdigest()
+    assert of.sha256_of(Item("cat/b.jpg", Path())) == ""
+    assert of.sha256_of(Item(f"cat/{'b' * 300}.jpg", Path())) == ""  # longer than a disk takes
     with pytest.raises(UnreadableTruth):
         objects_in(tmp_path / "nowhere")
